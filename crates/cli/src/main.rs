@@ -1,0 +1,2 @@
+//! The command `jaula`.
+fn main() {}

@@ -1,0 +1,2 @@
+//! What jaula does: one operation on jails per file in [`ops`].
+#![forbid(unsafe_code)]

@@ -1,0 +1,10 @@
+//! What a jail is: its configuration, its plan, and the words for both.
+//!
+//! This crate is pure. It makes no system call, reads no clock and opens no file;
+//! it does not depend on `sys`. All it knows of a host comes in as [`facts::Facts`].
+#![forbid(unsafe_code)]
+
+pub mod caps;
+pub mod config;
+pub mod name;
+pub mod units;

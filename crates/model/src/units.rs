@@ -1,0 +1,147 @@
+//! Quantities as people write them.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// A number of bytes: `512`, `64k`, `1.5G`; powers of 1024, as `df -h` has them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Bytes(pub u64);
+
+/// A length of time: `250ms`, `30s`, `5m`, `2h`, `1d`; a bare number is seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span(pub Duration);
+
+/// Why a text is no quantity.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not {what}")]
+pub struct BadUnit {
+    text: String,
+    what: &'static str,
+}
+
+impl FromStr for Bytes {
+    type Err = BadUnit;
+
+    fn from_str(text: &str) -> Result<Self, BadUnit> {
+        let bad = || BadUnit { text: text.chars().take(40).collect(), what: "a size such as 512, 64k, 1.5G" };
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let shift =
+            match text[digits.len()..].to_ascii_lowercase().trim_end_matches('b').trim_end_matches('i') {
+                "" => 0,
+                "k" => 10,
+                "m" => 20,
+                "g" => 30,
+                "t" => 40,
+                "p" => 50,
+                _ => return Err(bad()),
+            };
+        let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+        let scaled = |n: &str| n.parse::<u64>().ok()?.checked_mul(1 << shift);
+        if !(digits.chars().all(|c| c.is_ascii_digit() || c == '.') && part.len() <= 9) {
+            return Err(bad());
+        }
+        let whole = scaled(whole).ok_or_else(bad)?;
+        let part = match part {
+            "" if digits.ends_with('.') => return Err(bad()),
+            "" => 0,
+            part => {
+                let ten = 10u128.pow(u32::try_from(part.len()).map_err(|_| bad())?);
+                let part = u128::from(part.parse::<u64>().map_err(|_| bad())?) << shift;
+                u64::try_from(part / ten).map_err(|_| bad())?
+            }
+        };
+        whole.checked_add(part).map(Self).ok_or_else(bad)
+    }
+}
+
+impl fmt::Display for Bytes {
+    /// The largest unit that divides the number, so that parsing gives the same number back.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let zeros = if self.0 == 0 { 0 } else { self.0.trailing_zeros() / 10 * 10 }.min(50);
+        let unit = ["", "k", "M", "G", "T", "P"][zeros as usize / 10];
+        write!(f, "{}{unit}", self.0 >> zeros)
+    }
+}
+
+impl FromStr for Span {
+    type Err = BadUnit;
+
+    fn from_str(text: &str) -> Result<Self, BadUnit> {
+        let bad = || BadUnit {
+            text: text.chars().take(40).collect(),
+            what: "a time such as 250ms, 30s, 5m, 2h, 1d",
+        };
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let millis = match &text[digits.len()..] {
+            "ms" => 1,
+            "" | "s" => 1000,
+            "m" | "min" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            _ => return Err(bad()),
+        };
+        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(bad());
+        }
+        let number: u64 = digits.parse().map_err(|_| bad())?;
+        number.checked_mul(millis).map(|ms| Self(Duration::from_millis(ms))).ok_or_else(bad)
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = self.0.as_millis();
+        for (unit, size) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)] {
+            if ms >= size && ms.is_multiple_of(size) {
+                return write!(f, "{}{unit}", ms / size);
+            }
+        }
+        write!(f, "{ms}ms")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes() {
+        for (text, bytes) in
+            [("0", 0), ("512", 512), ("64k", 65536), ("1.5G", 3 << 29), ("2MiB", 2 << 20), ("7gb", 7 << 30)]
+        {
+            assert_eq!(text.parse(), Ok(Bytes(bytes)), "{text}");
+        }
+        for bad in ["", "k", "-1", "1.", "1e3", "99999999P", "1x", ".5.5", "1.0000000001k"] {
+            assert!(bad.parse::<Bytes>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn spans() {
+        for (text, ms) in [("0", 0), ("30", 30_000), ("250ms", 250), ("5m", 300_000), ("2h", 7_200_000)] {
+            assert_eq!(text.parse(), Ok(Span(Duration::from_millis(ms))), "{text}");
+        }
+        for bad in ["", "s", "-1s", "1.5s", "1w", "99999999999999999999d"] {
+            assert!(bad.parse::<Span>().is_err(), "{bad:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn bytes_round_trip(n: u64) {
+            proptest::prop_assert_eq!(Bytes(n).to_string().parse(), Ok(Bytes(n)));
+        }
+
+        #[test]
+        fn spans_round_trip(n in 0u64..1 << 50) {
+            let span = Span(Duration::from_millis(n));
+            proptest::prop_assert_eq!(span.to_string().parse(), Ok(span));
+        }
+
+        #[test]
+        fn no_text_panics(text: String) {
+            let _ = (text.parse::<Bytes>(), text.parse::<Span>());
+        }
+    }
+}
