@@ -1,2 +1,15 @@
 //! What jaula does: one operation on jails per file in [`ops`].
 #![forbid(unsafe_code)]
+
+mod cgroup;
+pub mod claim;
+pub mod error;
+pub mod facts;
+mod files;
+pub mod house;
+pub mod journal;
+pub mod launch;
+mod process;
+pub mod state;
+
+pub use error::{Error, Result};

@@ -87,6 +87,11 @@ impl CapSet {
         names.iter().filter_map(|n| Capability::from_name(n)).collect()
     }
 
+    /// The set with this bit mask; bits that no known capability has are dropped.
+    pub fn from_bits(bits: u64) -> Self {
+        Self(bits & ((1 << NAMES.len()) - 1))
+    }
+
     /// The kernel's bit mask.
     pub fn bits(self) -> u64 {
         self.0

@@ -6,5 +6,11 @@
 
 pub mod caps;
 pub mod config;
+pub mod confinement;
+pub mod facts;
+pub mod limits;
 pub mod name;
+pub mod plan;
+pub mod seccomp;
 pub mod units;
+pub mod users;

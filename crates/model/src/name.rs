@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 /// The name of a jail: 1 to 63 letters, digits, `_`, `.` and `-`, the first one a letter or
 /// digit, and not a number (numbers are ids).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(transparent)]
 pub struct Name(String);
 
 /// Why a text is no [`Name`].
@@ -61,8 +62,23 @@ impl fmt::Display for Name {
 ///
 /// 0 is the host and never a jail's. The jail's user and group ids follow from it, see
 /// [`Id::range`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "u16", into = "u16")]
 pub struct Id(u16);
+
+impl TryFrom<u16> for Id {
+    type Error = BadId;
+
+    fn try_from(number: u16) -> Result<Self, BadId> {
+        Self::new(number)
+    }
+}
+
+impl From<Id> for u16 {
+    fn from(id: Id) -> Self {
+        id.0
+    }
+}
 
 /// Why a number is no [`Id`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

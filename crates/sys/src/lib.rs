@@ -1,3 +1,25 @@
 //! The Linux kernel, one file per facility: safe wrappers, no policy.
 //!
 //! The only crate with `unsafe`; each block says why it is sound.
+
+mod call;
+
+/// The error numbers that callers tell apart (errno(3)).
+pub mod errno {
+    pub use libc::{
+        E2BIG, EACCES, EAGAIN, EBADF, EBUSY, ECONNREFUSED, EDQUOT, EEXIST, EINVAL, EIO, EISDIR, ELOOP,
+        ENODEV, ENOENT, ENOEXEC, ENOMEM, ENOSPC, ENOSYS, ENOTDIR, ENOTEMPTY, EOPNOTSUPP, EPERM, EPIPE, EROFS,
+        ESRCH, ETXTBSY, EUSERS,
+    };
+}
+pub mod error;
+pub mod fs;
+pub mod mount;
+pub mod poll;
+pub mod process;
+pub mod program;
+pub mod signal;
+pub mod socket;
+pub mod terminal;
+
+pub use error::{CallError, Errno, Result};

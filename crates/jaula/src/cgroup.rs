@@ -1,0 +1,102 @@
+//! Control group directories: found, joined, emptied, removed (cgroups(7)).
+
+use crate::error::{Error, Result};
+use model::facts::Cgroups;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+const CGROUP2: i64 = 0x6367_7270;
+const TMPFS: i64 = 0x0102_1994;
+
+/// Where this host has its hierarchies. The common places are tried first, since the list of
+/// mounts can be long.
+pub(crate) fn find(account: bool) -> Cgroups {
+    let top = Path::new("/sys/fs/cgroup");
+    let is = |path: &Path, magic| sys::fs::magic(path).is_ok_and(|m| m == magic);
+    if is(top, CGROUP2) {
+        return Cgroups { unified: Some(top.to_owned()), ..Cgroups::default() };
+    }
+    let unified = top.join("unified");
+    if is(top, TMPFS) && is(&unified, CGROUP2) {
+        let legacy = if account { legacy() } else { Cgroups::default().legacy };
+        return Cgroups { unified: Some(unified), legacy, ..Cgroups::default() };
+    }
+    Cgroups {
+        unified: mounted("cgroup2").map(|(path, _)| path).next(),
+        legacy: legacy(),
+        ..Cgroups::default()
+    }
+}
+
+/// Version 1 controllers and their mounts.
+fn legacy() -> std::collections::BTreeMap<String, PathBuf> {
+    mounted("cgroup")
+        .flat_map(|(path, options)| {
+            let controllers: Vec<String> = options.split(',').map(str::to_owned).collect();
+            controllers.into_iter().map(move |c| (c, path.clone()))
+        })
+        .filter(|(option, _)| {
+            !matches!(option.as_str(), "rw" | "ro" | "relatime" | "nosuid" | "nodev" | "noexec")
+        })
+        .collect()
+}
+
+fn mounted(kind: &'static str) -> impl Iterator<Item = (PathBuf, String)> {
+    let table = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let lines: Vec<(PathBuf, String)> = table
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split(' ').skip(1);
+            let (path, of, options) = (words.next()?, words.next()?, words.next()?);
+            (of == kind).then(|| (PathBuf::from(path), options.to_owned()))
+        })
+        .collect();
+    lines.into_iter()
+}
+
+/// Moves a process into a version 1 group.
+pub(crate) fn join(group: &Path, pid: i32) -> Result<()> {
+    if let (Some(parent), true) = (group.parent(), group.join("cpuset.cpus").exists()) {
+        // A new cpuset group is empty, and nobody can live in it.
+        for file in ["cpuset.cpus", "cpuset.mems"] {
+            let all = std::fs::read(parent.join(file)).map_err(Error::io("read", &parent.join(file)))?;
+            std::fs::write(group.join(file), all).map_err(Error::io("write", &group.join(file)))?;
+        }
+    }
+    let file = group.join("cgroup.procs");
+    std::fs::write(&file, pid.to_string()).map_err(Error::io("write", &file))
+}
+
+/// Kills whatever is left in a group and removes it with all groups that the jail made below.
+pub(crate) fn remove(group: &Path) -> Result<()> {
+    let until = Instant::now() + Duration::from_secs(5);
+    loop {
+        match sys::fs::remove(sys::fs::CWD, group, true) {
+            Ok(()) => return Ok(()),
+            Err(e) if e.is(sys::errno::ENOENT) => return Ok(()),
+            Err(e) if e.is(sys::errno::EBUSY) && Instant::now() < until => {
+                empty(group);
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            Err(e) => return Err(Error::call("remove the control group")(e)),
+        }
+    }
+}
+
+/// Kills all processes of a group (`cgroup.kill`, Linux 5.14, or one by one) and removes the
+/// groups below it. What cannot be done shows when the group itself cannot be removed.
+fn empty(group: &Path) {
+    if std::fs::write(group.join("cgroup.kill"), "1").is_err() {
+        for pid in std::fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default().lines() {
+            if let Some(process) = pid.parse().ok().and_then(|pid| sys::process::open(pid).ok()) {
+                let _ = sys::process::signal(&process, sys::signal::SIGKILL);
+            }
+        }
+    }
+    for entry in std::fs::read_dir(group).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|t| t.is_dir()) {
+            empty(&entry.path());
+            let _ = sys::fs::remove(sys::fs::CWD, entry.path(), true);
+        }
+    }
+}

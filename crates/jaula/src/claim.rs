@@ -1,0 +1,154 @@
+//! Who is at a jail: its run directory, which is its lock, and its number.
+
+use crate::error::{Error, Result};
+use crate::house::{House, make_private};
+use model::name::{Id, Name};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How long a command waits for another one that has the jail.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A jail's run directory, locked. The lock ends with the last process that has it open, so
+/// that a dead owner blocks nobody.
+#[derive(Debug)]
+pub struct Claim {
+    /// The jail.
+    pub name: Name,
+    /// Its run directory.
+    pub path: PathBuf,
+    directory: OwnedFd,
+}
+
+impl AsFd for Claim {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
+    }
+}
+
+impl Claim {
+    /// Takes a jail, making its run directory if there is none; waits for whoever has it.
+    pub fn take(house: &House, name: &Name) -> Result<Self> {
+        let since = Instant::now();
+        loop {
+            if let Some(claim) = Self::try_take(house, name, true)? {
+                return Ok(claim);
+            }
+            if since.elapsed() > PATIENCE {
+                let owner = owner(&house.running(name));
+                return Err(Error::Busy { name: name.clone(), owner, waited: since.elapsed() });
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Takes a jail if nobody has it. With `make` unset, a jail without run directory is `None`
+    /// as well.
+    pub fn try_take(house: &House, name: &Name, make: bool) -> Result<Option<Self>> {
+        let path = house.running(name);
+        if make {
+            match sys::fs::make_dir(sys::fs::CWD, &path, 0o700) {
+                Err(e) if e.is(sys::errno::EEXIST) => {}
+                Err(e) if e.is(sys::errno::ENOENT) => make_private(&path)?,
+                made => made.map_err(Error::call("make the jail's run directory"))?,
+            }
+        }
+        let flags = sys::fs::O_RDONLY | sys::fs::O_DIRECTORY | sys::fs::O_NOFOLLOW;
+        let directory = match sys::fs::open(sys::fs::CWD, &path, flags, 0) {
+            Err(e) if e.is(sys::errno::ENOENT) => return Ok(None),
+            opened => opened.map_err(Error::call("open the jail's run directory"))?,
+        };
+        if !sys::fs::try_lock(&directory).map_err(Error::call("lock the jail"))? {
+            return Ok(None);
+        }
+        // Whoever had it may have removed it while we waited for the lock.
+        let mine = sys::fs::identity(&directory).map_err(Error::call("lock the jail"))?;
+        let current = sys::fs::identity_at(sys::fs::CWD, &path).ok() == Some(mine);
+        Ok(current.then(|| Self { name: name.clone(), path, directory }))
+    }
+
+    /// Gives the jail a number: its own, or with `None` the first free one of those for jails
+    /// that pass.
+    pub fn id(&self, house: &House, wanted: Option<Id>) -> Result<Id> {
+        let ids = house.run.join(IDS);
+        if let Some(id) = wanted {
+            return match claim_id(&ids, id, &self.name)? {
+                None => Ok(id),
+                Some(other) => Err(Error::SameId { name: self.name.clone(), id, other }),
+            };
+        }
+        // Begin anywhere, so that many starts at once do not try the same numbers.
+        let span = u32::from(Id::MAX - Id::FIRST_PASSING) + 1;
+        let begin = std::process::id() % span;
+        for n in (0..span).map(|n| (begin + n) % span) {
+            let id =
+                u16::try_from(n).ok().and_then(|n| Id::new(Id::FIRST_PASSING + n).ok()).ok_or(Error::NoId)?;
+            if claim_id(&ids, id, &self.name)?.is_none() {
+                return Ok(id);
+            }
+        }
+        Err(Error::NoId)
+    }
+
+    /// Removes the run directory with all in it. The claim ends with it.
+    pub fn remove(self) -> Result<()> {
+        for entry in std::fs::read_dir(&self.path).into_iter().flatten().flatten() {
+            sys::fs::remove(&self.directory, entry.file_name(), false)
+                .map_err(Error::call("tidy the run directory"))?;
+        }
+        sys::fs::remove(sys::fs::CWD, &self.path, true).map_err(Error::call("remove the run directory"))
+    }
+}
+
+/// The directory of numbers: a symbolic link `N` that reads the name of the jail that has it.
+pub(crate) const IDS: &str = ".ids";
+
+/// Takes a number; `Some` is the jail that has it.
+fn claim_id(ids: &Path, id: Id, name: &Name) -> Result<Option<String>> {
+    let link = ids.join(id.to_string());
+    match sys::fs::make_link(name.as_str(), sys::fs::CWD, &link) {
+        Ok(()) => Ok(None),
+        Err(e) if e.is(sys::errno::ENOENT) => {
+            make_private(ids)?;
+            claim_id(ids, id, name)
+        }
+        Err(e) if e.is(sys::errno::EEXIST) => {
+            let owner = std::fs::read_link(&link).unwrap_or_default().to_string_lossy().into_owned();
+            let stale = ids.parent().is_some_and(|run| !run.join(&owner).exists());
+            if owner == name.as_str() {
+                Ok(None)
+            } else if stale {
+                // Its owner is gone; taking it again may be contested, which decides it.
+                let _ = sys::fs::remove(sys::fs::CWD, &link, false);
+                claim_id(ids, id, name)
+            } else {
+                Ok(Some(owner))
+            }
+        }
+        Err(e) => Err(Error::call("take a number")(e)),
+    }
+}
+
+/// Gives a number back.
+pub(crate) fn release_id(run: &Path, id: Id) -> Result<()> {
+    match sys::fs::remove(sys::fs::CWD, run.join(IDS).join(id.to_string()), false) {
+        Err(e) if e.is(sys::errno::ENOENT) => Ok(()),
+        removed => removed.map_err(Error::call("give the number back")),
+    }
+}
+
+/// Who has a run directory's lock, in words (proc_locks(5)).
+fn owner(path: &Path) -> String {
+    let inode = sys::fs::identity_at(sys::fs::CWD, path).map(|i| i.inode.to_string()).unwrap_or_default();
+    let locks = std::fs::read_to_string("/proc/locks").unwrap_or_default();
+    let pid = locks.lines().find_map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let here = words.get(5)?.rsplit(':').next()? == inode;
+        here.then(|| words.get(4).copied().unwrap_or_default().to_owned())
+    });
+    let Some(pid) = pid else { return "another command".to_owned() };
+    let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let command = String::from_utf8_lossy(&command).replace('\0', " ");
+    format!("{} (pid {pid})", command.trim())
+}

@@ -1,0 +1,301 @@
+//! What can go wrong, each with a line of help where there is a way out.
+
+use model::name::Name;
+use model::plan::{Arg, Step};
+use std::error::Error as StdError;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use sys::program::Failed;
+use sys::{CallError, Errno, errno};
+
+/// The result of an operation.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A failed operation. `Display` tells what failed, `source()` why, [`Error::help`] the way out.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[expect(clippy::error_impl_error, reason = "jaula::Error is this crate's one error")]
+pub enum Error {
+    /// A system call failed.
+    #[error("cannot {what}")]
+    Call {
+        /// What it was for.
+        what: &'static str,
+        /// The call.
+        #[source]
+        source: CallError,
+    },
+    /// A file cannot be read, written, made or removed.
+    #[error("cannot {what} {}", path.display())]
+    Io {
+        /// What was done to it.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A tree of the host cannot be used.
+    #[error("cannot use {} ({why})", path.display())]
+    Tree {
+        /// Which one.
+        path: PathBuf,
+        /// What it is for.
+        why: String,
+        /// The call that failed.
+        #[source]
+        source: CallError,
+    },
+    /// A step of the child's program failed.
+    #[error("{}", child(call, why, *number))]
+    Child {
+        /// The call.
+        call: Box<model::plan::call::Call>,
+        /// Its reason.
+        why: String,
+        /// Its error number.
+        number: Errno,
+    },
+    /// A command that is not in the jail.
+    #[error("there is no {command:?} in the jail")]
+    NoProgram {
+        /// The command.
+        command: String,
+    },
+    /// A command that cannot be executed.
+    #[error("{command:?} cannot be executed: {}", number.words())]
+    NotExecutable {
+        /// The command.
+        command: String,
+        /// Why.
+        number: Errno,
+    },
+    /// No such jail.
+    #[error("there is no jail {0:?}")]
+    NoJail(String),
+    /// A jail that must run does not.
+    #[error("jail {0:?} is not running")]
+    NotRunning(Name),
+    /// A jail that must not run does.
+    #[error("jail {0:?} is running")]
+    Running(Name),
+    /// A jail that is to be made exists.
+    #[error("jail {0:?} exists already")]
+    Exists(Name),
+    /// Somebody else is at it.
+    #[error("jail {name:?} is busy: {owner} has had it for more than {} s", waited.as_secs())]
+    Busy {
+        /// The jail.
+        name: Name,
+        /// Who has its lock.
+        owner: String,
+        /// How long we waited.
+        waited: Duration,
+    },
+    /// Two jails with one id.
+    #[error("jail {name:?} has id {id}, which jail {other:?} has as well")]
+    SameId {
+        /// The jail.
+        name: Name,
+        /// The id.
+        id: model::name::Id,
+        /// The other jail.
+        other: String,
+    },
+    /// All ids are in use.
+    #[error("no id is free")]
+    NoId,
+    /// A file that should hold a configuration or a jail's state does not.
+    #[error("{}", problems)]
+    Config {
+        /// All that is wrong, a line each.
+        problems: String,
+        /// The way out.
+        help: Option<String>,
+    },
+    /// Words that contradict each other, or ask for what cannot be.
+    #[error("{message}")]
+    Refused {
+        /// What is refused, and why.
+        message: String,
+        /// The way out.
+        help: Option<String>,
+    },
+    /// A name that is none.
+    #[error(transparent)]
+    Name(#[from] model::name::BadName),
+    /// The jail's first process ended before the jail was ready.
+    #[error("jail {name:?} ended before it was ready: {how}")]
+    EndedEarly {
+        /// The jail.
+        name: Name,
+        /// How it ended, in words.
+        how: String,
+    },
+    /// The jail was not ready in time.
+    #[error("jail {name:?} was not ready within {} s", after.as_secs())]
+    NotReady {
+        /// The jail.
+        name: Name,
+        /// `boot.start_timeout`
+        after: Duration,
+    },
+    /// The keeper of a jail ended without a word.
+    #[error("the keeper of jail {0:?} died")]
+    KeeperDied(Name),
+    /// What the keeper reported.
+    #[error("{message}")]
+    Keeper {
+        /// Its message.
+        message: String,
+        /// Its help.
+        help: Option<String>,
+    },
+    /// The program's files cannot be found out.
+    #[error("cannot make an app jail of {program}")]
+    App {
+        /// The program.
+        program: String,
+        /// Why.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+        /// The way out.
+        help: Option<String>,
+    },
+    /// Something inside is not as it must be.
+    #[error("{0}")]
+    Inside(String),
+    /// Several failed.
+    #[error("{}", list(.0))]
+    Several(Vec<Error>),
+}
+
+impl Error {
+    /// For a call that was made in order to `what`.
+    pub fn call(what: &'static str) -> impl FnOnce(CallError) -> Self {
+        move |source| Self::Call { what, source }
+    }
+
+    /// For something done to a file.
+    pub fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { what, path, source }
+    }
+
+    /// Refused, with a way out.
+    pub fn refused(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Refused { message: message.into(), help: Some(help.into()) }
+    }
+
+    pub(crate) fn tree(path: &Path, why: &str, source: CallError) -> Self {
+        Self::Tree { path: path.to_owned(), why: why.to_owned(), source }
+    }
+
+    /// For the step that a child reports.
+    pub(crate) fn child(steps: &[Step], failed: Failed) -> Self {
+        let number = Errno(failed.errno);
+        let Some(step) = steps.get(failed.step) else {
+            return Self::Inside(format!(
+                "the child reports step {}, which its program has not",
+                failed.step
+            ));
+        };
+        if let ("execve", [_, Arg::Texts(arguments), ..]) = (step.call.name, &step.call.args[..]) {
+            let command = arguments.first().cloned().unwrap_or_default();
+            return match failed.errno {
+                errno::ENOENT | errno::ENOTDIR => Self::NoProgram { command },
+                _ => Self::NotExecutable { command, number },
+            };
+        }
+        // A step without a reason of its own goes on with the one before.
+        let why = steps[..=failed.step].iter().rev().map(|s| s.why.as_ref()).find(|w| !w.is_empty());
+        Self::Child { call: Box::new(step.call.clone()), why: why.unwrap_or_default().to_owned(), number }
+    }
+
+    /// The way out, in one line.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::Config { help, .. }
+            | Self::Refused { help, .. }
+            | Self::Keeper { help, .. }
+            | Self::App { help, .. } => help.clone(),
+            Self::NoJail(_) => Some("jaula list shows all jails".to_owned()),
+            Self::NotRunning(name) => Some(format!("start it: jaula start {name}")),
+            Self::Running(name) => Some(format!("stop it first: jaula stop {name}")),
+            Self::Exists(name) => Some(format!("choose another name, or: jaula delete {name}")),
+            Self::Busy { name, .. } => Some(format!("try again, or see what it does: jaula status {name}")),
+            Self::SameId { name, .. } => Some(format!("give it another: jaula set {name} id=N")),
+            Self::EndedEarly { name, .. } | Self::NotReady { name, .. } => {
+                Some(format!("see its log: jaula logs {name}"))
+            }
+            Self::KeeperDied(_) => Some("jaula gc tidies up after it".to_owned()),
+            Self::NoProgram { .. } => {
+                Some("name a program that the jail's root holds; --root and --app choose the root".to_owned())
+            }
+            Self::NotExecutable { number, .. } if number.0 == errno::ENOEXEC => {
+                Some("it is no program for this machine, or a script without #!".to_owned())
+            }
+            Self::Call { source, .. } | Self::Tree { source, .. } => help_for(source.errno),
+            Self::Child { number, call, .. } => help_for_child(call, *number),
+            Self::Io { source, .. } => source.raw_os_error().and_then(|n| help_for(Errno(n))),
+            Self::Several(all) => all.iter().find_map(Self::help),
+            _ => None,
+        }
+    }
+}
+
+fn help_for(number: Errno) -> Option<String> {
+    let text = match number.0 {
+        errno::ENOSYS => {
+            "this kernel lacks the call, or a filter refuses it; jaula doctor says what is missing"
+        }
+        errno::EPERM | errno::EACCES if sys::process::user() != 0 => {
+            "this needs root; jaula doctor says what works without"
+        }
+        errno::EPERM => "something confines jaula itself; jaula doctor says what is missing",
+        errno::ENOSPC => "make room, or move the house with JAULA_ROOT",
+        errno::EUSERS => "raise the sysctl user.max_user_namespaces (and its kin; see jaula doctor)",
+        _ => return None,
+    };
+    Some(text.to_owned())
+}
+
+fn help_for_child(call: &model::plan::call::Call, number: Errno) -> Option<String> {
+    let onto = call.args.iter().find_map(|arg| match arg {
+        Arg::Text(text) if text.starts_with("root/") => Some(&text[4..]),
+        _ => None,
+    });
+    match (call.name, onto, number.0) {
+        ("move_mount", Some(at), errno::ENOENT) => Some(format!(
+            "the root has no directory {at} to mount on; make one, or use root.writes = \"kept\""
+        )),
+        ("move_mount", Some(at), errno::ENOTDIR | errno::ELOOP) => {
+            Some(format!("{at} in the root is a symbolic link or a file, and nothing is mounted through one"))
+        }
+        ("prlimit64", ..) => Some("a limit cannot be above jaula's own hard limit; see ulimit -H".to_owned()),
+        ("openat2", ..) => Some("the path must be there, inside, to be mounted on".to_owned()),
+        _ => help_for(number),
+    }
+}
+
+fn child(call: &model::plan::call::Call, why: &str, number: Errno) -> String {
+    match number.0 {
+        0 => format!("the jail's first process was cut short ({why}): {call}"),
+        _ => format!("the jail's first process failed ({why}): {call} = {number}"),
+    }
+}
+
+fn list(errors: &[Error]) -> String {
+    let one = |e: &Error| {
+        let mut text = e.to_string();
+        let mut source = e.source();
+        while let Some(cause) = source {
+            text.push_str(": ");
+            text.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        text
+    };
+    errors.iter().map(one).collect::<Vec<_>>().join("\n       ")
+}

@@ -1,0 +1,25 @@
+//! What plans must know of this host.
+
+use crate::house::House;
+use model::config::Config;
+use model::facts::Facts;
+use model::seccomp::Arch;
+
+/// The architecture that jaula was built for.
+pub const ARCH: Arch = if cfg!(target_arch = "aarch64") { Arch::Aarch64 } else { Arch::X86_64 };
+
+/// Gathers the facts that the plan of this jail needs.
+pub fn gather(house: &House, config: &Config) -> Facts {
+    let shared_network = config.network.mode == model::config::NetworkMode::Host;
+    Facts {
+        user: sys::process::user(),
+        group: sys::process::group(),
+        last_capability: sys::process::last_capability(),
+        landlock: if shared_network { sys::process::landlock() } else { 0 },
+        proc: sys::fs::first_names("/proc").unwrap_or_default(),
+        cgroups: crate::cgroup::find(!config.limits.account.is_empty()),
+        run: house.run.clone(),
+        lib: house.lib.join("jails"),
+        house: house.tag.clone(),
+    }
+}

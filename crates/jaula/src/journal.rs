@@ -1,0 +1,102 @@
+//! What was done to the host for a jail, so that it can be undone by anybody.
+//!
+//! A line is written before its step is done: after a crash at any point the journal names all
+//! that may be there, and undoing what was never done does nothing. There is no fsync: a
+//! journal outlives processes, not the machine, and what it undoes does not either.
+
+use crate::error::{Error, Result};
+use model::name::Id;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+
+/// The journal's file in a jail's run directory.
+pub(crate) const FILE: &str = "journal";
+
+/// Something to undo.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// `id N`: the jail has this number.
+    Id(Id),
+    /// `cgroup PATH`: a control group directory.
+    Cgroup(PathBuf),
+    /// `process PID INODE`: the first process, and the inode of its pidfd.
+    Process {
+        /// Its number on the host.
+        pid: i32,
+        /// See [`sys::fs::identity`].
+        inode: u64,
+    },
+}
+
+impl Entry {
+    fn line(&self) -> String {
+        match self {
+            Self::Id(id) => format!("id {id}\n"),
+            Self::Cgroup(path) => format!("cgroup {}\n", path.display()),
+            Self::Process { pid, inode } => format!("process {pid} {inode}\n"),
+        }
+    }
+
+    fn parse(line: &str) -> Option<Self> {
+        let (word, rest) = line.split_once(' ')?;
+        match word {
+            "id" => rest.parse().ok().map(Self::Id),
+            "cgroup" => Some(Self::Cgroup(PathBuf::from(rest))),
+            "process" => {
+                let (pid, inode) = rest.split_once(' ')?;
+                Some(Self::Process { pid: pid.parse().ok()?, inode: inode.parse().ok()? })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Reads a journal. Its last line may have been cut off by a crash; then its step was never
+/// begun, and the line is passed over.
+pub fn parse(text: &str) -> Vec<Entry> {
+    text.split_inclusive('\n').filter_map(|line| Entry::parse(line.strip_suffix('\n')?)).collect()
+}
+
+/// A journal that is being written.
+#[derive(Debug)]
+pub struct Journal(OwnedFd);
+
+impl Journal {
+    /// An empty journal in a jail's run directory.
+    pub fn begin(run: impl AsFd) -> Result<Self> {
+        use sys::fs::{O_APPEND, O_CREAT, O_TRUNC, O_WRONLY};
+        let file = sys::fs::open(run, FILE, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0o600);
+        file.map(Self).map_err(Error::call("begin the journal"))
+    }
+
+    /// Writes a line, in one call.
+    pub fn write(&mut self, entry: &Entry) -> Result<()> {
+        sys::fs::write(&self.0, entry.line().as_bytes()).map_err(Error::call("write the journal"))
+    }
+}
+
+/// The journal of a jail's run directory; an absent one is empty.
+pub fn read(run: impl AsFd) -> Result<Vec<Entry>> {
+    match crate::files::read_small(run, FILE)? {
+        Some(text) => Ok(parse(&text)),
+        None => Ok(Vec::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_come_back() {
+        let all = [
+            Entry::Id(Id::new(7).unwrap()),
+            Entry::Cgroup("/sys/fs/cgroup/jaula.a b".into()),
+            Entry::Process { pid: 12, inode: u64::MAX },
+        ];
+        let text: String = all.iter().map(Entry::line).collect();
+        assert_eq!(parse(&text), all);
+        assert_eq!(parse(&text[..text.len() - 1]), all[..2], "a line that was cut off was never begun");
+        assert_eq!(parse("nonsense\n\nprocess x y\n"), []);
+    }
+}

@@ -1,0 +1,200 @@
+//! Carries a plan out: the host's half, the meeting of parent and child, the child's half.
+//!
+//! [`start`] is the sequence. Nothing here decides anything; what is done and why stands in the
+//! plan (`model::plan`).
+
+mod lower;
+
+use crate::error::Error;
+use crate::journal::{Entry, Journal};
+use model::plan::{HostStep, Join, Namespace, Plan, Step, Tree};
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use sys::process::Child;
+use sys::program::Failed;
+
+pub(crate) use lower::lower;
+
+/// A jail that runs its program.
+#[derive(Debug)]
+pub struct Launched {
+    /// Its first process.
+    pub first: Child,
+    /// The other end of its console.
+    pub console: Option<OwnedFd>,
+}
+
+/// Starts a jail. When this fails, what was done so far is in the journal and the caller
+/// undoes it; the child is gone.
+pub fn start(plan: &Plan, journal: &mut Journal) -> Result<Launched, Error> {
+    let cgroup = host_steps(plan, journal)?;
+    let trees = clone_trees(&plan.trees)?;
+    let (ours, theirs) = sys::socket::pair().map_err(Error::call("prepare the child"))?;
+
+    let mut descriptors: BTreeMap<&str, i32> =
+        trees.iter().zip(&plan.trees).map(|(fd, tree)| (tree.fd.as_ref(), fd.as_raw_fd())).collect();
+    descriptors.extend([("parent", ours.as_raw_fd()), ("meeting", theirs.as_raw_fd())]);
+    let mut program = lower(&plan.child, &descriptors);
+
+    let flags = namespaces(&plan.namespaces);
+    let first = sys::process::spawn(&mut program, flags, cgroup.as_ref().map(AsFd::as_fd), theirs.as_fd())
+        .map_err(Error::call("make the jail's first process"))?;
+    drop(theirs);
+
+    let met = meet(plan, &first, &trees, journal).and_then(|()| {
+        sys::fs::write(&ours, b"g").map_err(Error::call("let the child go on"))?;
+        result(plan, ours.as_fd())
+    });
+    match met {
+        Ok(console) => Ok(Launched { first, console }),
+        Err(error) => {
+            // It may have ended by itself; then there is nobody to kill.
+            let _ = sys::process::signal(&first.pidfd, sys::signal::SIGKILL);
+            let _ = sys::process::wait(&first.pidfd);
+            Err(error)
+        }
+    }
+}
+
+/// Does the host steps, each in the journal first. Returns the group that the child is born in.
+fn host_steps(plan: &Plan, journal: &mut Journal) -> Result<Option<OwnedFd>, Error> {
+    let mut born = None;
+    for step in &plan.host {
+        match step {
+            HostStep::Cgroup { path, join } => {
+                journal.write(&Entry::Cgroup(path.clone()))?;
+                match sys::fs::make_dir(sys::fs::CWD, path, 0o755) {
+                    // Empty and left over; our name is on it.
+                    Err(e) if e.is(sys::errno::EEXIST) => {}
+                    made => made.map_err(Error::call("make a control group"))?,
+                }
+                if *join == Join::Born {
+                    let flags = sys::fs::O_PATH | sys::fs::O_DIRECTORY;
+                    let open = sys::fs::open(sys::fs::CWD, path, flags, 0);
+                    born = Some(open.map_err(Error::call("open the control group"))?);
+                }
+            }
+            HostStep::Keep(path) => crate::house::make_private(path)?,
+        }
+    }
+    Ok(born)
+}
+
+fn clone_trees(trees: &[Tree]) -> Result<Vec<OwnedFd>, Error> {
+    let mut clones = Vec::with_capacity(trees.len());
+    for tree in trees {
+        let clone = sys::mount::clone_tree(sys::fs::CWD, &tree.path, tree.recursive)
+            .map_err(|e| Error::tree(&tree.path, &tree.why, e))?;
+        for name in tree.mount_points {
+            match sys::fs::make_dir(&clone, name, 0o755) {
+                Err(e) if !e.is(sys::errno::EEXIST) && !e.is(sys::errno::EROFS) => {
+                    return Err(Error::call("make a mount point")(e));
+                }
+                _ => {}
+            }
+        }
+        clones.push(clone);
+    }
+    Ok(clones)
+}
+
+fn namespaces(kinds: &[Namespace]) -> i32 {
+    use sys::process::{
+        CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS,
+    };
+    kinds.iter().fold(0, |flags, kind| {
+        flags
+            | match kind {
+                Namespace::User => CLONE_NEWUSER,
+                Namespace::Mount => CLONE_NEWNS,
+                Namespace::Pid => CLONE_NEWPID,
+                Namespace::Uts => CLONE_NEWUTS,
+                Namespace::Ipc => CLONE_NEWIPC,
+                Namespace::Net => CLONE_NEWNET,
+                Namespace::Cgroup => CLONE_NEWCGROUP,
+            }
+    })
+}
+
+/// What the parent does while the child waits: the first process is known to the journal, has
+/// its ids, its trees and its version 1 groups.
+fn meet(plan: &Plan, first: &Child, trees: &[OwnedFd], journal: &mut Journal) -> Result<(), Error> {
+    let inode = sys::fs::identity(&first.pidfd).map_err(Error::call("identify the first process"))?.inode;
+    journal.write(&Entry::Process { pid: first.pid, inode })?;
+
+    let proc = format!("/proc/{}", first.pid);
+    let proc = sys::fs::open(sys::fs::CWD, &proc, sys::fs::O_PATH | sys::fs::O_DIRECTORY, 0)
+        .map_err(Error::call("reach the first process"))?;
+    if plan.groups.count == 1 {
+        // The kernel lets one map groups without privilege only once they can't be dropped.
+        put(&proc, "setgroups", "deny")?;
+    }
+    for (file, map) in [("uid_map", plan.users), ("gid_map", plan.groups)] {
+        put(&proc, file, &format!("{} {} {}", map.inside, map.outside, map.count))?;
+    }
+    if plan.trees.iter().any(|t| t.mapped) {
+        let users = sys::fs::open(&proc, "ns/user", sys::fs::O_RDONLY, 0)
+            .map_err(Error::call("open the jail's user namespace"))?;
+        set_attributes(plan, trees, users.as_fd())?;
+    } else {
+        set_attributes(plan, trees, proc.as_fd())?;
+    }
+    for step in &plan.host {
+        if let HostStep::Cgroup { path, join: Join::Moved } = step {
+            crate::cgroup::join(path, first.pid)?;
+        }
+    }
+    Ok(())
+}
+
+fn set_attributes(plan: &Plan, trees: &[OwnedFd], users: BorrowedFd<'_>) -> Result<(), Error> {
+    for (clone, tree) in trees.iter().zip(&plan.trees) {
+        let bits = model::plan::call::bits(tree.attributes)
+            | if tree.mapped { sys::mount::MOUNT_ATTR_IDMAP } else { 0 };
+        if bits != 0 {
+            sys::mount::set(clone, bits, tree.mapped.then_some(users), tree.recursive)
+                .map_err(|e| Error::tree(&tree.path, &tree.why, e))?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes a small kernel file in one call.
+fn put(dir: impl AsFd, file: &str, text: &str) -> Result<(), Error> {
+    let what = || Error::call("map the jail's ids");
+    let fd = sys::fs::open(dir, file, sys::fs::O_WRONLY, 0).map_err(what())?;
+    sys::fs::write(&fd, text.as_bytes()).map_err(what())
+}
+
+/// What became of the child's program: its console if it sent one, and then the end of the
+/// socket, which exec closed; or the call that failed.
+fn result(plan: &Plan, ours: BorrowedFd<'_>) -> Result<Option<OwnedFd>, Error> {
+    outcome(&plan.child, ours)
+}
+
+pub(crate) fn outcome(steps: &[Step], ours: BorrowedFd<'_>) -> Result<Option<OwnedFd>, Error> {
+    let mut console = None;
+    loop {
+        let mut report = [0; Failed::LENGTH];
+        match sys::socket::receive(ours, &mut report).map_err(Error::call("hear of the child"))? {
+            (0, _) => return Ok(console),
+            (1, Some(fd)) => console = Some(fd),
+            _ => return Err(Error::child(steps, Failed::parse(report))),
+        }
+    }
+}
+
+/// Undoes what the journal says, from its end; all of it, even if a part fails.
+pub fn undo(entries: &[Entry], run: &Path) -> Vec<Error> {
+    let mut failures = Vec::new();
+    for entry in entries.iter().rev() {
+        let done = match entry {
+            Entry::Process { pid, inode } => crate::process::kill(*pid, *inode),
+            Entry::Cgroup(path) => crate::cgroup::remove(path),
+            Entry::Id(id) => crate::claim::release_id(run, *id),
+        };
+        failures.extend(done.err());
+    }
+    failures
+}

@@ -1,0 +1,211 @@
+//! What is known of a running jail, in one small file of its run directory.
+
+use crate::error::{Error, Result};
+use crate::files::{read_bytes, read_small, replace_small, write_small};
+use model::caps::CapSet;
+use model::confinement::Confinement;
+use model::name::Id;
+use model::seccomp::Instruction;
+use serde::{Deserialize, Serialize};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{SystemTime, UNIX_EPOCH};
+use sys::process::Exit;
+
+const STATE: &str = "state";
+const FILTER: &str = "filter";
+
+/// A process by number and by the inode of its pidfd, which no other process ever has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessId {
+    /// Its number on the host.
+    pub pid: i32,
+    /// See [`sys::fs::identity`].
+    pub inode: u64,
+}
+
+impl ProcessId {
+    /// This process.
+    pub fn own() -> Result<Self> {
+        let pid = i32::try_from(std::process::id()).unwrap_or(-1);
+        let pidfd = sys::process::open(pid).map_err(Error::call("identify this process"))?;
+        Self::of(pid, &pidfd)
+    }
+
+    /// A process that we hold.
+    pub fn of(pid: i32, pidfd: impl AsFd) -> Result<Self> {
+        let inode = sys::fs::identity(pidfd).map_err(Error::call("identify a process"))?.inode;
+        Ok(Self { pid, inode })
+    }
+
+    /// The process itself, if it still runs.
+    pub fn open(self) -> Option<OwnedFd> {
+        crate::process::find(self.pid, self.inode).filter(crate::process::runs)
+    }
+}
+
+/// What a jail is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Its first process runs, but it is not ready yet.
+    Starting,
+    /// It is ready.
+    Running,
+    /// It has been told to stop.
+    Stopping,
+    /// It ended, and starts again after a while.
+    Waiting,
+}
+
+/// A running jail.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// Its number.
+    pub id: Id,
+    /// What it is doing.
+    pub phase: Phase,
+    /// Its first process; none while it waits to start again.
+    pub first: Option<ProcessId>,
+    /// Its keeper.
+    pub keeper: ProcessId,
+    /// When it started, in milliseconds since 1970.
+    pub started: u64,
+    /// How often it has started again by itself.
+    pub restarts: u32,
+    /// Does it end with the command that made it (`run`)?
+    pub passing: bool,
+    /// Its host name.
+    pub hostname: String,
+    /// Where its root comes from, as `root.from` has it.
+    pub root: String,
+    /// The command of its first process.
+    pub command: Vec<String>,
+    /// Does it share the host's network?
+    pub host_network: bool,
+    /// What holds its processes, for `exec`.
+    pub confinement: Kept,
+}
+
+/// A [`Confinement`] without its filter, which has a file of its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Kept {
+    capabilities: u64,
+    added: u64,
+    no_new_privileges: bool,
+    scoped: bool,
+    limits: Vec<(u32, Option<u64>, Option<u64>)>,
+}
+
+impl From<&Confinement> for Kept {
+    fn from(c: &Confinement) -> Self {
+        Self {
+            capabilities: c.capabilities.bits(),
+            added: c.added.bits(),
+            no_new_privileges: c.no_new_privileges,
+            scoped: c.scoped,
+            limits: c.limits.clone(),
+        }
+    }
+}
+
+impl State {
+    /// Reads the state; `None` if the jail has none (yet).
+    pub fn read(run: impl AsFd) -> Result<Option<Self>> {
+        let Some(text) = read_small(run, STATE)? else { return Ok(None) };
+        serde_json::from_str(&text)
+            .map(Some)
+            .map_err(|e| Error::Inside(format!("the state of a running jail cannot be read: {e}")))
+    }
+
+    /// Replaces the state.
+    pub fn write(&self, run: impl AsFd) -> Result<()> {
+        let text = serde_json::to_vec(self).map_err(|e| Error::Inside(format!("the state cannot be written: {e}")))?;
+        replace_small(run, STATE, &text)
+    }
+
+    /// How all processes of the jail are held, exactly as its first one is.
+    pub fn confinement(&self, run: impl AsFd) -> Result<Confinement> {
+        let bytes = read_bytes(run, FILTER)?.unwrap_or_default();
+        let filter: Vec<Instruction> = bytes
+            .chunks_exact(8)
+            .map(|b| Instruction {
+                code: u16::from_ne_bytes([b[0], b[1]]),
+                jt: b[2],
+                jf: b[3],
+                k: u32::from_ne_bytes([b[4], b[5], b[6], b[7]]),
+            })
+            .collect();
+        if filter.is_empty() {
+            return Err(Error::Inside("the jail's system-call filter is not on record".to_owned()));
+        }
+        let kept = &self.confinement;
+        Ok(Confinement {
+            capabilities: CapSet::from_bits(kept.capabilities),
+            added: CapSet::from_bits(kept.added),
+            no_new_privileges: kept.no_new_privileges,
+            filter,
+            scoped: kept.scoped,
+            limits: kept.limits.clone(),
+        })
+    }
+}
+
+/// Keeps the filter of a jail for `exec`.
+pub fn write_filter(run: impl AsFd, filter: &[Instruction]) -> Result<()> {
+    let one = |i: &Instruction| {
+        let ([a, b], [c, d, e, f]) = (i.code.to_ne_bytes(), i.k.to_ne_bytes());
+        [a, b, i.jt, i.jf, c, d, e, f]
+    };
+    let bytes: Vec<u8> = filter.iter().flat_map(one).collect();
+    write_small(run, FILTER, &bytes)
+}
+
+/// How a jail ended last; kept when it does not run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// When, in milliseconds since 1970.
+    pub at: u64,
+    /// The first process's exit status.
+    pub status: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// Why a start failed.
+    pub failure: Option<String>,
+}
+
+impl Ended {
+    /// A first process that ended now.
+    pub fn now(exit: Option<Exit>) -> Self {
+        let (status, signal) = match exit {
+            Some(Exit::Status(status)) => (Some(status), None),
+            Some(Exit::Signal(signal)) => (None, Some(signal)),
+            None => (None, None),
+        };
+        Self { at: now(), status, signal, failure: None }
+    }
+
+    /// A start that failed now.
+    pub fn failed(why: String) -> Self {
+        Self { at: now(), failure: Some(why), ..Self::default() }
+    }
+
+    /// Did it end with status 0?
+    pub fn success(&self) -> bool {
+        self.status == Some(0)
+    }
+
+    /// In words.
+    pub fn words(&self) -> String {
+        match (self.status, self.signal, &self.failure) {
+            (_, _, Some(failure)) => format!("failed to start: {failure}"),
+            (Some(status), _, _) => format!("exited with status {status}"),
+            (_, Some(signal), _) => format!("ended by signal {signal}"),
+            _ => "ended; how is not known".to_owned(),
+        }
+    }
+}
+
+/// Milliseconds since 1970.
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,133 @@
+//! What a jail's processes may do: its profile, with the configuration's changes applied.
+
+use crate::caps::CapSet;
+use crate::config::{Change, Config, NetworkMode, Profile};
+use crate::limits;
+use crate::seccomp::{Arch, Instruction};
+
+/// All that holds a jail's processes in, beside its namespaces and mounts. The first process
+/// and everything that `exec` brings in get exactly the same.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Confinement {
+    /// The most that any process inside can have; root inside has all of it.
+    pub capabilities: CapSet,
+    /// Those that the configuration adds by name: a first process that is not root gets them.
+    pub added: CapSet,
+    /// Setuid programs and file capabilities gain nothing.
+    pub no_new_privileges: bool,
+    /// The system-call filter.
+    pub filter: Vec<Instruction>,
+    /// No abstract unix socket and no signal beyond the jail (Landlock); for jails that share
+    /// the host's network and with it its abstract sockets.
+    pub scoped: bool,
+    /// Limits of each process: the kernel's number, soft, hard; `None` is unlimited.
+    pub limits: Vec<(u32, Option<u64>, Option<u64>)>,
+}
+
+/// What programs that do not administer a machine need: own their files, change user, take a
+/// low port. `sys_chroot` is not among them, so that a second chroot is refused.
+const APP: &[&str] =
+    &["chown", "dac_override", "fowner", "fsetid", "kill", "setgid", "setuid", "net_bind_service"];
+
+/// What a distribution's init needs inside its own user namespace. All of these act on the
+/// jail's own namespaces only; what would reach the whole host (`sys_module`, `sys_rawio`,
+/// `sys_time`, `sys_boot`'s kexec, `mac_*`, `syslog`, `wake_alarm`, `block_suspend`, `bpf`,
+/// `perfmon`) is not among them, although the kernel would refuse it here as well.
+const SERVER: &[&str] = &[
+    "audit_write",
+    "chown",
+    "dac_override",
+    "fowner",
+    "fsetid",
+    "ipc_lock",
+    "ipc_owner",
+    "kill",
+    "lease",
+    "linux_immutable",
+    "mknod",
+    "net_admin",
+    "net_bind_service",
+    "net_broadcast",
+    "net_raw",
+    "setfcap",
+    "setgid",
+    "setpcap",
+    "setuid",
+    "sys_admin",
+    "sys_boot",
+    "sys_chroot",
+    "sys_nice",
+    "sys_pacct",
+    "sys_ptrace",
+    "sys_resource",
+    "sys_tty_config",
+];
+
+/// The capabilities of a profile.
+pub fn capabilities(profile: Profile) -> CapSet {
+    match profile {
+        Profile::App => CapSet::of(APP),
+        Profile::Strict => CapSet::default(),
+        Profile::Server => CapSet::of(SERVER),
+    }
+}
+
+impl crate::config::Security {
+    /// What `/dev` holds beside terminals.
+    pub fn devices(&self) -> Vec<&str> {
+        match &self.devices {
+            Some(names) => names.iter().map(String::as_str).collect(),
+            None => DEVICES.to_vec(),
+        }
+    }
+}
+
+/// The devices of every jail, unless its configuration names others: none of them stores or
+/// reaches anything.
+pub const DEVICES: &[&str] = &["null", "zero", "full", "random", "urandom", "tty"];
+
+impl Confinement {
+    /// What a configuration comes to; what is wrong with its system calls is an error.
+    pub fn of(config: &Config, arch: Arch) -> Result<Self, crate::seccomp::BadPolicy> {
+        let security = &config.security;
+        let mut set = capabilities(security.profile);
+        let mut added = CapSet::default();
+        for change in &security.capabilities {
+            (set, added) = match change {
+                Change::Add(cap) => (set.with(*cap), added.with(*cap)),
+                Change::Remove(cap) => (set.without(*cap), added.without(*cap)),
+            };
+        }
+        let policy = crate::seccomp::Policy::of(security)?;
+        Ok(Self {
+            capabilities: set,
+            added,
+            no_new_privileges: security.no_new_privileges.unwrap_or(security.profile != Profile::Server),
+            filter: crate::seccomp::compile(&policy, arch),
+            scoped: config.network.mode == NetworkMode::Host,
+            limits: process_limits(config),
+        })
+    }
+}
+
+/// A core file would be written by the host's kernel to wherever the host's `core_pattern`
+/// says: none, unless the configuration wants them.
+fn process_limits(config: &Config) -> Vec<(u32, Option<u64>, Option<u64>)> {
+    let core = (!config.limits.process.contains_key("core")).then(|| limits::number("core")).flatten();
+    let own = config.limits.process.iter();
+    core.map(|core| (core, Some(0), Some(0)))
+        .into_iter()
+        .chain(own.filter_map(|(name, (soft, hard))| Some((limits::number(name)?, *soft, *hard))))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_name_only_what_exists() {
+        assert_eq!(CapSet::of(APP).iter().count(), APP.len());
+        assert_eq!(CapSet::of(SERVER).iter().count(), SERVER.len());
+    }
+}

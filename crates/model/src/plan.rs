@@ -1,0 +1,417 @@
+//! A plan: all that a start does to the host and in the child, as data.
+//!
+//! [`plan`] is a pure function of a jail's configuration and what is known of the host and the
+//! jail's root. `jaula plan NAME` prints its result; `launch` carries it out; nothing happens
+//! to the host that is not in it.
+
+pub mod call;
+mod child;
+mod flags;
+mod tail;
+
+use crate::config::{Config, MountSource, NetworkMode, Owners, RootSpec, Writes};
+use crate::confinement::Confinement;
+use crate::facts::Facts;
+use crate::name::{Id, IdRange, Name};
+use call::{Call, Fd, Text};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+pub use call::{Arg, Expect, Flag};
+pub use tail::exec;
+
+/// All that a start does.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// What is done to the host, in order, and undone from the end.
+    pub host: Vec<HostStep>,
+    /// Mounted trees that the parent takes hold of for its child; they are nowhere on the host.
+    pub trees: Vec<Tree>,
+    /// The child's namespaces.
+    pub namespaces: Vec<Namespace>,
+    /// User ids, and group ids likewise, that the child's stand for.
+    pub users: IdRange,
+    /// See `users`; without root only the caller's own.
+    pub groups: IdRange,
+    /// The child's program.
+    pub child: Vec<Step>,
+    /// Does the child send the other end of its console?
+    pub console: bool,
+    /// What the host lacks for the full confinement, in words.
+    pub warnings: Vec<String>,
+}
+
+/// Something that a start does to the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostStep {
+    /// Make a control group directory; its undo removes it.
+    Cgroup {
+        /// Which one.
+        path: PathBuf,
+        /// How the first process gets into it.
+        join: Join,
+    },
+    /// Make a directory that the jail keeps when it stops; no undo.
+    Keep(PathBuf),
+}
+
+/// How a process gets into a control group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Join {
+    /// It is made there (`CLONE_INTO_CGROUP`): version 2.
+    Born,
+    /// It is moved there before its program begins: version 1.
+    Moved,
+}
+
+impl fmt::Display for HostStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cgroup { path, .. } => write!(f, "mkdir {}", path.display()),
+            Self::Keep(path) => write!(f, "mkdir -p {}", path.display()),
+        }
+    }
+}
+
+impl HostStep {
+    /// Why it stands in the plan.
+    pub fn why(&self) -> &'static str {
+        match self {
+            Self::Cgroup { join: Join::Born, .. } => "the jail's processes, counted and killed as one",
+            Self::Cgroup { join: Join::Moved, .. } => "a controller that this host has in version 1 only",
+            Self::Keep(_) => "what the jail writes, kept over stops",
+        }
+    }
+}
+
+/// A tree of mounts that the parent clones, before the child's program goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tree {
+    /// Its name in the child's program.
+    pub fd: Fd,
+    /// Where it is on the host.
+    pub path: PathBuf,
+    /// With the mounts below it.
+    pub recursive: bool,
+    /// `MOUNT_ATTR_…`
+    pub attributes: &'static [Flag],
+    /// Are its owners mapped into the jail's?
+    pub mapped: bool,
+    /// Directories that it must have, to mount on; made where they are missing.
+    pub mount_points: &'static [&'static str],
+    /// Why.
+    pub why: Text,
+}
+
+/// A kind of namespace (namespaces(7)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Namespace {
+    /// User and group ids, capabilities.
+    User,
+    /// Mounts.
+    Mount,
+    /// Processes.
+    Pid,
+    /// Host name.
+    Uts,
+    /// System V IPC and POSIX message queues.
+    Ipc,
+    /// Network.
+    Net,
+    /// The view of control groups.
+    Cgroup,
+}
+
+/// One step of the child: a call and why it stands there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// The call.
+    pub call: Call,
+    /// Why.
+    pub why: Text,
+}
+
+/// A jail that is to start: its configuration and what was found out for it.
+#[derive(Clone, Debug)]
+pub struct Jail<'a> {
+    /// Its name.
+    pub name: &'a Name,
+    /// Its number.
+    pub id: Id,
+    /// What it is to be.
+    pub config: &'a Config,
+    /// The host.
+    pub facts: &'a Facts,
+    /// What holds its processes.
+    pub confinement: &'a Confinement,
+    /// What its first process is.
+    pub first: &'a First,
+    /// The files of an app jail; empty for others.
+    pub app: &'a [AppEntry],
+    /// Those sources of `mounts` that are no directories.
+    pub files: &'a [PathBuf],
+    /// Does it live only as long as the command that made it (`run`)?
+    pub passing: bool,
+}
+
+/// A process that is to be: the jail's first one, or one that `exec` brings in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct First {
+    /// Where the program may be, in the order of trying; all but the last may be missing.
+    pub programs: Vec<PathBuf>,
+    /// The argument list, with its own name first.
+    pub arguments: Vec<String>,
+    /// The whole environment, as `NAME=value`.
+    pub environment: Vec<String>,
+    /// Where it starts; inside.
+    pub directory: PathBuf,
+    /// Its user, inside.
+    pub user: u32,
+    /// Its group.
+    pub group: u32,
+    /// Its other groups.
+    pub groups: Vec<u32>,
+    /// What its standard input, output and error are.
+    pub streams: [Stream; 3],
+}
+
+/// What a standard stream of a process inside is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stream {
+    /// The caller's, as it is; never a terminal.
+    #[default]
+    Caller,
+    /// The jail's own new terminal.
+    Terminal,
+    /// `/dev/null`
+    Null,
+}
+
+/// One file of an app jail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppEntry {
+    /// Where it is inside, without the leading `/`.
+    pub path: PathBuf,
+    /// What it is.
+    pub what: AppFile,
+}
+
+/// What a path of an app jail is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AppFile {
+    /// A file of the host.
+    File(PathBuf),
+    /// A directory of the host with all below it.
+    Directory(PathBuf),
+    /// A symbolic link.
+    Link(PathBuf),
+    /// A text that jaula writes.
+    Text(String),
+}
+
+impl Jail<'_> {
+    /// What becomes of writes to the root.
+    pub fn writes(&self) -> Writes {
+        self.config.root.writes()
+    }
+
+    /// The directory on the host where the child builds the jail's root, in a mount namespace
+    /// of its own: the jail's run directory.
+    pub fn scratch(&self) -> PathBuf {
+        self.facts.run.join(self.name.as_str())
+    }
+
+    fn mapped(&self) -> bool {
+        self.facts.root() && self.config.root.owners() == Owners::Mapped
+    }
+
+    /// Where the jail keeps what it writes.
+    fn overlay(&self) -> PathBuf {
+        self.facts.lib.join(self.name.as_str()).join("overlay")
+    }
+}
+
+impl crate::config::Root {
+    /// What becomes of writes: `root.writes` or its default.
+    pub fn writes(&self) -> Writes {
+        self.writes.unwrap_or(match self.from {
+            Some(RootSpec::Dir(_)) => Writes::Kept,
+            _ => Writes::Refused,
+        })
+    }
+
+    /// Whom files belong to: `root.owners` or its default.
+    pub fn owners(&self) -> Owners {
+        self.owners.unwrap_or(match self.from {
+            Some(RootSpec::Host) => Owners::Host,
+            _ => Owners::Mapped,
+        })
+    }
+}
+
+/// The plan of a start.
+pub fn plan(jail: &Jail<'_>) -> Plan {
+    let facts = jail.facts;
+    let (users, groups) = if facts.root() {
+        (jail.id.range(), jail.id.range())
+    } else {
+        // One id can be had without a privileged helper: the caller's own.
+        let own = |inside, outside| IdRange { inside, outside, count: 1 };
+        (own(jail.first.user, facts.user), own(jail.first.group, facts.group))
+    };
+    Plan {
+        host: host(jail),
+        trees: if facts.root() { trees(jail) } else { Vec::new() },
+        namespaces: namespaces(jail),
+        users,
+        groups,
+        child: child::program(jail),
+        console: jail.first.streams.contains(&Stream::Terminal),
+        warnings: warnings(jail),
+    }
+}
+
+fn host(jail: &Jail<'_>) -> Vec<HostStep> {
+    let mut steps = Vec::new();
+    if jail.writes() == Writes::Kept {
+        for name in ["upper", "work"] {
+            steps.push(HostStep::Keep(jail.overlay().join(name)));
+        }
+    }
+    if !jail.facts.root() {
+        return steps;
+    }
+    let directory = match jail.facts.house.as_str() {
+        "" => format!("jaula.{}", jail.name),
+        house => format!("jaula.{house}.{}", jail.name),
+    };
+    let cgroups = &jail.facts.cgroups;
+    if let Some(unified) = &cgroups.unified {
+        steps.push(HostStep::Cgroup { path: unified.join(&directory), join: Join::Born });
+    }
+    // Moving a process between version 1 groups takes up to 10 ms (it waits for all processors
+    // to pass a quiet point), so that only controllers that are asked for are joined.
+    let wanted = jail.config.limits.account.iter();
+    let mut legacy: Vec<&PathBuf> = wanted.filter_map(|c| cgroups.legacy.get(c.as_str())).collect();
+    if cgroups.unified.is_none() {
+        legacy.extend(cgroups.legacy.get("freezer").or_else(|| cgroups.legacy.values().next()));
+    }
+    legacy.sort();
+    legacy.dedup();
+    steps.extend(
+        legacy.into_iter().map(|at| HostStep::Cgroup { path: at.join(&directory), join: Join::Moved }),
+    );
+    steps
+}
+
+/// The mount points that every root must have.
+pub(crate) const MOUNT_POINTS: &[&str] = &["proc", "sys", "dev", "run", "tmp"];
+
+fn trees(jail: &Jail<'_>) -> Vec<Tree> {
+    let mut trees = Vec::new();
+    let mapped = jail.mapped();
+    match &jail.config.root.from {
+        Some(RootSpec::Dir(path)) => trees.push(Tree {
+            fd: "root".into(),
+            path: path.clone(),
+            recursive: false,
+            attributes: child::root_attributes(jail),
+            mapped,
+            mount_points: MOUNT_POINTS,
+            why: "the jail's root".into(),
+        }),
+        Some(RootSpec::Host) => trees.push(Tree {
+            fd: "root".into(),
+            path: PathBuf::from("/"),
+            recursive: true,
+            attributes: child::root_attributes(jail),
+            mapped: false,
+            mount_points: &[],
+            why: "the host's own root".into(),
+        }),
+        Some(RootSpec::App(_)) => {
+            for (n, (entry, source)) in child::sources(jail.app).enumerate() {
+                trees.push(Tree {
+                    fd: format!("file{n}").into(),
+                    path: source.to_owned(),
+                    recursive: false,
+                    attributes: child::READ_ONLY,
+                    mapped,
+                    mount_points: &[],
+                    why: format!("/{}", entry.path.display()).into(),
+                });
+            }
+        }
+        None => {}
+    }
+    if jail.writes() == Writes::Kept {
+        trees.push(Tree {
+            fd: "kept".into(),
+            path: jail.overlay(),
+            recursive: false,
+            attributes: &[],
+            mapped,
+            mount_points: &[],
+            why: "what the jail writes".into(),
+        });
+    }
+    for (n, mount) in jail.config.mounts.iter().enumerate() {
+        if let MountSource::Bind { path, mapped } = &mount.source {
+            trees.push(Tree {
+                fd: format!("mount{n}").into(),
+                path: path.clone(),
+                recursive: false,
+                attributes: mount.attributes(),
+                mapped: *mapped,
+                mount_points: &[],
+                why: format!("mounts: {}", mount.target.display()).into(),
+            });
+        }
+    }
+    trees
+}
+
+impl crate::config::Mount {
+    /// The flags of the mount. Setuid programs on it never gain anything, devices never open.
+    pub fn attributes(&self) -> &'static [Flag] {
+        use flags::{MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY};
+        match (self.writable, self.exec) {
+            (true, true) => &[MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV],
+            (true, false) => &[MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC],
+            (false, true) => &[MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV],
+            (false, false) => &[MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC],
+        }
+    }
+}
+
+/// The plan of a mount into a jail that runs: the tree, and what a child does that has the
+/// tree, with the jail's first process as `$jail`.
+pub fn mount_live(mount: &crate::config::Mount) -> Vec<Step> {
+    child::mount_live(mount)
+}
+
+/// What a child does to take a mount out of a jail that runs.
+pub fn unmount_live(target: &Path) -> Vec<Step> {
+    child::unmount_live(target)
+}
+
+fn namespaces(jail: &Jail<'_>) -> Vec<Namespace> {
+    use Namespace::{Cgroup, Ipc, Mount, Net, Pid, User, Uts};
+    let mut all = vec![User, Mount, Pid, Uts, Ipc, Cgroup];
+    if jail.config.network.mode == NetworkMode::None {
+        all.push(Net);
+    }
+    all
+}
+
+fn warnings(jail: &Jail<'_>) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if jail.confinement.scoped && jail.facts.landlock < tail::LANDLOCK_SCOPES {
+        warnings.push(
+            "this kernel cannot keep the jail from the host's abstract unix sockets while it shares the \
+             host's network; Linux 6.12 with Landlock can, or use network.mode = \"none\""
+                .to_owned(),
+        );
+    }
+    warnings
+}

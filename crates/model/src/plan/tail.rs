@@ -1,0 +1,182 @@
+//! The end of a child's program, the same for a jail's first process and for what `exec`
+//! brings in: terminal, limits, privileges, filter, program.
+
+use super::call::{Arg, Call, Expect, Text};
+use super::child::{Steps, prctl};
+use super::flags::*;
+use super::{First, Step, Stream};
+use crate::confinement::Confinement;
+use crate::facts::Facts;
+
+/// The Landlock version that knows scopes (Linux 6.12).
+pub(super) const LANDLOCK_SCOPES: u8 = 6;
+
+/// The program of a process that `exec` brings in. Its parent has joined all of the jail's
+/// namespaces, so that the child is born in them; `terminal` is the jail's, if it has one.
+pub fn exec(confinement: &Confinement, first: &First, facts: &Facts) -> Vec<Step> {
+    let mut steps = Steps(Vec::with_capacity(80));
+    steps.say(
+        "only the parent holds its end: its death is the end of this socket",
+        Call::new("close", [Arg::Fd("parent".into())]),
+    );
+    steps.say(
+        "be root inside, for a moment",
+        Call::new("setresgid", vec![Arg::Number(0); 3]).expect(Expect::OrRefused),
+    );
+    steps.and(Call::new("setresuid", vec![Arg::Number(0); 3]).expect(Expect::OrRefused));
+    confine(&mut steps, confinement, first, facts);
+    execute(&mut steps, confinement, first, true);
+    steps.0
+}
+
+/// Takes away all that the process must not have.
+pub(super) fn confine(steps: &mut Steps, confinement: &Confinement, first: &First, facts: &Facts) {
+    steps.say("a session of its own", Call::new("setsid", []));
+    streams(steps, first);
+    steps.say(
+        "no key of the host's",
+        Call::new("keyctl", [Arg::Flags(&[KEYCTL_JOIN_SESSION_KEYRING]), Arg::Null])
+            .expect(Expect::OrRefused),
+    );
+    for (resource, soft, hard) in &confinement.limits {
+        let args = [Arg::Number(0), Arg::Number((*resource).into()), Arg::Limit(*soft, *hard), Arg::Null];
+        steps.say("its limits", Call::new("prlimit64", args));
+    }
+    steps.say("signals and modes as a program expects them", signals());
+    steps.and(Call::new(
+        "rt_sigaction",
+        [Arg::Flags(&[SIGPIPE]), Arg::Words("SIG_DFL", vec![0; 4]), Arg::Null, Arg::Number(8)],
+    ));
+    steps.and(Call::new("umask", [Arg::Mode(0o022)]));
+    if confinement.scoped && facts.landlock >= LANDLOCK_SCOPES {
+        scope(steps, confinement);
+    } else if confinement.no_new_privileges {
+        steps.say("setuid programs gain nothing", prctl(PR_SET_NO_NEW_PRIVS, &[1]));
+    }
+    if !confinement.no_new_privileges {
+        // Only who may administer its user namespace may set a filter without giving up
+        // setuid programs, so it must come before the capabilities go.
+        filter(steps, confinement);
+    }
+    capabilities(steps, confinement, first, facts);
+}
+
+fn streams(steps: &mut Steps, first: &First) {
+    if first.streams.contains(&Stream::Terminal) {
+        steps.say(
+            "the terminal controls it",
+            Call::new("ioctl", [Arg::Fd("terminal".into()), Arg::Flags(&[TIOCSCTTY]), Arg::Number(0)]),
+        );
+    }
+    if first.streams.contains(&Stream::Null) {
+        let args = [Arg::Here, Arg::Text("/dev/null".into()), Arg::Flags(&[O_RDWR, O_CLOEXEC]), Arg::Mode(0)];
+        steps.and(Call::new("openat", args).into("null"));
+    }
+    for (number, stream) in (0..).zip(first.streams) {
+        let from = match stream {
+            Stream::Caller => continue,
+            Stream::Terminal => "terminal",
+            Stream::Null => "null",
+        };
+        steps.and(Call::new("dup3", [Arg::Fd(from.into()), Arg::Number(number), Arg::Number(0)]));
+    }
+}
+
+fn signals() -> Call {
+    let none = Arg::Words("{}", vec![0]);
+    Call::new("rt_sigprocmask", [Arg::Flags(&[SIG_SETMASK]), none, Arg::Null, Arg::Number(8)])
+}
+
+/// Landlock's scopes: abstract unix sockets and signals end at the jail (landlock(7)).
+fn scope(steps: &mut Steps, confinement: &Confinement) {
+    if confinement.no_new_privileges {
+        steps.say("setuid programs gain nothing", prctl(PR_SET_NO_NEW_PRIVS, &[1]));
+    }
+    // struct landlock_ruleset_attr: no files, no ports, both scopes.
+    let rules = Arg::Words("scoped: abstract unix sockets, signals ", vec![0, 0, 3]);
+    steps.say(
+        "the host's abstract sockets are out of reach",
+        Call::new("landlock_create_ruleset", [rules, Arg::Number(24), Arg::Number(0)]).into("scope"),
+    );
+    steps.and(Call::new("landlock_restrict_self", [Arg::Fd("scope".into()), Arg::Number(0)]));
+}
+
+fn capabilities(steps: &mut Steps, confinement: &Confinement, first: &First, facts: &Facts) {
+    let mut why: Text = "capabilities that nobody inside can ever have".into();
+    for cap in (0..=facts.last_capability).filter(|cap| confinement.capabilities.bits() & (1 << cap) == 0) {
+        steps.say(std::mem::take(&mut why), prctl(PR_CAPBSET_DROP, &[cap.into()]));
+    }
+    if !facts.root() {
+        // Without a map of groups the kernel refuses setgroups; the caller's one id stays.
+        let none = crate::caps::CapSet::default();
+        steps.say("no capability", capset(none, none));
+        return;
+    }
+    let user = first.user;
+    let kept = if user == 0 { confinement.capabilities } else { confinement.added };
+    let carry = user != 0 && kept.bits() != 0;
+    if carry {
+        steps.say("these stay over the change of user", prctl(PR_SET_KEEPCAPS, &[1]));
+    }
+    let groups = u64::try_from(first.groups.len()).unwrap_or(0);
+    steps.say(
+        "its user and groups",
+        Call::new("setgroups", [Arg::Number(groups), Arg::Ids(first.groups.clone())]),
+    );
+    steps.and(Call::new("setresgid", vec![Arg::Number(first.group.into()); 3]));
+    steps.and(Call::new("setresuid", vec![Arg::Number(user.into()); 3]));
+    steps.say("its capabilities", capset(kept, if carry { kept } else { crate::caps::CapSet::default() }));
+    for cap in kept.iter().filter(|_| carry) {
+        steps.say(
+            format!("cap_{}, over exec", cap.name()),
+            prctl(PR_CAP_AMBIENT, &[PR_CAP_AMBIENT_RAISE.1, cap.number().into()]),
+        );
+    }
+}
+
+fn capset(held: crate::caps::CapSet, inheritable: crate::caps::CapSet) -> Call {
+    // _LINUX_CAPABILITY_VERSION_3, of this process
+    let header = Arg::Words("{VERSION_3, 0}", vec![0x2008_0522]);
+    Call::new("capset", [header, Arg::Caps(held, inheritable)])
+}
+
+fn filter(steps: &mut Steps, confinement: &Confinement) {
+    steps.say(
+        "only the calls of its profile from here",
+        Call::new(
+            "seccomp",
+            [Arg::Flags(&[SECCOMP_SET_MODE_FILTER]), Arg::Number(0), Arg::Filter(confinement.filter.clone())],
+        ),
+    );
+}
+
+/// Becomes the program, with nothing of the host's left open.
+pub(super) fn execute(steps: &mut Steps, confinement: &Confinement, first: &First, dies_with_parent: bool) {
+    // A change of user has cleared this, so that it is said once more.
+    let (why, signal) = if dies_with_parent {
+        ("dies with the command that made it", SIGKILL.1)
+    } else {
+        ("outlives its keeper", 0)
+    };
+    steps.say(why, prctl(PR_SET_PDEATHSIG, &[signal]));
+    let directory = Arg::Text(first.directory.to_string_lossy().into_owned().into());
+    steps.say("where it starts", Call::new("chdir", [directory]));
+    steps.say(
+        "no descriptor of the host's goes along",
+        Call::new(
+            "close_range",
+            [Arg::Number(3), Arg::Number(u32::MAX.into()), Arg::Flags(&[CLOSE_RANGE_CLOEXEC])],
+        ),
+    );
+    if confinement.no_new_privileges {
+        // As late as can be: the filter of `strict` knows what the program needs, not what led to it.
+        filter(steps, confinement);
+    }
+    let last = first.programs.len().saturating_sub(1);
+    for (n, program) in first.programs.iter().enumerate() {
+        let program = Arg::Text(program.to_string_lossy().into_owned().into());
+        let args = [program, Arg::Texts(first.arguments.clone()), Arg::Texts(first.environment.clone())];
+        let call = Call::new("execve", args);
+        steps.say("its program", if n < last { call.expect(Expect::OrAbsent) } else { call });
+    }
+}

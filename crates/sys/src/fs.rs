@@ -1,0 +1,226 @@
+//! Files and directories, opened so that no symbolic link of a jail leads out of it.
+
+use crate::call::{check, own, path as c};
+use crate::error::Result;
+use std::ffi::OsStr;
+use std::fmt::Debug;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+pub use libc::{
+    O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDONLY,
+    O_RDWR, O_TRUNC, O_WRONLY,
+};
+
+/// The current directory, where a call takes a directory's descriptor.
+// SAFETY: AT_FDCWD is no descriptor that could be closed; every *at call knows it.
+pub const CWD: BorrowedFd<'static> = unsafe { BorrowedFd::borrow_raw(libc::AT_FDCWD) };
+
+/// How far [`open_in`] may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Within {
+    /// As if the directory were `/`: absolute links and `..` stay in it (`RESOLVE_IN_ROOT`).
+    Root,
+    /// No link may be on the way, nor `..` out of it (`RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS`).
+    Beneath,
+}
+
+/// Opens a path (openat(2)); always close-on-exec. `mode` is for files that it creates.
+pub fn open(dir: impl AsFd, path: impl AsRef<Path> + Debug, flags: i32, mode: u32) -> Result<OwnedFd> {
+    let (dir, name) = (dir.as_fd().as_raw_fd(), c(path.as_ref()));
+    // SAFETY: `name` is a C string that lives over the call.
+    let fd = unsafe { libc::openat(dir, name.as_ptr(), flags | O_CLOEXEC, mode) };
+    check(fd.into(), || format!("openat({dir}, {path:?}, {flags:#o})")).map(own)
+}
+
+/// Opens a path in a tree that is not trusted (openat2(2), Linux 5.6).
+pub fn open_in(
+    dir: impl AsFd,
+    path: impl AsRef<Path> + Debug,
+    flags: i32,
+    mode: u32,
+    within: Within,
+) -> Result<OwnedFd> {
+    let (dir, name) = (dir.as_fd().as_raw_fd(), c(path.as_ref()));
+    let resolve = libc::RESOLVE_NO_MAGICLINKS
+        | match within {
+            Within::Root => libc::RESOLVE_IN_ROOT,
+            Within::Beneath => libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS,
+        };
+    let how = [u64::from((flags | O_CLOEXEC).cast_unsigned()), u64::from(mode), resolve];
+    // SAFETY: `how` has the layout of struct open_how (three u64) and its size is given.
+    let fd = unsafe { libc::syscall(libc::SYS_openat2, dir, name.as_ptr(), how.as_ptr(), size_of_val(&how)) };
+    check(fd, || format!("openat2({dir}, {path:?}, {flags:#o}, {within:?})")).map(own)
+}
+
+/// Makes a directory (mkdirat(2)).
+pub fn make_dir(dir: impl AsFd, path: impl AsRef<Path> + Debug, mode: u32) -> Result<()> {
+    let (dir, name) = (dir.as_fd().as_raw_fd(), c(path.as_ref()));
+    // SAFETY: `name` is a C string that lives over the call.
+    let done = unsafe { libc::mkdirat(dir, name.as_ptr(), mode) };
+    check(done.into(), || format!("mkdirat({dir}, {path:?}, {mode:#o})")).map(drop)
+}
+
+/// Makes a symbolic link at `path` that reads `target` (symlinkat(2)).
+pub fn make_link(
+    target: impl AsRef<OsStr> + Debug,
+    dir: impl AsFd,
+    path: impl AsRef<Path> + Debug,
+) -> Result<()> {
+    let (dir, name, to) = (dir.as_fd().as_raw_fd(), c(path.as_ref()), c(target.as_ref()));
+    // SAFETY: both are C strings that live over the call.
+    let done = unsafe { libc::symlinkat(to.as_ptr(), dir, name.as_ptr()) };
+    check(done.into(), || format!("symlinkat({target:?}, {dir}, {path:?})")).map(drop)
+}
+
+/// Removes a file, or with `directory` an empty directory (unlinkat(2)).
+pub fn remove(dir: impl AsFd, path: impl AsRef<Path> + Debug, directory: bool) -> Result<()> {
+    let (dir, name) = (dir.as_fd().as_raw_fd(), c(path.as_ref()));
+    let flags = if directory { libc::AT_REMOVEDIR } else { 0 };
+    // SAFETY: `name` is a C string that lives over the call.
+    let done = unsafe { libc::unlinkat(dir, name.as_ptr(), flags) };
+    check(done.into(), || format!("unlinkat({dir}, {path:?}, {flags:#x})")).map(drop)
+}
+
+/// Gives a file another name in the same directory, over an old one (renameat(2)).
+pub fn rename(dir: impl AsFd, from: impl AsRef<Path> + Debug, to: impl AsRef<Path> + Debug) -> Result<()> {
+    let (dir, old, new) = (dir.as_fd().as_raw_fd(), c(from.as_ref()), c(to.as_ref()));
+    // SAFETY: both are C strings that live over the call.
+    let done = unsafe { libc::renameat(dir, old.as_ptr(), dir, new.as_ptr()) };
+    check(done.into(), || format!("renameat({dir}, {from:?}, {dir}, {to:?})")).map(drop)
+}
+
+/// Writes all bytes in one call where the kernel takes them (write(2)).
+pub fn write(fd: impl AsFd, mut bytes: &[u8]) -> Result<()> {
+    let fd = fd.as_fd().as_raw_fd();
+    while !bytes.is_empty() {
+        // SAFETY: the pointer and length are those of `bytes`.
+        let n = unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) };
+        match check(n as libc::c_long, || format!("write({fd}, …, {})", bytes.len())) {
+            Ok(n) => bytes = &bytes[usize::try_from(n).unwrap_or(bytes.len())..],
+            Err(e) if e.is(libc::EINTR) => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
+
+/// Reads once into `buffer`; 0 is the end (read(2)).
+pub fn read(fd: impl AsFd, buffer: &mut [u8]) -> Result<usize> {
+    let fd = fd.as_fd().as_raw_fd();
+    loop {
+        // SAFETY: the pointer and length are those of `buffer`, which is ours alone.
+        let n = unsafe { libc::read(fd, buffer.as_mut_ptr().cast(), buffer.len()) };
+        match check(n as libc::c_long, || format!("read({fd}, …, {})", buffer.len())) {
+            Ok(n) => return Ok(usize::try_from(n).unwrap_or(0)),
+            Err(e) if e.is(libc::EINTR) => {}
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+/// The whole of a small file; more than `limit` bytes are `EFBIG`.
+pub fn read_all(fd: impl AsFd, limit: usize) -> Result<Vec<u8>> {
+    let mut all = Vec::new();
+    let mut part = [0; 8192];
+    loop {
+        match read(&fd, &mut part)? {
+            0 => return Ok(all),
+            n => all.extend_from_slice(&part[..n]),
+        }
+        if all.len() > limit {
+            let call = format!("read({}, …) past {limit} bytes", fd.as_fd().as_raw_fd());
+            return Err(crate::CallError { call, errno: crate::Errno(libc::EFBIG) });
+        }
+    }
+}
+
+/// What a descriptor refers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The device (or pseudo file system) that the inode lives on.
+    pub device: u64,
+    /// The inode's number there.
+    pub inode: u64,
+}
+
+fn stat(fd: i32, name: &std::ffi::CStr, flags: i32) -> Result<libc::stat> {
+    let mut stat = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: `name` is a C string and `stat` has room for the result.
+    let done = unsafe { libc::fstatat(fd, name.as_ptr(), stat.as_mut_ptr(), flags) };
+    check(done.into(), || format!("fstatat({fd}, {name:?}, {flags:#x})"))?;
+    // SAFETY: the call succeeded and filled it.
+    Ok(unsafe { stat.assume_init() })
+}
+
+/// Which inode a descriptor refers to (fstat(2)). A pidfd's tells processes apart over the
+/// whole uptime of the host (Linux 6.9).
+pub fn identity(fd: impl AsFd) -> Result<Identity> {
+    let stat = stat(fd.as_fd().as_raw_fd(), c"", libc::AT_EMPTY_PATH)?;
+    Ok(Identity { device: stat.st_dev, inode: stat.st_ino })
+}
+
+/// The same by path; a symbolic link is itself.
+pub fn identity_at(dir: impl AsFd, path: impl AsRef<Path>) -> Result<Identity> {
+    let stat = stat(dir.as_fd().as_raw_fd(), &c(path.as_ref()), libc::AT_SYMLINK_NOFOLLOW)?;
+    Ok(Identity { device: stat.st_dev, inode: stat.st_ino })
+}
+
+/// Locks an open file or directory for this open alone (flock(2)); `false`: somebody has it.
+pub fn try_lock(fd: impl AsFd) -> Result<bool> {
+    let fd = fd.as_fd().as_raw_fd();
+    // SAFETY: flock takes no pointers.
+    let done = unsafe { libc::flock(fd, libc::LOCK_EX | libc::LOCK_NB) };
+    match check(done.into(), || format!("flock({fd}, LOCK_EX | LOCK_NB)")) {
+        Ok(_) => Ok(true),
+        Err(e) if e.is(libc::EWOULDBLOCK) => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
+/// The magic number of the file system that a path is on (statfs(2)).
+pub fn magic(path: impl AsRef<Path> + Debug) -> Result<i64> {
+    let name = c(path.as_ref());
+    let mut statfs = MaybeUninit::<libc::statfs>::uninit();
+    // SAFETY: `name` is a C string and `statfs` has room for the result.
+    let done = unsafe { libc::statfs(name.as_ptr(), statfs.as_mut_ptr()) };
+    check(done.into(), || format!("statfs({path:?})"))?;
+    // SAFETY: the call succeeded and filled it.
+    Ok(unsafe { statfs.assume_init() }.f_type)
+}
+
+/// Sets a descriptor's flags anew: `O_NONBLOCK` or nothing (fcntl(2), `F_SETFL`).
+pub fn set_nonblocking(fd: impl AsFd, on: bool) -> Result<()> {
+    let fd = fd.as_fd().as_raw_fd();
+    // SAFETY: F_GETFL and F_SETFL take no pointers.
+    let flags = unsafe { libc::fcntl(fd, libc::F_GETFL) };
+    check(flags.into(), || format!("fcntl({fd}, F_GETFL)"))?;
+    let flags = if on { flags | O_NONBLOCK } else { flags & !O_NONBLOCK };
+    // SAFETY: as above.
+    check(unsafe { libc::fcntl(fd, libc::F_SETFL, flags) }.into(), || format!("fcntl({fd}, F_SETFL)"))
+        .map(drop)
+}
+
+/// The first names of a directory, as many as come with one call (getdents64(2)): in `/proc`
+/// those are all that are not processes.
+pub fn first_names(path: impl AsRef<Path> + Debug) -> Result<Vec<String>> {
+    let dir = open(CWD, path, O_RDONLY | O_DIRECTORY, 0)?;
+    let mut buffer = [0u8; 8192];
+    let fd = dir.as_raw_fd();
+    // SAFETY: the pointer and length are those of `buffer`, which is ours alone.
+    let n = unsafe { libc::syscall(libc::SYS_getdents64, fd, buffer.as_mut_ptr(), buffer.len()) };
+    let n = check(n, || format!("getdents64({fd})"))?;
+    let mut rest = &buffer[..usize::try_from(n).unwrap_or(0).min(buffer.len())];
+    let mut names = Vec::new();
+    // struct linux_dirent64: inode, offset, length of the record (u16), type (u8), name with NUL
+    while rest.len() > 19 {
+        let length = usize::from(u16::from_ne_bytes([rest[16], rest[17]]));
+        let name = rest[19..].split(|b| *b == 0).next().unwrap_or_default();
+        if !name.iter().all(u8::is_ascii_digit) {
+            names.push(String::from_utf8_lossy(name).into_owned());
+        }
+        rest = rest.get(length.max(20)..).unwrap_or_default();
+    }
+    Ok(names)
+}

@@ -1,0 +1,37 @@
+//! Mounts by descriptor: trees that are nowhere until they are moved into place.
+
+use crate::call::{check, own, path as c};
+use crate::error::Result;
+use std::fmt::Debug;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+pub use libc::{MOUNT_ATTR_IDMAP, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY};
+
+/// A detached copy of the mount at a path, with all mounts below it if `recursive`
+/// (open_tree(2), Linux 5.2).
+pub fn clone_tree(dir: impl AsFd, path: impl AsRef<Path> + Debug, recursive: bool) -> Result<OwnedFd> {
+    let (dir, name) = (dir.as_fd().as_raw_fd(), c(path.as_ref()));
+    let flags = libc::OPEN_TREE_CLONE
+        | libc::OPEN_TREE_CLOEXEC
+        | libc::AT_EMPTY_PATH.cast_unsigned()
+        | if recursive { libc::AT_RECURSIVE.cast_unsigned() } else { 0 };
+    // SAFETY: `name` is a C string that lives over the call.
+    let fd = unsafe { libc::syscall(libc::SYS_open_tree, dir, name.as_ptr(), flags) };
+    check(fd, || format!("open_tree({dir}, {path:?}, {flags:#x})")).map(own)
+}
+
+/// Sets `MOUNT_ATTR_…` flags of a mount, and of those below it if `recursive`; with `MOUNT_ATTR_IDMAP`
+/// its files' owners are mapped as in the user namespace `users` (mount_setattr(2), Linux 5.12).
+pub fn set(mount: impl AsFd, attributes: u64, users: Option<BorrowedFd<'_>>, recursive: bool) -> Result<()> {
+    let fd = mount.as_fd().as_raw_fd();
+    let users = users.map_or(0, |u| u64::from(u.as_raw_fd().cast_unsigned()));
+    let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
+    // struct mount_attr: attr_set, attr_clr, propagation, userns_fd
+    let attr = [attributes, 0, 0, users];
+    // SAFETY: `attr` has the layout of struct mount_attr and its size is given.
+    let done = unsafe {
+        libc::syscall(libc::SYS_mount_setattr, fd, c"".as_ptr(), flags, attr.as_ptr(), size_of_val(&attr))
+    };
+    check(done, || format!("mount_setattr({fd}, {attributes:#x}, userns: {users})")).map(drop)
+}

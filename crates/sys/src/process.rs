@@ -1,0 +1,263 @@
+//! Processes: made with all their namespaces at once, held by descriptors, never by number.
+
+use crate::call::{check, own, word};
+use crate::error::Result;
+use crate::program::Program;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+pub use libc::{
+    CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS,
+};
+
+/// `CLONE_INTO_CGROUP` of `linux/sched.h`; libc's constant has too narrow a type.
+const CLONE_INTO_CGROUP: u64 = 1 << 33;
+
+/// A process that this one made.
+#[derive(Debug)]
+pub struct Child {
+    /// Its number, in this process's pid namespace.
+    pub pid: i32,
+    /// The process itself (pidfd_open(2)).
+    pub pidfd: OwnedFd,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It exited with this status.
+    Status(i32),
+    /// A signal ended it.
+    Signal(i32),
+}
+
+impl Exit {
+    /// As a shell reports it: 128 + n for signal n.
+    pub fn code(self) -> i32 {
+        match self {
+            Self::Status(status) => status,
+            Self::Signal(signal) => 128 + signal,
+        }
+    }
+
+    /// From the status word of wait(2).
+    fn from_wait(status: i32) -> Self {
+        if libc::WIFSIGNALED(status) {
+            Self::Signal(libc::WTERMSIG(status))
+        } else {
+            Self::Status(libc::WEXITSTATUS(status))
+        }
+    }
+}
+
+/// Makes a child in new namespaces (`flags`: `CLONE_NEW…`) and a cgroup v2 directory, and has
+/// it run `program` (clone3(2), Linux 5.3; into a cgroup 5.7). The child's failures go to
+/// `report` as [`crate::program::Failed`].
+pub fn spawn(
+    program: &mut Program,
+    flags: i32,
+    cgroup: Option<BorrowedFd<'_>>,
+    report: BorrowedFd<'_>,
+) -> Result<Child> {
+    let mut pidfd = -1i32;
+    let into = if cgroup.is_some() { CLONE_INTO_CGROUP } else { 0 };
+    let arguments = libc::clone_args {
+        flags: u64::from(flags.cast_unsigned()) | libc::CLONE_PIDFD.cast_unsigned() as u64 | into,
+        pidfd: (&raw mut pidfd).addr() as u64,
+        child_tid: 0,
+        parent_tid: 0,
+        exit_signal: libc::SIGCHLD.cast_unsigned().into(),
+        stack: 0,
+        stack_size: 0,
+        tls: 0,
+        set_tid: 0,
+        set_tid_size: 0,
+        cgroup: cgroup.map_or(0, |c| u64::from(c.as_raw_fd().cast_unsigned())),
+    };
+    // SAFETY: without CLONE_VM the child has its own copy of memory and stack, like fork; it
+    // runs only `program`, which neither allocates nor returns.
+    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const arguments, size_of_val(&arguments)) };
+    if pid == 0 {
+        program.run(report);
+    }
+    let pid = check(pid, || format!("clone3({flags:#x}, cgroup: {:?})", cgroup.map(|c| c.as_raw_fd())))?;
+    Ok(Child { pid: i32::try_from(pid).unwrap_or(-1), pidfd: own(pidfd.into()) })
+}
+
+/// Splits this process in two, as fork(2): `None` in the child.
+///
+/// jaula makes no threads, so that the child may do all that its parent may.
+pub fn fork() -> Result<Option<Child>> {
+    // SAFETY: the process has one thread, so that no lock is held by a thread that is gone.
+    let pid = check(unsafe { libc::fork() }.into(), || "fork()".to_owned())?;
+    if pid == 0 {
+        return Ok(None);
+    }
+    let pid = i32::try_from(pid).unwrap_or(-1);
+    Ok(Some(Child { pid, pidfd: open(pid)? }))
+}
+
+/// A process by number (pidfd_open(2), Linux 5.3).
+pub fn open(pid: i32) -> Result<OwnedFd> {
+    // SAFETY: pidfd_open takes no pointers.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    check(fd, || format!("pidfd_open({pid})")).map(own)
+}
+
+/// Sends a signal to exactly this process (pidfd_send_signal(2)); 0 only asks whether one could.
+pub fn signal(pidfd: impl AsFd, signal: i32) -> Result<()> {
+    let fd = pidfd.as_fd().as_raw_fd();
+    // SAFETY: a null siginfo is allowed.
+    let done = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, std::ptr::null::<u8>(), 0) };
+    check(done, || format!("pidfd_send_signal({fd}, {signal})")).map(drop)
+}
+
+/// Waits for a child and removes its zombie (waitid(2), `P_PIDFD`, Linux 5.4).
+pub fn wait(pidfd: impl AsFd) -> Result<Exit> {
+    loop {
+        if let Some(exit) = wait_with(&pidfd, 0)? {
+            return Ok(exit);
+        }
+    }
+}
+
+/// The same without waiting: `None` while the child runs.
+pub fn try_wait(pidfd: impl AsFd) -> Result<Option<Exit>> {
+    wait_with(&pidfd, libc::WNOHANG)
+}
+
+fn wait_with(pidfd: &impl AsFd, flags: i32) -> Result<Option<Exit>> {
+    let fd = pidfd.as_fd().as_raw_fd();
+    // SAFETY: all-zero is a valid siginfo_t.
+    let mut info: libc::siginfo_t = unsafe { MaybeUninit::zeroed().assume_init() };
+    // SAFETY: `info` has room for the result.
+    let done =
+        unsafe { libc::waitid(libc::P_PIDFD, fd.cast_unsigned(), &raw mut info, libc::WEXITED | flags) };
+    match check(done.into(), || format!("waitid(P_PIDFD, {fd})")) {
+        Err(e) if e.is(libc::EINTR) => return Ok(None),
+        done => done?,
+    };
+    // SAFETY: waitid fills the SIGCHLD fields; si_pid stays 0 if nobody ended.
+    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+    let exit = if info.si_code == libc::CLD_EXITED { Exit::Status(status) } else { Exit::Signal(status) };
+    Ok((pid != 0).then_some(exit))
+}
+
+/// How a process ended that is not our child, once it has (`PIDFD_GET_INFO`, Linux 6.15 for
+/// ended ones). `None` if the kernel does not tell.
+pub fn exit_of(pidfd: impl AsFd) -> Option<Exit> {
+    /// `struct pidfd_info` of `linux/pidfd.h`, as long as it was first published.
+    #[repr(C)]
+    #[derive(Default)]
+    struct Info {
+        mask: u64,
+        cgroupid: u64,
+        numbers: [u32; 11],
+        exit_code: i32,
+    }
+    const EXIT: u64 = 1 << 3;
+    const GET_INFO: u64 = 0xC000_FF0B | (size_of::<Info>() as u64) << 16;
+    let mut info = Info { mask: EXIT, ..Info::default() };
+    // SAFETY: the request's number carries the size of `info`, which it fills.
+    let done = unsafe { libc::syscall(libc::SYS_ioctl, pidfd.as_fd().as_raw_fd(), GET_INFO, &raw mut info) };
+    (done == 0 && info.mask & EXIT != 0).then(|| Exit::from_wait(info.exit_code))
+}
+
+/// Joins namespaces of a process (`flags`), or the one that `fd` refers to (setns(2); by
+/// pidfd Linux 5.8).
+pub fn join(fd: impl AsFd, flags: i32) -> Result<()> {
+    let fd = fd.as_fd().as_raw_fd();
+    // SAFETY: setns takes no pointers.
+    check(unsafe { libc::setns(fd, flags) }.into(), || format!("setns({fd}, {flags:#x})")).map(drop)
+}
+
+/// Becomes the leader of a new session, without a terminal (setsid(2)).
+pub fn new_session() -> Result<()> {
+    // SAFETY: setsid takes no arguments.
+    check(unsafe { libc::setsid() }.into(), || "setsid()".to_owned()).map(drop)
+}
+
+/// Makes `fd` the process's descriptor with this number (dup3(2) without close-on-exec).
+pub fn redirect(fd: impl AsFd, number: i32) -> Result<()> {
+    let fd = fd.as_fd().as_raw_fd();
+    // SAFETY: dup2 takes no pointers; callers only replace 0, 1 and 2, which no OwnedFd holds.
+    check(unsafe { libc::dup2(fd, number) }.into(), || format!("dup2({fd}, {number})")).map(drop)
+}
+
+/// May this process be traced or its memory read by others of its user (`PR_SET_DUMPABLE`)?
+pub fn set_dumpable(dumpable: bool) -> Result<()> {
+    // SAFETY: this prctl takes no pointers.
+    let done = unsafe { libc::prctl(libc::PR_SET_DUMPABLE, libc::c_ulong::from(dumpable), 0, 0, 0) };
+    check(done.into(), || format!("prctl(PR_SET_DUMPABLE, {dumpable})")).map(drop)
+}
+
+/// The highest capability that the kernel knows (`PR_CAPBSET_READ` knows where it ends).
+pub fn last_capability() -> u8 {
+    let known = |cap: u8| {
+        // SAFETY: this prctl takes no pointers.
+        unsafe { libc::prctl(libc::PR_CAPBSET_READ, libc::c_ulong::from(cap), 0, 0, 0) >= 0 }
+    };
+    // The capability after the last one that jaula has a name for is most often the first
+    // unknown one, which costs a single call.
+    let mut last = 40;
+    while last < 63 && known(last + 1) {
+        last += 1;
+    }
+    while last > 0 && last <= 40 && !known(last) {
+        last -= 1;
+    }
+    last
+}
+
+/// The effective user id of this process.
+pub fn user() -> u32 {
+    // SAFETY: geteuid takes no arguments and cannot fail.
+    unsafe { libc::geteuid() }
+}
+
+/// The effective group id of this process.
+pub fn group() -> u32 {
+    // SAFETY: getegid takes no arguments and cannot fail.
+    unsafe { libc::getegid() }
+}
+
+/// The newest Landlock version that the kernel speaks, 0 if none (landlock_create_ruleset(2)).
+pub fn landlock() -> u8 {
+    const VERSION: libc::c_ulong = 1;
+    // SAFETY: with this flag the call takes no structure.
+    let version =
+        unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<u8>(), 0, VERSION) };
+    u8::try_from(version).unwrap_or(0)
+}
+
+/// The kernel's release, as `uname -r` says it.
+pub fn release() -> String {
+    let mut name = MaybeUninit::<libc::utsname>::zeroed();
+    // SAFETY: uname fills the structure, which is zeroed before.
+    let name = unsafe {
+        libc::uname(name.as_mut_ptr());
+        name.assume_init()
+    };
+    let bytes = name.release.iter().map(|c| c.cast_unsigned()).take_while(|c| *c != 0).collect();
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+/// A limit of this process (getrlimit(2)): soft and hard; `None` is unlimited.
+pub fn limit(resource: u32) -> Result<(Option<u64>, Option<u64>)> {
+    let mut limit = MaybeUninit::<libc::rlimit64>::uninit();
+    // SAFETY: no new limit is given, the old one has room.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_prlimit64,
+            0,
+            word(resource.into()),
+            std::ptr::null::<u8>(),
+            limit.as_mut_ptr(),
+        )
+    };
+    check(done, || format!("prlimit64(0, {resource})"))?;
+    // SAFETY: the call succeeded and filled it.
+    let limit = unsafe { limit.assume_init() };
+    let finite = |n| (n != libc::RLIM64_INFINITY).then_some(n);
+    Ok((finite(limit.rlim_cur), finite(limit.rlim_max)))
+}

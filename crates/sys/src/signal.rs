@@ -1,0 +1,70 @@
+//! Signals as a descriptor, so that nothing is ever done in a handler.
+
+use crate::call::{check, own};
+use crate::error::Result;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+/// Signals that wait to be read instead of interrupting (signalfd(2)).
+#[derive(Debug)]
+pub struct Signals(OwnedFd);
+
+fn set(signals: &[i32]) -> libc::sigset_t {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigemptyset fills the set; sigaddset then changes a filled one.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        for signal in signals {
+            libc::sigaddset(set.as_mut_ptr(), *signal);
+        }
+        set.assume_init()
+    }
+}
+
+impl Signals {
+    /// Blocks these signals for the process and takes them as a descriptor.
+    pub fn take(signals: &[i32]) -> Result<Self> {
+        let set = set(signals);
+        // SAFETY: `set` lives over the calls; no old set is asked for.
+        let done = unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) };
+        check(done.into(), || "sigprocmask(SIG_BLOCK)".to_owned())?;
+        // SAFETY: as above.
+        let fd = unsafe { libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
+        check(fd.into(), || "signalfd(-1)".to_owned()).map(own).map(Self)
+    }
+
+    /// The next signal that came, if one did: its number, and who sent it (0: the kernel).
+    pub fn next(&self) -> Result<Option<i32>> {
+        let mut info = [0u8; size_of::<libc::signalfd_siginfo>()];
+        match crate::fs::read(&self.0, &mut info) {
+            // The first field, ssi_signo, is the number.
+            Ok(n) if n >= 4 => Ok(Some(i32::from_ne_bytes([info[0], info[1], info[2], info[3]]))),
+            Ok(_) => Ok(None),
+            Err(e) if e.is(libc::EAGAIN) => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+}
+
+impl std::os::fd::AsFd for Signals {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl AsRawFd for Signals {
+    fn as_raw_fd(&self) -> i32 {
+        self.0.as_raw_fd()
+    }
+}
+
+pub use libc::{
+    SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2, SIGWINCH,
+};
+
+/// Sets the signal's disposition to ignored or default (signal(2)).
+pub fn ignore(signal: i32, ignored: bool) {
+    let to = if ignored { libc::SIG_IGN } else { libc::SIG_DFL };
+    // SAFETY: SIG_IGN and SIG_DFL run no code of ours.
+    unsafe { libc::signal(signal, to) };
+}
