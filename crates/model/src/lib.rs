@@ -7,4 +7,5 @@
 pub mod caps;
 pub mod config;
 pub mod name;
+pub mod seccomp;
 pub mod units;
