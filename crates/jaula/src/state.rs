@@ -119,7 +119,8 @@ impl State {
 
     /// Replaces the state.
     pub fn write(&self, run: impl AsFd) -> Result<()> {
-        let text = serde_json::to_vec(self).map_err(|e| Error::Inside(format!("the state cannot be written: {e}")))?;
+        let text = serde_json::to_vec(self)
+            .map_err(|e| Error::Inside(format!("the state cannot be written: {e}")))?;
         replace_small(run, STATE, &text)
     }
 
@@ -207,5 +208,7 @@ impl Ended {
 
 /// Milliseconds since 1970.
 pub fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
 }

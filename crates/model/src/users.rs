@@ -79,7 +79,9 @@ impl Identity {
                 user: line.user,
                 group: line.group,
                 groups: groups(group)
-                    .filter(|(_, id, members)| *id != line.group && members.split(',').any(|m| m == line.name))
+                    .filter(|(_, id, members)| {
+                        *id != line.group && members.split(',').any(|m| m == line.name)
+                    })
                     .map(|(_, id, _)| id)
                     .collect(),
                 name: line.name.to_owned(),
@@ -87,9 +89,13 @@ impl Identity {
                 shell: if line.shell.starts_with('/') { line.shell.into() } else { "/bin/sh".into() },
             },
             (None, Some(0)) => Self::root(),
-            (None, Some(number)) => {
-                Self { user: number, group: number, name: number.to_string(), home: "/".into(), ..Self::root() }
-            }
+            (None, Some(number)) => Self {
+                user: number,
+                group: number,
+                name: number.to_string(),
+                home: "/".into(),
+                ..Self::root()
+            },
             (None, None) if user == "root" => Self::root(),
             (None, None) => return Err(NoUser::User(user.to_owned())),
         };
