@@ -23,6 +23,7 @@ mod error;
 mod files;
 mod host;
 pub mod ldcache;
+mod libraries;
 mod machine;
 mod programs;
 pub mod script;
@@ -202,11 +203,10 @@ fn no_program(host: &mut Host, program: &Path) -> ClosureError {
         if place.real != directory {
             continue;
         }
-        for path in host.list(directory).unwrap_or_default() {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let far = distance(&wanted, &name);
+        for name in host.list(directory).unwrap_or_default() {
+            let far = distance(&wanted, &name.to_string_lossy());
             if far <= wanted.chars().count() / 4 {
-                nearest.push((far, path));
+                nearest.push((far, directory.join(name)));
             }
         }
     }
@@ -260,3 +260,6 @@ fn add_names(collection: &mut Collection, request: &Request<'_>) -> Result<(), C
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,8 @@
 use super::collect::Content;
 use super::error::BadFile;
 use super::host::{Node, Place};
-use super::programs::{Process, Programs};
+use super::libraries::Process;
+use super::programs::Programs;
 use super::{ClosureError, Reason};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
@@ -96,9 +97,10 @@ fn add_below(programs: &mut Programs, process: &Process, directory: &Path) -> Re
     let mut directories = vec![directory.to_owned()];
     while let Some(directory) = directories.pop() {
         let read = |source| ClosureError::Read { path: directory.clone(), source };
-        for path in programs.collection.host.list(&directory).map_err(read)? {
+        for name in programs.collection.host.list(&directory).map_err(read)? {
+            let path = directory.join(name);
             let read = |source| ClosureError::Read { path: path.clone(), source };
-            match programs.collection.host.node(&path).map_err(read)? {
+            match programs.collection.host.look(&path).map_err(read)? {
                 Node::Directory => directories.push(path),
                 Node::File { executable } if executable || is_library(&path) => {
                     add_needs_if_any(programs, process, &path);

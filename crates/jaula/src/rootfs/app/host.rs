@@ -2,6 +2,7 @@
 //! passed, and what stands at the end.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -107,7 +108,8 @@ impl Host {
         Ok(node)
     }
 
-    fn look(&self, real: &Path) -> io::Result<Node> {
+    /// The same, for a path that is not come by again.
+    pub(super) fn look(&self, real: &Path) -> io::Result<Node> {
         // What these show is of the process that looks, not of the host.
         if ["/proc", "/sys", "/dev"].iter().any(|kernel| real.starts_with(kernel)) {
             return Ok(Node::Absent);
@@ -121,11 +123,11 @@ impl Host {
     }
 
     /// The names in a directory, sorted, so that equal hosts give equal jails.
-    pub(super) fn list(&self, real: &Path) -> io::Result<Vec<PathBuf>> {
+    pub(super) fn list(&self, real: &Path) -> io::Result<Vec<OsString>> {
         let entries = fs::read_dir(self.outside(real))?;
-        let mut paths: Vec<_> = entries.map(|e| Ok(real.join(e?.file_name()))).collect::<io::Result<_>>()?;
-        paths.sort();
-        Ok(paths)
+        let mut names: Vec<_> = entries.map(|e| Ok(e?.file_name())).collect::<io::Result<_>>()?;
+        names.sort_unstable();
+        Ok(names)
     }
 
     /// Opens a file for reading.
