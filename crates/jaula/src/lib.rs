@@ -13,3 +13,4 @@ mod process;
 pub mod state;
 
 pub use error::{Error, Result};
+pub mod rootfs;

@@ -1,0 +1,3 @@
+//! Where the files of a jail come from.
+
+pub mod app;
