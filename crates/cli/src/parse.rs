@@ -113,3 +113,6 @@ fn command(given: Given, verb: &'static Verb) -> Result<Command, Fault> {
     }
     build(given)
 }
+
+#[cfg(test)]
+mod tests;

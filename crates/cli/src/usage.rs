@@ -87,7 +87,7 @@ impl UsageError {
                 let verbs = family.members().iter().filter(|verb| verb.is_shown());
                 did_you_mean(nearest(word, verbs.map(|verb| verb.word())).map(|near| spoken(family, near)))
             }
-            Fault::MissingVerb(family) => {
+            Fault::MissingVerb(family) if family.name != crate::table::ROOT.name => {
                 let verbs = family.members().iter().filter(|verb| verb.is_shown());
                 format!("one of {}", verbs.map(|verb| verb.word()).collect::<Vec<_>>().join(", "))
             }

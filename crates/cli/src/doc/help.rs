@@ -31,7 +31,7 @@ impl Page {
     fn overview(&mut self) {
         self.line(&format!("{}: {}", ROOT.name, ROOT.summary));
         self.heading("Usage");
-        self.line("  jaula VERB [OPTION…] [NAME…] [CMD…]");
+        self.line(&format!("  {}", ROOT.usage()));
         for (group, heading) in Group::SHOWN {
             self.heading(heading);
             for verb in ROOT.members().iter().filter(|verb| verb.group == group) {

@@ -6,6 +6,8 @@ use std::fmt::Write;
 
 /// When the texts last changed; pages must come out the same on every machine and day.
 const DATE: &str = "2025-11-22";
+/// How long a line of roff may be.
+const LINE: usize = 78;
 
 /// All pages: file name and text.
 pub(crate) fn pages() -> Vec<(String, String)> {
@@ -29,6 +31,8 @@ fn page(verb: &'static Verb) -> String {
     let title = title(verb);
     let version = env!("CARGO_PKG_VERSION");
     page.raw(&format!(".TH {} 1 {DATE} \"jaula {version}\" \"Manual of jaula\"", title.to_uppercase()));
+    // No hyphens in words that are typed.
+    page.raw(".nh");
     page.raw(".SH NAME");
     page.raw(&format!("{} \\- {}", escape(&title), escape(verb.summary)));
     page.raw(".SH SYNOPSIS");
@@ -85,13 +89,25 @@ impl Page {
         self.0.push('\n');
     }
 
-    /// A line of text with literals between backquotes.
+    /// Text with literals between backquotes, in short lines with each sentence on its own, as
+    /// roff sources have it.
     fn text(&mut self, text: &str) {
         let mut line = String::new();
-        for (i, piece) in text.split('`').enumerate() {
-            line.push_str(&if i % 2 == 1 { bold(piece) } else { escape(piece) });
+        for word in marked(text).split(' ') {
+            let is_full = line.len() + 1 + word.len() > LINE || line.ends_with(['.', ':', ';']);
+            if is_full && !line.is_empty() {
+                self.line(&std::mem::take(&mut line));
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
         }
-        // A line that begins with a dot or an apostrophe is a request.
+        self.line(&line);
+    }
+
+    /// A line of text, which is no request even if it begins like one.
+    fn line(&mut self, line: &str) {
         let guard = if line.starts_with(['.', '\'']) { "\\&" } else { "" };
         self.raw(&format!("{guard}{line}"));
     }
@@ -106,14 +122,9 @@ impl Page {
     }
 
     fn synopsis(&mut self, verb: &Verb) {
-        let mut line = bold(&verb.command_line());
-        if verb.name == ROOT.name {
-            line.push_str(" \\fIVERB\\fR [\\fIOPTION\\fR\\|.\\|.\\|.] [\\fINAME\\fR\\|.\\|.\\|.] [\\fICMD\\fR\\|.\\|.\\|.]");
-        } else {
-            let rest = verb.usage();
-            let rest = rest.strip_prefix(&verb.command_line()).unwrap_or_default();
-            line.push_str(&metavariables(rest));
-        }
+        let name = verb.command_line();
+        let usage = verb.usage();
+        let line = bold(&name) + &metavariables(usage.strip_prefix(&name).unwrap_or_default());
         self.raw(&line);
     }
 
@@ -190,6 +201,12 @@ fn metavariables(usage: &str) -> String {
     }
     flush(&mut word, &mut line);
     line
+}
+
+/// The text with what stands between backquotes in bold.
+fn marked(text: &str) -> String {
+    let piece = |(i, piece)| if i % 2 == 1 { bold(piece) } else { escape(piece) };
+    text.split('`').enumerate().map(piece).collect()
 }
 
 fn bold(text: &str) -> String {
