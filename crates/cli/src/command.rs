@@ -1,0 +1,322 @@
+//! What a command line asks for, as plain data: the parser's result and `dispatch`'s input.
+
+use model::units::Span;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// A whole command line: what to do, and how to talk about it.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Invocation {
+    /// What to do.
+    pub(crate) command: Command,
+    /// `--quiet`: print no progress and no remarks, only results and errors.
+    pub(crate) quiet: bool,
+    /// `--color`
+    pub(crate) color: When,
+}
+
+/// `--color`: when output is coloured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum When {
+    /// On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// One verb with its arguments.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Command {
+    /// `jaula run`
+    Run(Run),
+    /// `jaula create`
+    Create(Create),
+    /// `jaula start`
+    Start(Start),
+    /// `jaula restart`
+    Restart(Selection),
+    /// `jaula stop`
+    Stop(Stop),
+    /// `jaula exec`
+    Exec(Exec),
+    /// `jaula enter`
+    Enter(Enter),
+    /// `jaula console`
+    Console(String),
+    /// `jaula up`: the directory, `.` by default.
+    Up(PathBuf),
+    /// `jaula down`: the directory, `.` by default.
+    Down(PathBuf),
+    /// `jaula list`
+    List(List),
+    /// `jaula status`
+    Status(Status),
+    /// `jaula logs`
+    Logs(Logs),
+    /// `jaula plan`
+    Plan(Plan),
+    /// `jaula set`
+    Set(Set),
+    /// `jaula config show`
+    ConfigShow(ConfigShow),
+    /// `jaula config edit`: the jail.
+    ConfigEdit(String),
+    /// `jaula config check`
+    ConfigCheck(ConfigCheck),
+    /// `jaula config path`: the jail.
+    ConfigPath(String),
+    /// `jaula config keys`
+    ConfigKeys(ConfigKeys),
+    /// `jaula delete`
+    Delete(Delete),
+    /// `jaula gc`
+    Gc(Gc),
+    /// `jaula doctor`
+    Doctor(Json),
+    /// `jaula help`, `--help`: the words after it name a verb; none means all of them.
+    Help(&'static crate::table::Verb),
+    /// `jaula completions`
+    Completions(Shell),
+    /// `jaula version`, `--version`
+    Version(Json),
+    /// `jaula manual`: the directory that gets the pages.
+    Manual(PathBuf),
+    /// `jaula complete`: the words of an unfinished command line after `jaula`.
+    Complete(Vec<OsString>),
+    /// `jaula complete-names`
+    CompleteNames,
+}
+
+/// `--json`, where a verb has no other option: print data, not a text for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Json(pub(crate) bool);
+
+/// The jails that a verb is about. A name may be a name, an id, a unique prefix or a glob.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Selection {
+    /// Those named.
+    Named(Vec<String>),
+    /// `--all`, or no name where a name may be left out.
+    All,
+}
+
+/// One change of one key of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Setting {
+    /// The key with its section: `network.mode`.
+    pub(crate) key: String,
+    /// What happens to it.
+    pub(crate) op: Op,
+    /// The value as typed; empty for [`Op::Unset`].
+    pub(crate) value: String,
+}
+
+/// What happens to a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Op {
+    /// `KEY=VALUE`
+    Set,
+    /// `KEY+=VALUE`: one more member of a list.
+    Add,
+    /// `KEY-=VALUE`: one member less.
+    Remove,
+    /// `KEY=`: as if it had never been set.
+    Unset,
+}
+
+/// `jaula run`
+#[derive(Debug, PartialEq)]
+pub(crate) struct Run {
+    /// The configuration, in the order of the command line.
+    pub(crate) settings: Vec<Setting>,
+    /// `--name`
+    pub(crate) name: Option<String>,
+    /// `--tty` or `--no-tty`; neither: a terminal if jaula has one.
+    pub(crate) tty: Option<bool>,
+    /// What to print instead of running.
+    pub(crate) dry_run: Option<DryRun>,
+    /// Program and arguments; never empty unless `boot.command` is among the settings.
+    pub(crate) command: Vec<OsString>,
+}
+
+/// `--dry-run`: print the plan and touch nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DryRun {
+    /// For people.
+    Text,
+    /// With `--json`.
+    Json,
+}
+
+/// `jaula create`
+#[derive(Debug, PartialEq)]
+pub(crate) struct Create {
+    /// The new jail's name.
+    pub(crate) name: String,
+    /// Its configuration, in the order of the command line.
+    pub(crate) settings: Vec<Setting>,
+    /// What becomes `boot.command`; may be empty.
+    pub(crate) command: Vec<String>,
+    /// `--start`
+    pub(crate) start: bool,
+    /// What to print instead of creating.
+    pub(crate) dry_run: Option<DryRun>,
+}
+
+/// `jaula start`
+#[derive(Debug, PartialEq)]
+pub(crate) struct Start {
+    /// Which.
+    pub(crate) jails: Selection,
+    /// What to print instead of starting.
+    pub(crate) dry_run: Option<DryRun>,
+}
+
+/// `jaula stop`
+#[derive(Debug, PartialEq)]
+pub(crate) struct Stop {
+    /// Which.
+    pub(crate) jails: Selection,
+    /// `--timeout`, in place of `boot.stop_timeout`; 0 kills at once.
+    pub(crate) timeout: Option<Span>,
+}
+
+/// `jaula exec`
+#[derive(Debug, PartialEq)]
+pub(crate) struct Exec {
+    /// The jail.
+    pub(crate) name: String,
+    /// `--user`
+    pub(crate) user: Option<String>,
+    /// `--tty` or `--no-tty`; neither: a terminal if jaula has one.
+    pub(crate) tty: Option<bool>,
+    /// `--directory`
+    pub(crate) directory: Option<String>,
+    /// `--env`, in the order of the command line.
+    pub(crate) environment: Vec<(String, String)>,
+    /// Program and arguments; never empty.
+    pub(crate) command: Vec<OsString>,
+}
+
+/// `jaula enter`
+#[derive(Debug, PartialEq)]
+pub(crate) struct Enter {
+    /// The jail.
+    pub(crate) name: String,
+    /// `--user`
+    pub(crate) user: Option<String>,
+}
+
+/// `jaula list`
+#[derive(Debug, PartialEq)]
+pub(crate) struct List {
+    /// Which.
+    pub(crate) jails: Selection,
+    /// `--json`
+    pub(crate) json: bool,
+    /// `--quiet`: names only, one a line.
+    pub(crate) names_only: bool,
+}
+
+/// `jaula status`
+#[derive(Debug, PartialEq)]
+pub(crate) struct Status {
+    /// Which.
+    pub(crate) jails: Selection,
+    /// `--json`
+    pub(crate) json: bool,
+}
+
+/// `jaula logs`
+#[derive(Debug, PartialEq)]
+pub(crate) struct Logs {
+    /// The jail.
+    pub(crate) name: String,
+    /// `--follow`
+    pub(crate) follow: bool,
+    /// `--lines`: only so many of the last.
+    pub(crate) lines: Option<usize>,
+}
+
+/// `jaula plan`
+#[derive(Debug, PartialEq)]
+pub(crate) struct Plan {
+    /// The jail.
+    pub(crate) name: String,
+    /// `--json`
+    pub(crate) json: bool,
+}
+
+/// `jaula set`
+#[derive(Debug, PartialEq)]
+pub(crate) struct Set {
+    /// Which.
+    pub(crate) jails: Selection,
+    /// The changes in order; never empty.
+    pub(crate) settings: Vec<Setting>,
+}
+
+/// `jaula config show`
+#[derive(Debug, PartialEq)]
+pub(crate) struct ConfigShow {
+    /// The jail.
+    pub(crate) name: String,
+    /// `--effective`: with all defaults.
+    pub(crate) effective: bool,
+    /// `--json`
+    pub(crate) json: bool,
+}
+
+/// `jaula config check`
+#[derive(Debug, PartialEq)]
+pub(crate) struct ConfigCheck {
+    /// Which jails; none if only files are named.
+    pub(crate) jails: Selection,
+    /// Files, which are told from names by a `/`.
+    pub(crate) files: Vec<PathBuf>,
+    /// `--json`
+    pub(crate) json: bool,
+}
+
+/// `jaula config keys`
+#[derive(Debug, PartialEq)]
+pub(crate) struct ConfigKeys {
+    /// `--json`
+    pub(crate) json: bool,
+    /// `--quiet`: names only, one a line.
+    pub(crate) names_only: bool,
+}
+
+/// `jaula delete`
+#[derive(Debug, PartialEq)]
+pub(crate) struct Delete {
+    /// Which.
+    pub(crate) jails: Selection,
+    /// `--yes`: do not ask.
+    pub(crate) yes: bool,
+    /// `--force`: stop it first.
+    pub(crate) force: bool,
+}
+
+/// `jaula gc`
+#[derive(Debug, PartialEq)]
+pub(crate) struct Gc {
+    /// `--dry-run`: only say what would be removed.
+    pub(crate) dry_run: bool,
+    /// `--json`
+    pub(crate) json: bool,
+}
+
+/// A shell that completions are made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shell {
+    /// bash(1)
+    Bash,
+    /// zsh(1)
+    Zsh,
+    /// fish(1)
+    Fish,
+}

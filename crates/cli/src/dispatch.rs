@@ -1,0 +1,106 @@
+//! Each command to what does it.
+
+use crate::command::{Command, Invocation, Json, When};
+use crate::doc;
+use crate::exit;
+use crate::output::error::report;
+use crate::output::style::Style;
+use crate::output::{print_json, print_text};
+use serde::Serialize;
+use std::fmt::Write;
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Does what was asked for.
+pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
+    let color = invocation.color;
+    match invocation.command {
+        Command::Help(verb) => {
+            let style = Style::of(color, &io::stdout());
+            printed(print_text(&doc::help::help(verb, style)), color)
+        }
+        Command::Version(json) => printed(version(json), color),
+        Command::Completions(shell) => printed(print_text(doc::completions::script(shell)), color),
+        Command::Complete(words) => printed(complete(&words), color),
+        Command::Manual(directory) => match manual(&directory) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error, None, color),
+        },
+        Command::Run(_)
+        | Command::Create(_)
+        | Command::Start(_)
+        | Command::Restart(_)
+        | Command::Stop(_)
+        | Command::Exec(_)
+        | Command::Enter(_)
+        | Command::Console(_)
+        | Command::Up(_)
+        | Command::Down(_)
+        | Command::List(_)
+        | Command::Status(_)
+        | Command::Logs(_)
+        | Command::Plan(_)
+        | Command::Set(_)
+        | Command::ConfigShow(_)
+        | Command::ConfigEdit(_)
+        | Command::ConfigCheck(_)
+        | Command::ConfigPath(_)
+        | Command::ConfigKeys(_)
+        | Command::Delete(_)
+        | Command::Gc(_)
+        | Command::Doctor(_)
+        | Command::CompleteNames => fail(&NotBuilt, None, color),
+    }
+}
+
+/// A verb that is described, but that nothing does yet.
+#[derive(Debug, thiserror::Error)]
+#[error("not built yet")]
+struct NotBuilt;
+
+/// Prints the error; the command failed.
+fn fail(error: &dyn std::error::Error, help: Option<&str>, color: When) -> ExitCode {
+    report(error, help, color);
+    ExitCode::from(exit::FAILED)
+}
+
+/// What cannot be written to standard output, or to a manual page.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {to}")]
+struct CannotWrite {
+    to: String,
+    source: io::Error,
+}
+
+/// The end of a command that only prints.
+fn printed(result: io::Result<()>, color: When) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(source) => fail(&CannotWrite { to: "to standard output".to_owned(), source }, None, color),
+    }
+}
+
+fn version(json: Json) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Version {
+        version: &'static str,
+    }
+    let version = env!("CARGO_PKG_VERSION");
+    if json.0 { print_json(&Version { version }) } else { print_text(&format!("jaula {version}\n")) }
+}
+
+fn complete(words: &[std::ffi::OsString]) -> io::Result<()> {
+    let mut text = String::new();
+    for candidate in doc::complete::candidates(words) {
+        let _ = writeln!(text, "{candidate}");
+    }
+    print_text(&text)
+}
+
+fn manual(directory: &Path) -> Result<(), CannotWrite> {
+    doc::manual::pages().into_iter().try_for_each(|(name, text)| {
+        let path = directory.join(name);
+        std::fs::write(&path, text).map_err(|source| CannotWrite { to: path.display().to_string(), source })
+    })
+}

@@ -1,0 +1,175 @@
+//! What was given on a command line, before a verb makes its command of it.
+//!
+//! One flat struct for all verbs: an option's meaning is one assignment to it, written in
+//! `table::options`; a verb's meaning is one function from it, written beside the verb.
+
+use crate::command::{DryRun, Op, Selection, Setting, When};
+use crate::table::ROOT;
+use crate::usage::Fault;
+use model::units::Span;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// See the module. Fields are named after their options.
+#[derive(Debug, Default)]
+pub(crate) struct Given {
+    /// The words that are no options, those of a command included.
+    pub(crate) operands: Vec<OsString>,
+    /// `--set` and the options that are short for it.
+    pub(crate) settings: Vec<Setting>,
+    pub(crate) name: Option<String>,
+    pub(crate) user: Option<String>,
+    pub(crate) directory: Option<String>,
+    pub(crate) environment: Vec<(String, String)>,
+    pub(crate) tty: Option<bool>,
+    pub(crate) start: bool,
+    pub(crate) all: bool,
+    pub(crate) timeout: Option<Span>,
+    pub(crate) follow: bool,
+    pub(crate) lines: Option<usize>,
+    pub(crate) effective: bool,
+    pub(crate) yes: bool,
+    pub(crate) force: bool,
+    pub(crate) dry_run: bool,
+    pub(crate) json: bool,
+    pub(crate) quiet: bool,
+    pub(crate) color: When,
+    pub(crate) help: bool,
+    pub(crate) version: bool,
+}
+
+impl Given {
+    /// Keeps `key = value`, as `--set KEY=VALUE` does.
+    pub(crate) fn set(&mut self, key: &str, value: String) {
+        self.settings.push(Setting { key: key.to_owned(), op: Op::Set, value });
+    }
+
+    /// Keeps one more member of the list `key`, as `--set KEY+=VALUE` does.
+    pub(crate) fn add(&mut self, key: &str, value: String) {
+        self.settings.push(Setting { key: key.to_owned(), op: Op::Add, value });
+    }
+
+    /// The first operand, which the table says is there, as text.
+    pub(crate) fn take_name(&mut self) -> Result<String, Fault> {
+        if self.operands.is_empty() { Ok(String::new()) } else { text(self.operands.remove(0)) }
+    }
+
+    /// The first operand as a path.
+    pub(crate) fn take_path(&mut self) -> Option<PathBuf> {
+        if self.operands.is_empty() { None } else { Some(PathBuf::from(self.operands.remove(0))) }
+    }
+
+    /// All operands as names of jails; none of them means all jails.
+    pub(crate) fn take_selection(&mut self) -> Result<Selection, Fault> {
+        let names: Vec<String> =
+            std::mem::take(&mut self.operands).into_iter().map(text).collect::<Result<_, _>>()?;
+        match names.first() {
+            None => Ok(Selection::All),
+            Some(first) if self.all => Err(Fault::NamesAndAll(first.clone())),
+            Some(_) => Ok(Selection::Named(names)),
+        }
+    }
+
+    /// `--dry-run`, with or without `--json`, which has no other meaning there.
+    pub(crate) fn take_dry_run(&self) -> Result<Option<DryRun>, Fault> {
+        match (self.dry_run, self.json) {
+            (false, false) => Ok(None),
+            (true, false) => Ok(Some(DryRun::Text)),
+            (true, true) => Ok(Some(DryRun::Json)),
+            (false, true) => Err(Fault::JsonOfNothing),
+        }
+    }
+
+    /// The command of a new jail: the one given, or else the program of an app jail.
+    pub(crate) fn take_command(&mut self) -> Result<Vec<OsString>, Fault> {
+        let mut roots = self.settings.iter().filter(|s| s.key == "root.from" && s.op == Op::Set);
+        let root = roots.next();
+        if roots.next().is_some() {
+            return Err(Fault::TwoRoots);
+        }
+        let command = std::mem::take(&mut self.operands);
+        match root.and_then(|s| s.value.strip_prefix("app:")) {
+            Some(program) if command.is_empty() && !self.sets_command() => Ok(vec![program.into()]),
+            _ => Ok(command),
+        }
+    }
+
+    /// Is `boot.command` among the settings?
+    pub(crate) fn sets_command(&self) -> bool {
+        self.settings.iter().any(|s| s.key == "boot.command" && s.op == Op::Set)
+    }
+}
+
+/// A word as text; only paths and the command of a jail may be other than UTF-8.
+pub(crate) fn text(word: OsString) -> Result<String, Fault> {
+    word.into_string().map_err(Fault::NotUtf8)
+}
+
+/// `KEY=VALUE`, `KEY+=VALUE`, `KEY-=VALUE` or `KEY=`; `None` if it is none of them.
+pub(crate) fn setting(text: &str) -> Option<Setting> {
+    let (key, value) = text.split_once('=')?;
+    let (key, op) = match (key.strip_suffix('+'), key.strip_suffix('-')) {
+        (Some(key), _) => (key, Op::Add),
+        (_, Some(key)) => (key, Op::Remove),
+        _ if value.is_empty() => (key, Op::Unset),
+        _ => (key, Op::Set),
+    };
+    let needs_value = op != Op::Unset;
+    if key.is_empty() || needs_value && value.is_empty() {
+        return None;
+    }
+    Some(Setting { key: key.to_owned(), op, value: value.to_owned() })
+}
+
+/// `NAME=VALUE` of the environment; `None` if it is none.
+pub(crate) fn variable(text: &str) -> Option<(String, String)> {
+    let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty())?;
+    Some((name.to_owned(), value.to_owned()))
+}
+
+/// `name` as a part of a dotted key: quoted as TOML wants it unless it is a bare key.
+pub(crate) fn key_part(name: &str) -> String {
+    let is_bare = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    if is_bare { name.to_owned() } else { format!("{name:?}") }
+}
+
+/// The verb that these words name, as `jaula help` has them; none is the whole.
+pub(crate) fn topic(words: Vec<OsString>) -> Result<&'static crate::table::Verb, Fault> {
+    words.into_iter().try_fold(&ROOT, |verb, word| {
+        let word = text(word)?;
+        verb.member(&word).ok_or(Fault::UnknownVerb { word, family: verb })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings() {
+        let table = [
+            ("network.mode=host", "network.mode", Op::Set, "host"),
+            ("a=b=c", "a", Op::Set, "b=c"),
+            ("root.files+=/etc/hosts", "root.files", Op::Add, "/etc/hosts"),
+            ("security.capabilities+=-sys_chroot", "security.capabilities", Op::Add, "-sys_chroot"),
+            ("security.hide-=/proc/x", "security.hide", Op::Remove, "/proc/x"),
+            ("hostname=", "hostname", Op::Unset, ""),
+        ];
+        for (text, key, op, value) in table {
+            let expected = Setting { key: key.to_owned(), op, value: value.to_owned() };
+            assert_eq!(setting(text), Some(expected), "{text}");
+        }
+        for bad in ["", "=", "=x", "+=x", "-=x", "a", "a+=", "a-="] {
+            assert_eq!(setting(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn variables_become_keys() {
+        assert_eq!(variable("A="), Some(("A".to_owned(), String::new())));
+        assert_eq!(variable("A"), None);
+        assert_eq!(variable("=x"), None);
+        assert_eq!(key_part("LC_ALL"), "LC_ALL");
+        assert_eq!(key_part("a.b"), "\"a.b\"");
+    }
+}

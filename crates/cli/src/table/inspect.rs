@@ -1,0 +1,93 @@
+//! Watch and examine: the verbs that only look.
+
+use super::operate::{NAME, NAMES};
+use super::options as opt;
+use super::{Count, Group, Kind, Operand, VERB, Verb};
+use crate::command::{Command, Json, List, Logs, Plan, Status};
+use crate::exit;
+
+pub(crate) static LIST: Verb = Verb {
+    name: "list",
+    group: Group::Watch,
+    summary: "List jails",
+    about: "Prints one line for each jail, running or not: its name, id, state and what it runs.",
+    operands: &[Operand { name: "GLOB", count: Count::Any, ..NAMES }],
+    options: &[&opt::JSON, &opt::NAMES_ONLY],
+    examples: &[
+        ("jaula list", "all of them"),
+        ("jaula list 'web*' --json", "some, as JSON"),
+        ("jaula list -q", "names only, for scripts"),
+    ],
+    exits: exit::PLAIN,
+    see: &["status", "logs"],
+    kind: Kind::Command(|mut given| {
+        Ok(Command::List(List { jails: given.take_selection()?, json: given.json, names_only: given.quiet }))
+    }),
+};
+
+pub(crate) static STATUS: Verb = Verb {
+    name: "status",
+    group: Group::Watch,
+    summary: "Say whether jails run, and how they are",
+    about: "Prints for each jail (all of them if none is named) whether it runs, since when, its first process, \
+            and what went wrong last. The exit status is 0 only if all those named run.",
+    operands: &[Operand { count: Count::Any, ..NAMES }],
+    options: &[&opt::ALL, &opt::JSON],
+    examples: &[
+        ("jaula status www", "one jail"),
+        ("jaula status www >/dev/null || jaula start www", "in a script"),
+        ("jaula status --json", "all of them, as JSON"),
+    ],
+    exits: exit::JAILS,
+    see: &["list", "logs", "doctor"],
+    kind: Kind::Command(|mut given| {
+        Ok(Command::Status(Status { jails: given.take_selection()?, json: given.json }))
+    }),
+};
+
+pub(crate) static LOGS: Verb = Verb {
+    name: "logs",
+    group: Group::Watch,
+    summary: "Print what a jail wrote to its console",
+    about: "Prints the log of the jail's console: what its first process and those below it wrote to standard \
+            output and error. It is there after the jail has stopped, too.",
+    operands: &[NAME],
+    options: &[&opt::FOLLOW, &opt::LINES],
+    examples: &[
+        ("jaula logs www -n 20", "the last twenty lines"),
+        ("jaula logs -f www", "and all that comes"),
+    ],
+    exits: exit::JAILS,
+    see: &["console", "status"],
+    kind: Kind::Command(|mut given| {
+        Ok(Command::Logs(Logs { name: given.take_name()?, follow: given.follow, lines: given.lines }))
+    }),
+};
+
+pub(crate) static PLAN: Verb = Verb {
+    name: "plan",
+    group: Group::Watch,
+    summary: "Print what a start would do",
+    about: "Prints the plan of the jail: each step on the host, and each system call of its first process before \
+            the program begins. A start does this and nothing else.",
+    operands: &[NAME],
+    options: &[&opt::JSON],
+    examples: &[("jaula plan www", "for reading"), ("jaula plan www --json", "for comparing")],
+    exits: exit::JAILS,
+    see: &["start", "config show"],
+    kind: Kind::Command(|mut given| Ok(Command::Plan(Plan { name: given.take_name()?, json: given.json }))),
+};
+
+pub(crate) static DOCTOR: Verb = Verb {
+    name: "doctor",
+    group: Group::Repair,
+    summary: "Check what this host can do, and say what to change",
+    about: "Checks the kernel, its settings and the files of jaula for what jails need, and prints for each fault \
+            what it prevents and what to do about it.",
+    options: &[&opt::JSON],
+    examples: &[("jaula doctor", "check everything")],
+    exits: exit::CHECK,
+    see: &["gc", "status"],
+    kind: Kind::Command(|given| Ok(Command::Doctor(Json(given.json)))),
+    ..VERB
+};

@@ -1,0 +1,284 @@
+//! The options: each means the same wherever it stands.
+
+use super::{Opt, Take, Words};
+use crate::command::When;
+use crate::given::{key_part, setting, variable};
+
+const NUMBER: &str = "a number";
+const VARIABLE: &str = "NAME=VALUE";
+
+/// An option without value.
+macro_rules! flag {
+    ($name:ident, $long:literal, $short:expr, $help:expr, $set:expr) => {
+        pub(crate) static $name: Opt =
+            Opt { long: $long, short: $short, help: $help, take: Take::Flag($set) };
+    };
+}
+
+/// An option with a value that can be any text.
+macro_rules! value {
+    ($name:ident, $long:literal, $value:literal, $words:expr, $help:expr, $put:expr) => {
+        value!($name, $long, None, $value, $words, $help, |given, value| {
+            $put(given, value);
+            Ok(())
+        });
+    };
+    ($name:ident, $long:literal, $short:expr, $value:literal, $words:expr, $help:expr, $put:expr) => {
+        pub(crate) static $name: Opt = Opt {
+            long: $long,
+            short: $short,
+            help: $help,
+            take: Take::Value { name: $value, words: $words, put: $put },
+        };
+    };
+}
+
+/// The options of every verb, and those that may stand before it.
+pub(crate) static GLOBAL: &[&Opt] = &[&QUIET, &COLOR, &HELP, &VERSION];
+
+/// What `run` and `create` share: the configuration of the new jail.
+pub(crate) static RUN: &[&Opt] = &[
+    &ROOT, &APP, &FILE, &MOUNT, &EPHEMERAL, &NETWORK, &PROFILE, &USER, &DIRECTORY, &ENV, &HOSTNAME, &SET,
+    &NAME, &TTY, &NO_TTY, &DRY_RUN, &JSON_PLAN,
+];
+/// See [`RUN`].
+pub(crate) static CREATE: &[&Opt] = &[
+    &ROOT, &APP, &FILE, &MOUNT, &NETWORK, &PROFILE, &USER, &DIRECTORY, &ENV, &HOSTNAME, &SET, &START,
+    &DRY_RUN, &JSON_PLAN,
+];
+
+flag!(QUIET, "quiet", Some('q'), "Print results and errors only.", |given| given.quiet = true);
+value!(
+    COLOR,
+    "color",
+    None,
+    "WHEN",
+    Words::OneOf(&["auto", "always", "never"]),
+    "Colour the output: `auto` (on a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`), `always` or \
+     `never`.",
+    |given, when| {
+        given.color = match when.as_str() {
+            "always" => When::Always,
+            "never" => When::Never,
+            _ => When::Auto,
+        };
+        Ok(())
+    }
+);
+flag!(HELP, "help", Some('h'), "Print help and do nothing else.", |given| given.help = true);
+flag!(VERSION, "version", Some('V'), "Print the version and do nothing else.", |given| given.version = true);
+
+value!(
+    ROOT,
+    "root",
+    "SPEC",
+    Words::RootSpec,
+    "Where the files come from: `dir:PATH` (a directory tree), `app:PROGRAM` (one program of the host with \
+     what it needs) or `host` (the host's own files). The key `root.from`.",
+    |given: &mut crate::given::Given, spec| given.set("root.from", spec)
+);
+value!(
+    APP,
+    "app",
+    "PROGRAM",
+    Words::Files,
+    "Make the root of this program of the host and what it needs: libraries, plugins, configuration. Short \
+     for `--root app:PROGRAM`. Without CMD the program itself is run.",
+    |given: &mut crate::given::Given, program| given.set("root.from", format!("app:{program}"))
+);
+value!(
+    FILE,
+    "file",
+    "PATH",
+    Words::Files,
+    "Put this file of the host, or this directory with all below it, into an app jail as well. May be \
+     repeated. The key `root.files`.",
+    |given: &mut crate::given::Given, path| given.add("root.files", path)
+);
+value!(
+    MOUNT,
+    "mount",
+    "SPEC",
+    Words::Files,
+    "Mount something more: `SOURCE:TARGET[:OPTION,…]` or `tmpfs:TARGET[:OPTION,…]`, read-only unless `rw` is \
+     among the options. May be repeated. The key `mounts`.",
+    |given: &mut crate::given::Given, spec| given.add("mounts", spec)
+);
+flag!(
+    EPHEMERAL,
+    "ephemeral",
+    None,
+    "Keep what is written to the root in memory and forget it at the end. Short for \
+     `--set root.writes=discarded`.",
+    |given| given.set("root.writes", "discarded".to_owned())
+);
+value!(
+    NETWORK,
+    "network",
+    None,
+    "MODE",
+    Words::OneOf(&["none", "host"]),
+    "Whose network the jail has: `none` (loopback only, the default) or `host` (the host's). The key \
+     `network.mode`.",
+    |given, mode| {
+        given.set("network.mode", mode);
+        Ok(())
+    }
+);
+value!(
+    PROFILE,
+    "profile",
+    None,
+    "PROFILE",
+    Words::OneOf(&["app", "strict", "server"]),
+    "What the jail may do: `app` (refuses what programs do not need), `strict` (a list of what one program \
+     needs) or `server` (lets a distribution's own init work). The key `security.profile`.",
+    |given, profile| {
+        given.set("security.profile", profile);
+        Ok(())
+    }
+);
+value!(
+    USER,
+    "user",
+    "USER",
+    Words::Users,
+    "Run as this user of the jail: a name, `USER:GROUP`, or numbers; root by default. The key `boot.user`.",
+    |given: &mut crate::given::Given, user| given.set("boot.user", user)
+);
+value!(
+    DIRECTORY,
+    "directory",
+    "DIR",
+    Words::Anything,
+    "Begin in this directory of the jail; `/` by default. The key `boot.directory`.",
+    |given: &mut crate::given::Given, directory| given.set("boot.directory", directory)
+);
+value!(
+    ENV,
+    "env",
+    None,
+    "NAME=VALUE",
+    Words::Anything,
+    "Set a variable of the environment. May be repeated. The table `environment`.",
+    |given, text| {
+        let (name, value) = variable(&text).ok_or(VARIABLE)?;
+        given.set(&format!("environment.{}", key_part(&name)), value);
+        Ok(())
+    }
+);
+value!(
+    HOSTNAME,
+    "hostname",
+    "HOSTNAME",
+    Words::Anything,
+    "What `hostname` prints inside; the jail's name by default. The key `hostname`.",
+    |given: &mut crate::given::Given, hostname| given.set("hostname", hostname)
+);
+value!(
+    SET,
+    "set",
+    None,
+    "KEY=VALUE",
+    Words::Assignment,
+    "Set any key of the configuration, as `jaula set` does: `KEY=VALUE`, `KEY+=VALUE`, `KEY-=VALUE` or \
+     `KEY=`. May be repeated.",
+    |given, text| {
+        given.settings.push(setting(&text).ok_or("KEY=VALUE, KEY+=VALUE, KEY-=VALUE or KEY=")?);
+        Ok(())
+    }
+);
+value!(
+    NAME,
+    "name",
+    "NAME",
+    Words::Anything,
+    "What the jail is called while it runs; made up by default.",
+    |given: &mut crate::given::Given, name| given.name = Some(name)
+);
+flag!(
+    TTY,
+    "tty",
+    None,
+    "Give the command a terminal of its own, even if jaula has none. By default it gets one if jaula's own \
+     input and output are a terminal.",
+    |given| given.tty = Some(true)
+);
+flag!(NO_TTY, "no-tty", None, "Give the command no terminal.", |given| given.tty = Some(false));
+flag!(
+    DRY_RUN,
+    "dry-run",
+    None,
+    "Print the plan, all that would be done to the host and in the jail, and do nothing.",
+    |given| given.dry_run = true
+);
+flag!(JSON_PLAN, "json", None, "With `--dry-run`: print the plan as JSON.", |given| given.json = true);
+flag!(START, "start", None, "Start it as well.", |given| given.start = true);
+
+flag!(ALL, "all", None, "Every jail.", |given| given.all = true);
+flag!(JSON, "json", None, "Print JSON.", |given| given.json = true);
+value!(
+    TIMEOUT,
+    "timeout",
+    None,
+    "SPAN",
+    Words::Anything,
+    "How long to wait before what still runs is killed: `250ms`, `30s`, `5m`; 0 kills at once. The key \
+     `boot.stop_timeout` (10 s by default) otherwise.",
+    |given, text| {
+        given.timeout = Some(text.parse().map_err(|_| "a time such as 250ms, 30s, 5m")?);
+        Ok(())
+    }
+);
+value!(
+    EXEC_USER,
+    "user",
+    "USER",
+    Words::Users,
+    "Run as this user of the jail: a name, `USER:GROUP`, or numbers; root by default.",
+    |given: &mut crate::given::Given, user| given.user = Some(user)
+);
+value!(
+    EXEC_DIRECTORY,
+    "directory",
+    "DIR",
+    Words::Anything,
+    "Begin in this directory of the jail; `boot.directory` by default.",
+    |given: &mut crate::given::Given, directory| given.directory = Some(directory)
+);
+value!(
+    EXEC_ENV,
+    "env",
+    None,
+    "NAME=VALUE",
+    Words::Anything,
+    "Set a variable of the environment, on top of the jail's. May be repeated.",
+    |given, text| {
+        given.environment.push(variable(&text).ok_or(VARIABLE)?);
+        Ok(())
+    }
+);
+flag!(NAMES_ONLY, "quiet", Some('q'), "Print names only, one a line.", |given| given.quiet = true);
+flag!(
+    FOLLOW,
+    "follow",
+    Some('f'),
+    "Go on printing what comes until the jail stops or you interrupt it.",
+    |given| given.follow = true
+);
+value!(LINES, "lines", Some('n'), "N", Words::Anything, "Print the last N lines only.", |given, text| {
+    given.lines = Some(text.parse().map_err(|_| NUMBER)?);
+    Ok(())
+});
+flag!(
+    EFFECTIVE,
+    "effective",
+    None,
+    "Print every key with the value that holds, defaults included, not only what the file says.",
+    |given| given.effective = true
+);
+flag!(YES, "yes", Some('y'), "Do not ask.", |given| given.yes = true);
+flag!(FORCE, "force", None, "Stop a jail that runs, then delete it.", |given| given.force = true);
+flag!(DRY_RUN_GC, "dry-run", None, "Print what would be removed and remove nothing.", |given| given
+    .dry_run =
+    true);
