@@ -76,13 +76,16 @@ fn of_group(policy: &Policy, group: Group) -> String {
             None => actions.push((action, 1)),
         }
     }
-    let most = actions.iter().max_by_key(|(_, count)| *count).and_then(|(action, _)| *action);
+    let most = actions.iter().rev().max_by_key(|(_, count)| *count).and_then(|(action, _)| *action);
     let how = |action: Option<Action>| action.map_or_else(|| "by their arguments".to_owned(), word);
     let mut text = how(most);
     for (action, _) in actions.iter().filter(|(action, _)| *action != most) {
         let names = calls().filter(|call| always(policy, *call) == *action).map(Call::name);
         let names: Vec<_> = names.collect();
         text += &format!("; {} {}", names.join(" "), how(*action));
+    }
+    if group == Group::IoUring && calls().any(|call| always(policy, call) == Some(Action::Allow)) {
+        text += ", with sockets of any family, since no filter sees what a ring does";
     }
     text
 }

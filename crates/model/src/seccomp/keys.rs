@@ -85,7 +85,9 @@ impl Keys {
             // C libraries and systemd fall back to `clone`, whose flags a filter sees.
             Group::Clone3 => allow_or_absent(self.nesting),
             Group::Hostname => allow(self.set_hostname),
-            // In a process namespace of its own, `reboot` ends that namespace and no more.
+            // In a process namespace of its own, `reboot` ends that namespace and no more. Where
+            // pages lie is for a whole distribution's administrator; single programs do without
+            // (Docker's containers do), and with it goes much seldom used code.
             Group::Init | Group::Numa => allow(server),
             // Old bugs live here, and nothing that a jail needs. systemd, PAM and runc all know
             // kernels without it, but not all of them a refusal.
