@@ -93,11 +93,16 @@ impl Claim {
 
     /// Removes the run directory with all in it. The claim ends with it.
     pub fn remove(self) -> Result<()> {
-        for entry in std::fs::read_dir(&self.path).into_iter().flatten().flatten() {
-            sys::fs::remove(&self.directory, entry.file_name(), false)
-                .map_err(Error::call("tidy the run directory"))?;
-        }
+        self.clear()?;
         sys::fs::remove(sys::fs::CWD, &self.path, true).map_err(Error::call("remove the run directory"))
+    }
+
+    /// Removes what is in the run directory.
+    pub fn clear(&self) -> Result<()> {
+        for entry in std::fs::read_dir(&self.path).into_iter().flatten().flatten() {
+            sys::fs::remove(&self.directory, entry.file_name(), false).map_err(Error::call("tidy the run directory"))?;
+        }
+        Ok(())
     }
 }
 
@@ -130,12 +135,16 @@ fn claim_id(ids: &Path, id: Id, name: &Name) -> Result<Option<String>> {
     }
 }
 
-/// Gives a number back.
-pub(crate) fn release_id(run: &Path, id: Id) -> Result<()> {
-    match sys::fs::remove(sys::fs::CWD, run.join(IDS).join(id.to_string()), false) {
-        Err(e) if e.is(sys::errno::ENOENT) => Ok(()),
-        removed => removed.map_err(Error::call("give the number back")),
+/// Gives a number back, if it is this jail's.
+pub(crate) fn release_id(run: &Path, name: &Name, id: Id) -> Result<()> {
+    let link = run.join(IDS).join(id.to_string());
+    if std::fs::read_link(&link).is_ok_and(|owner| owner.as_os_str() == name.as_str()) {
+        match sys::fs::remove(sys::fs::CWD, &link, false) {
+            Err(e) if !e.is(sys::errno::ENOENT) => return Err(Error::call("give the number back")(e)),
+            _ => {}
+        }
     }
+    Ok(())
 }
 
 /// Who has a run directory's lock, in words (proc_locks(5)).

@@ -82,7 +82,7 @@ pub fn make_private(path: &Path) -> Result<(), Error> {
 /// Replaces a file as a whole: temporary file, fsync, rename. A reader sees the old one or the
 /// new one, and so does the next start after a crash.
 pub fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {
-    let directory = path.parent().unwrap_or(Path::new("/"));
+    let directory = path.parent().unwrap_or_else(|| Path::new("/"));
     let temporary = path.with_extension(format!("new.{}", std::process::id()));
     let write = || {
         let mut file = std::fs::OpenOptions::new()

@@ -7,6 +7,7 @@ mod lower;
 
 use crate::error::Error;
 use crate::journal::{Entry, Journal};
+use model::name::Name;
 use model::plan::{HostStep, Join, Namespace, Plan, Step, Tree};
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -186,13 +187,13 @@ pub(crate) fn outcome(steps: &[Step], ours: BorrowedFd<'_>) -> Result<Option<Own
 }
 
 /// Undoes what the journal says, from its end; all of it, even if a part fails.
-pub fn undo(entries: &[Entry], run: &Path) -> Vec<Error> {
+pub fn undo(entries: &[Entry], name: &Name, run: &Path) -> Vec<Error> {
     let mut failures = Vec::new();
     for entry in entries.iter().rev() {
         let done = match entry {
             Entry::Process { pid, inode } => crate::process::kill(*pid, *inode),
             Entry::Cgroup(path) => crate::cgroup::remove(path),
-            Entry::Id(id) => crate::claim::release_id(run, *id),
+            Entry::Id(id) => crate::claim::release_id(run, name, *id),
         };
         failures.extend(done.err());
     }

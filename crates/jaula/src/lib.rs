@@ -9,7 +9,11 @@ mod files;
 pub mod house;
 pub mod journal;
 pub mod launch;
+pub mod ops;
 mod process;
+mod recover;
+pub mod session;
+mod signals;
 pub mod state;
 
 pub use error::{Error, Result};

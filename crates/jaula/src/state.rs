@@ -4,7 +4,9 @@ use crate::error::{Error, Result};
 use crate::files::{read_bytes, read_small, replace_small, write_small};
 use model::caps::CapSet;
 use model::confinement::Confinement;
-use model::name::Id;
+use crate::launch::Launched;
+use model::config::{Config, NetworkMode};
+use model::name::{Id, Name};
 use model::seccomp::Instruction;
 use serde::{Deserialize, Serialize};
 use std::os::fd::{AsFd, OwnedFd};
@@ -109,6 +111,32 @@ impl From<&Confinement> for Kept {
 }
 
 impl State {
+    /// The state of a jail that has just been launched.
+    pub fn of(
+        name: &Name,
+        config: &Config,
+        confinement: &Confinement,
+        id: Id,
+        launched: &Launched,
+        phase: Phase,
+        passing: bool,
+    ) -> Result<Self> {
+        Ok(Self {
+            id,
+            phase,
+            first: Some(ProcessId::of(launched.first.pid, &launched.first.pidfd)?),
+            keeper: ProcessId::own()?,
+            started: now(),
+            restarts: 0,
+            passing,
+            hostname: config.hostname.clone().unwrap_or_else(|| name.to_string()),
+            root: config.root.from.as_ref().map(ToString::to_string).unwrap_or_default(),
+            command: config.boot.command.clone(),
+            host_network: config.network.mode == NetworkMode::Host,
+            confinement: Kept::from(confinement),
+        })
+    }
+
     /// Reads the state; `None` if the jail has none (yet).
     pub fn read(run: impl AsFd) -> Result<Option<Self>> {
         let Some(text) = read_small(run, STATE)? else { return Ok(None) };

@@ -88,7 +88,7 @@ pub const DEVICES: &[&str] = &["null", "zero", "full", "random", "urandom", "tty
 
 impl Confinement {
     /// What a configuration comes to; what is wrong with its system calls is an error.
-    pub fn of(config: &Config, arch: Arch) -> Result<Self, crate::seccomp::BadPolicy> {
+    pub fn of(config: &Config, arch: Arch) -> Result<Self, Vec<crate::seccomp::BadPolicy>> {
         let security = &config.security;
         let mut set = capabilities(security.profile);
         let mut added = CapSet::default();

@@ -14,6 +14,7 @@ use crate::confinement::Confinement;
 use crate::facts::Facts;
 use crate::name::{Id, IdRange, Name};
 use call::{Call, Fd, Text};
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -160,9 +161,9 @@ pub struct First {
     /// Where the program may be, in the order of trying; all but the last may be missing.
     pub programs: Vec<PathBuf>,
     /// The argument list, with its own name first.
-    pub arguments: Vec<String>,
+    pub arguments: Vec<OsString>,
     /// The whole environment, as `NAME=value`.
-    pub environment: Vec<String>,
+    pub environment: Vec<OsString>,
     /// Where it starts; inside.
     pub directory: PathBuf,
     /// Its user, inside.

@@ -179,6 +179,13 @@ pub fn try_lock(fd: impl AsFd) -> Result<bool> {
     }
 }
 
+/// Gives a lock back before its descriptor is closed (flock(2), `LOCK_UN`).
+pub fn unlock(fd: impl AsFd) -> Result<()> {
+    let fd = fd.as_fd().as_raw_fd();
+    // SAFETY: flock takes no pointers.
+    check(unsafe { libc::flock(fd, libc::LOCK_UN) }.into(), || format!("flock({fd}, LOCK_UN)")).map(drop)
+}
+
 /// The magic number of the file system that a path is on (statfs(2)).
 pub fn magic(path: impl AsRef<Path> + Debug) -> Result<i64> {
     let name = c(path.as_ref());

@@ -118,3 +118,14 @@ pub fn signal_of(ptmx: impl AsFd, byte: u8) -> Option<i32> {
         .find(|(slot, _)| attributes.c_cc[*slot] == byte)
         .map(|(_, signal)| signal)
 }
+
+/// The process group in the foreground of a pseudo-terminal, as this process numbers it
+/// (`TIOCGPGRP`).
+pub fn foreground(ptmx: impl AsFd) -> Result<i32> {
+    let fd = ptmx.as_fd().as_raw_fd();
+    let mut group = 0i32;
+    // SAFETY: TIOCGPGRP fills a pid_t.
+    let done = unsafe { libc::ioctl(fd, libc::TIOCGPGRP, &raw mut group) };
+    check(done.into(), || format!("ioctl({fd}, TIOCGPGRP)"))?;
+    Ok(group)
+}

@@ -81,7 +81,8 @@ fn argument(program: &mut Program, arg: &Arg) -> program::Arg {
         Arg::Text(text) => Address(program.bytes(text.as_bytes())),
         Arg::Bytes(bytes) => Address(program.bytes(bytes)),
         Arg::Texts(texts) => {
-            let mut list: Vec<_> = texts.iter().map(|t| Address(program.bytes(t.as_bytes()))).collect();
+            let mut list: Vec<_> =
+                texts.iter().map(|t| Address(program.bytes(t.as_encoded_bytes()))).collect();
             list.push(Value(0));
             Address(program.words(&list))
         }

@@ -3,6 +3,7 @@
 use crate::caps::CapSet;
 use crate::seccomp::Instruction;
 use std::borrow::Cow;
+use std::ffi::OsString;
 use std::fmt;
 
 /// The name of a descriptor in a plan, printed as `$name`.
@@ -59,7 +60,7 @@ pub enum Arg {
     /// A text, given by address.
     Text(Text),
     /// Addresses of texts, ended by 0: an argument list or an environment.
-    Texts(Vec<String>),
+    Texts(Vec<OsString>),
     /// Bytes, given by address; their number is another argument.
     Bytes(Vec<u8>),
     /// The length of the argument before.

@@ -13,12 +13,29 @@ pub(super) const LANDLOCK_SCOPES: u8 = 6;
 
 /// The program of a process that `exec` brings in. Its parent has joined all of the jail's
 /// namespaces, so that the child is born in them; `terminal` is the jail's, if it has one.
-pub fn exec(confinement: &Confinement, first: &First, facts: &Facts) -> Vec<Step> {
+///
+/// For the administrator the child is born outside the jail's user namespace, which it joins
+/// first: in it, nobody may put a process into the jail's control group. Until it executes its
+/// program it is not dumpable and belongs to the host's user namespace, so that nobody inside
+/// can trace it or reach what it has open (CVE-2016-9962). `moved`: the parent moves it into
+/// control groups before it goes on.
+pub fn exec(confinement: &Confinement, first: &First, facts: &Facts, moved: bool) -> Vec<Step> {
     let mut steps = Steps(Vec::with_capacity(80));
     steps.say(
         "only the parent holds its end: its death is the end of this socket",
         Call::new("close", [Arg::Fd("parent".into())]),
     );
+    if moved {
+        let wait = [Arg::Fd("meeting".into()), Arg::Buffer(8), Arg::Number(8)];
+        steps.say(
+            "wait: the parent moves this process where it belongs",
+            Call::new("read", wait).expect(Expect::Exactly(1)),
+        );
+    }
+    if facts.root() {
+        let users = [Arg::Fd("jail".into()), Arg::Flags(&[CLONE_NEWUSER])];
+        steps.say("the jail's users", Call::new("setns", users));
+    }
     steps.say(
         "be root inside, for a moment",
         Call::new("setresgid", vec![Arg::Number(0); 3]).expect(Expect::OrRefused),

@@ -1,0 +1,292 @@
+//! From a configuration to a plan: all that must be found out before anything is done.
+
+use crate::error::{Error, Result};
+use crate::facts;
+use crate::house::House;
+use crate::rootfs::app;
+use model::config::{Config, MountSource, RootSpec, Writes};
+use model::confinement::Confinement;
+use model::facts::Facts;
+use model::name::{Id, Name};
+use model::plan::{AppEntry, AppFile, First, Jail, Plan, Stream, plan};
+use model::users::Identity;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+/// What programs are searched in when a command has no `/`.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// A jail that could start now.
+#[derive(Debug)]
+pub struct Prepared {
+    /// All that its start does.
+    pub plan: Plan,
+    /// What holds its processes.
+    pub confinement: Confinement,
+}
+
+/// How a start differs from what the configuration says.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    /// Does the jail end with the command that makes it?
+    pub passing: bool,
+    /// What the first process's standard streams are.
+    pub streams: [Stream; 3],
+}
+
+impl Start {
+    /// As the configuration says: with a console, and for as long as it lives.
+    pub const LASTING: Self = Self { passing: false, streams: [Stream::Terminal; 3] };
+}
+
+/// Makes the plan of a start. Everything that is wrong with the configuration comes at once.
+pub fn prepare(house: &House, name: &Name, id: Id, config: &Config, start: Start) -> Result<Prepared> {
+    let facts = facts::gather(house, config);
+    let files = check(house, name, config, &facts)?;
+    let confinement = confinement(config)?;
+    let (mut app_entries, mut program) = (Vec::new(), None);
+    if let Some(RootSpec::App(wanted)) = &config.root.from {
+        let closure = closure(config, wanted)?;
+        program = Some(closure.0);
+        app_entries = closure.1;
+    }
+    let mut config = std::borrow::Cow::Borrowed(config);
+    if config.boot.command.is_empty() {
+        // An app jail is there for its program.
+        if let Some(program) = program {
+            config.to_mut().boot.command = vec![program.display().to_string()];
+        }
+    }
+    let root = RootFiles { house, name, config: &config, app: &app_entries };
+    // Without root a jail has one user: its caller, under the caller's own number.
+    let own = (!facts.root()).then(|| facts.user.to_string());
+    let identity = root.identity(config.boot.user.as_deref().or(own.as_deref()), &facts)?;
+    let command: Vec<OsString> = config.boot.command.iter().map(OsString::from).collect();
+    let environment = environment(&identity, &config.environment, start.streams.contains(&Stream::Terminal));
+    let first = first(&command, environment, config.boot.directory.clone(), &identity, start.streams);
+    let jail = Jail {
+        name,
+        id,
+        config: &config,
+        facts: &facts,
+        confinement: &confinement,
+        first: &first,
+        app: &app_entries,
+        files: &files,
+        passing: start.passing,
+    };
+    Ok(Prepared { plan: plan(&jail), confinement })
+}
+
+/// What the configuration asks for must be there, and be possible. Returns those mount sources
+/// that are no directories.
+fn check(house: &House, name: &Name, config: &Config, facts: &Facts) -> Result<Vec<PathBuf>> {
+    let mut wrong = Vec::new();
+    let mut files = Vec::new();
+    match &config.root.from {
+        None => wrong.push(Error::refused(
+            format!("jail {name} has no root"),
+            format!(
+                "say where its files come from: jaula set {name} root.from=dir:PATH (or app:PROGRAM, host)"
+            ),
+        )),
+        Some(RootSpec::Dir(path)) if !path.is_dir() => wrong.push(Error::refused(
+            format!("root.from: there is no directory {}", path.display()),
+            "make it, or name another",
+        )),
+        Some(RootSpec::App(_) | RootSpec::Dir(_) | RootSpec::Host) => {}
+    }
+    if config.boot.command.is_empty() && !matches!(config.root.from, Some(RootSpec::App(_))) {
+        wrong.push(Error::refused(
+            format!("jail {name} has no command"),
+            format!("say what it runs: jaula set {name} boot.command='[\"PROGRAM\", \"ARGUMENT\"]'"),
+        ));
+    }
+    for mount in &config.mounts {
+        let MountSource::Bind { path, mapped } = &mount.source else { continue };
+        match std::fs::metadata(path) {
+            Ok(found) if !found.is_dir() => files.push(path.clone()),
+            Ok(_) => {}
+            Err(e) => wrong.push(Error::io("use", path)(e)),
+        }
+        if *mapped && !facts.root() {
+            wrong.push(needs_root("idmap"));
+        }
+    }
+    if !facts.root() {
+        if config.root.writes() == Writes::Kept && std::fs::create_dir_all(house.kept(name)).is_err() {
+            wrong.push(needs_root("this house"));
+        }
+        if !config.limits.account.is_empty() {
+            wrong.push(needs_root("limits.account"));
+        }
+    }
+    let legacy = &facts.cgroups.legacy;
+    for controller in &config.limits.account {
+        if facts.root() && !legacy.contains_key(controller) && !unified_has(facts, controller) {
+            wrong.push(Error::refused(
+                format!("limits.account: this host has no controller {controller:?}"),
+                "jaula doctor lists those that it has",
+            ));
+        }
+    }
+    match wrong.len() {
+        0 => Ok(files),
+        1 => Err(wrong.remove(0)),
+        _ => Err(Error::Several(wrong)),
+    }
+}
+
+fn unified_has(facts: &Facts, controller: &str) -> bool {
+    let file = facts.cgroups.unified.as_ref().map(|at| at.join("cgroup.controllers"));
+    let list = file.and_then(|f| std::fs::read_to_string(f).ok()).unwrap_or_default();
+    list.split_whitespace().any(|c| c == controller)
+}
+
+fn needs_root(what: &str) -> Error {
+    Error::refused(
+        format!("{what} needs root"),
+        "run it as root, or leave it out: jaula doctor says what works without",
+    )
+}
+
+/// What holds the jail's processes.
+pub fn confinement(config: &Config) -> Result<Confinement> {
+    Confinement::of(config, facts::ARCH).map_err(|problems| Error::Config {
+        problems: problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n       "),
+        help: Some("jaula config keys describes each key".to_owned()),
+    })
+}
+
+/// An app jail's program and files.
+pub fn closure(config: &Config, program: &Path) -> Result<(PathBuf, Vec<AppEntry>)> {
+    let mut users = config.root.users.clone();
+    users.extend(config.boot.user.clone());
+    let network = config.network.mode != model::config::NetworkMode::None;
+    let request =
+        app::Request { root: Path::new("/"), program, files: &config.root.files, users: &users, network };
+    let closure = app::closure(&request).map_err(|e| {
+        let help = e.help();
+        Error::App { program: program.display().to_string(), source: Box::new(e), help }
+    })?;
+    let entries = closure.entries.into_iter().map(|entry| AppEntry {
+        path: entry.path.strip_prefix("/").map(Path::to_owned).unwrap_or(entry.path),
+        what: match entry.what {
+            app::What::File { source } => AppFile::File(source),
+            app::What::Directory { source } => AppFile::Directory(source),
+            app::What::Symlink { target } => AppFile::Link(target),
+            app::What::Text { content } => AppFile::Text(content),
+        },
+    });
+    Ok((closure.program, entries.collect()))
+}
+
+/// Small files of a jail's root, before it is mounted.
+struct RootFiles<'a> {
+    house: &'a House,
+    name: &'a Name,
+    config: &'a Config,
+    app: &'a [AppEntry],
+}
+
+impl RootFiles<'_> {
+    fn identity(&self, wanted: Option<&str>, facts: &Facts) -> Result<Identity> {
+        let Some(wanted) = wanted else { return Ok(Identity::root()) };
+        let mut found = Identity::find(wanted, &self.read("etc/passwd"), &self.read("etc/group"))
+            .map_err(|e| Error::refused(e.to_string(), "name one of its users, or a number"))?;
+        if !facts.root() {
+            // Only the caller's own group can be mapped.
+            found.groups.clear();
+            if wanted == facts.user.to_string() {
+                found.group = facts.group;
+            }
+        }
+        Ok(found)
+    }
+
+    /// A file that cannot be read knows no users; then numbers still do.
+    fn read(&self, file: &str) -> String {
+        if let Some(RootSpec::App(_)) = &self.config.root.from {
+            let text = self.app.iter().find_map(|entry| match &entry.what {
+                AppFile::Text(text) if entry.path == Path::new(file) => Some(text.clone()),
+                _ => None,
+            });
+            return text.unwrap_or_default();
+        }
+        let kept = self.house.kept(self.name).join("overlay/upper");
+        let tree = match &self.config.root.from {
+            Some(RootSpec::Dir(path)) => path.as_path(),
+            _ => Path::new("/"),
+        };
+        // What the jail has written lies over what it was made of.
+        read_in(&kept, file).or_else(|| read_in(tree, file)).unwrap_or_default()
+    }
+}
+
+fn read_in(tree: &Path, file: &str) -> Option<String> {
+    let flags = sys::fs::O_PATH | sys::fs::O_DIRECTORY;
+    let top = sys::fs::open(sys::fs::CWD, tree, flags, 0).ok()?;
+    let file =
+        sys::fs::open_in(&top, file, sys::fs::O_RDONLY | sys::fs::O_NONBLOCK, 0, sys::fs::Within::Root)
+            .ok()?;
+    let bytes = sys::fs::read_all(&file, 1 << 20).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The environment of a process inside: nothing of the caller's but the kind of its terminal.
+pub(crate) fn environment(
+    identity: &Identity,
+    own: &std::collections::BTreeMap<String, String>,
+    terminal: bool,
+) -> Vec<OsString> {
+    let mut all: std::collections::BTreeMap<&str, OsString> = [
+        ("PATH", PATH.into()),
+        ("HOME", identity.home.clone().into_os_string()),
+        ("USER", OsString::from(&identity.name)),
+        ("LOGNAME", OsString::from(&identity.name)),
+        ("SHELL", identity.shell.clone().into_os_string()),
+        ("container", "jaula".into()),
+    ]
+    .into();
+    if terminal {
+        let kind = std::env::var_os("TERM").filter(|t| !t.is_empty() && t != "dumb");
+        all.insert("TERM", kind.unwrap_or_else(|| "xterm".into()));
+    }
+    all.extend(own.iter().map(|(name, value)| (name.as_str(), OsString::from(value))));
+    let one = |(name, value): (&str, OsString)| {
+        let mut text = OsString::from(name);
+        text.push("=");
+        text.push(value);
+        text
+    };
+    all.into_iter().map(one).collect()
+}
+
+/// A process to be, with the places where its program may be.
+pub(crate) fn first(
+    command: &[OsString],
+    environment: Vec<OsString>,
+    directory: PathBuf,
+    identity: &Identity,
+    streams: [Stream; 3],
+) -> First {
+    let name = command.first().map(OsString::as_os_str).unwrap_or_default();
+    let path = environment.iter().find_map(|v| v.to_str()?.strip_prefix("PATH=")).unwrap_or(PATH);
+    First {
+        programs: programs(name, path),
+        arguments: command.to_vec(),
+        directory,
+        user: identity.user,
+        group: identity.group,
+        groups: identity.groups.clone(),
+        streams,
+        environment,
+    }
+}
+
+fn programs(name: &OsStr, path: &str) -> Vec<PathBuf> {
+    if name.as_encoded_bytes().contains(&b'/') {
+        return vec![PathBuf::from(name)];
+    }
+    path.split(':').filter(|d| d.starts_with('/')).map(|d| Path::new(d).join(name)).collect()
+}

@@ -1,0 +1,33 @@
+//! What is left of a jail whose keeper died, or whose start was cut short.
+
+use crate::claim::Claim;
+use crate::error::{Error, Result};
+use crate::house::House;
+use crate::journal;
+use crate::launch;
+use crate::state::State;
+
+/// Undoes what a jail's journal says and removes its run directory. All is tried, whatever
+/// fails; what could not be undone stays in the journal.
+pub fn undo(house: &House, claim: Claim) -> Result<()> {
+    let entries = journal::read(&claim)?;
+    let mut failures = launch::undo(&entries, &claim.name, &house.run);
+    match failures.len() {
+        0 => claim.remove(),
+        1 => Err(failures.remove(0)),
+        _ => Err(Error::Several(failures)),
+    }
+}
+
+/// Makes a claimed jail ready for a start: one that runs is an error, one that does not but has
+/// left something is undone.
+pub fn stale(house: &House, claim: &Claim) -> Result<()> {
+    if let Some(state) = State::read(claim)?
+        && (state.first.is_some_and(|first| first.open().is_some()) || state.keeper.open().is_some())
+    {
+        return Err(Error::Running(claim.name.clone()));
+    }
+    let entries = journal::read(claim)?;
+    let failures = launch::undo(&entries, &claim.name, &house.run);
+    if failures.is_empty() { claim.clear() } else { Err(Error::Several(failures)) }
+}
