@@ -7,4 +7,7 @@
 pub mod caps;
 pub mod config;
 pub mod name;
+pub mod select;
+pub mod signal;
+pub mod suggest;
 pub mod units;
