@@ -100,7 +100,8 @@ impl Claim {
     /// Removes what is in the run directory.
     pub fn clear(&self) -> Result<()> {
         for entry in std::fs::read_dir(&self.path).into_iter().flatten().flatten() {
-            sys::fs::remove(&self.directory, entry.file_name(), false).map_err(Error::call("tidy the run directory"))?;
+            sys::fs::remove(&self.directory, entry.file_name(), false)
+                .map_err(Error::call("tidy the run directory"))?;
         }
         Ok(())
     }

@@ -2,10 +2,10 @@
 
 use crate::error::{Error, Result};
 use crate::files::{read_bytes, read_small, replace_small, write_small};
-use model::caps::CapSet;
-use model::confinement::Confinement;
 use crate::launch::Launched;
+use model::caps::CapSet;
 use model::config::{Config, NetworkMode};
+use model::confinement::Confinement;
 use model::name::{Id, Name};
 use model::seccomp::Instruction;
 use serde::{Deserialize, Serialize};

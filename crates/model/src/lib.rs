@@ -12,5 +12,8 @@ pub mod limits;
 pub mod name;
 pub mod plan;
 pub mod seccomp;
+pub mod select;
+pub mod signal;
+pub mod suggest;
 pub mod units;
 pub mod users;

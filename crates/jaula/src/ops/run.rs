@@ -64,7 +64,8 @@ fn inside(house: &House, run: &Run, claim: &Claim, journal: &mut Journal) -> Res
     let id = claim.id(house, run.config.id)?;
     journal.write(&Entry::Id(id))?;
     let (streams, typing) = streams(run.terminal);
-    let Prepared { plan, confinement } = prepare(house, &claim.name, id, &run.config, Start { passing: true, streams })?;
+    let Prepared { plan, confinement } =
+        prepare(house, &claim.name, id, &run.config, Start { passing: true, streams })?;
     let signals = Signals::take(signals::PASSED_ON).map_err(Error::call("take signals"))?;
     let launched = launch::start(&plan, journal)?;
     let state = State::of(&claim.name, &run.config, &confinement, id, &launched, Phase::Running, true)?;
@@ -105,7 +106,8 @@ fn watch(launched: Launched, signals: &Signals, typing: bool) -> Result<Exit> {
             if let Some(session) = session {
                 session.finish();
             }
-            return sys::process::wait(&first.pidfd).map_err(Error::call("wait for the jail's first process"));
+            return sys::process::wait(&first.pidfd)
+                .map_err(Error::call("wait for the jail's first process"));
         }
     }
 }

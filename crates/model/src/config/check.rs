@@ -1,0 +1,76 @@
+//! What keys cannot say together.
+
+use super::problem::Found;
+use super::read::Reading;
+use super::{Change, NetworkMode, RootSpec};
+use crate::caps::Capability;
+use std::collections::BTreeMap;
+
+/// Notes the contradictions between keys, each at one of them. That a key is missing is none:
+/// a file may be completed by what the command line says.
+pub(super) fn contradictions(reading: &Reading, found: &mut Found<'_>) {
+    let config = &reading.config;
+    let mut note = |path: &'static str, message: String, help: &str| {
+        if let Some((_, at)) = reading.given.iter().find(|(key, _)| key.path == path) {
+            let help = Some(help.to_owned()).filter(|help| !help.is_empty());
+            found.note(*at, path, format!("{path}: {message}"), help);
+        }
+    };
+
+    if let Some(from @ (RootSpec::Dir(_) | RootSpec::Host)) = &config.root.from {
+        for (path, given) in
+            [("root.files", !config.root.files.is_empty()), ("root.users", !config.root.users.is_empty())]
+        {
+            if given {
+                let help = "write what else the jail should see into `mounts`";
+                note(
+                    path,
+                    format!("only an app jail is put together from files, and root.from is \"{from}\""),
+                    help,
+                );
+            }
+        }
+    }
+
+    let security = &config.security;
+    let removed = |name| {
+        let cap = Capability::from_name(name);
+        security.capabilities.iter().any(|c| matches!(c, Change::Remove(c) if Some(*c) == cap))
+    };
+    for (path, allowed, cap) in [
+        ("security.raw_sockets", security.raw_sockets, "net_raw"),
+        ("security.mount", security.mount, "sys_admin"),
+    ] {
+        if allowed == Some(true) && removed(cap) {
+            note(path, format!("needs the capability {cap}, which security.capabilities takes away"), "");
+        }
+    }
+    if security.raw_sockets == Some(true) && config.network.mode == NetworkMode::Host {
+        let help = "give the jail a network of its own, or leave raw sockets to the host";
+        note("security.raw_sockets", "the host's network gives no raw sockets to a jail".to_owned(), help);
+    }
+    twice(
+        security.capabilities.iter().map(|change| match change {
+            Change::Add(cap) | Change::Remove(cap) => cap.name(),
+        }),
+        |name| note("security.capabilities", format!("{name} is changed twice"), "keep one of them"),
+    );
+    twice(
+        security.system_calls.iter().map(|change| match change {
+            Change::Add(name) | Change::Remove(name) => name.as_str(),
+        }),
+        |name| note("security.system_calls", format!("{name} is changed twice"), "keep one of them"),
+    );
+    twice(config.mounts.iter().map(|mount| mount.target.as_path()), |target| {
+        note("mounts", format!("two mounts have the target {}", target.display()), "keep one of them");
+    });
+}
+
+/// Calls `tell` with each item that comes more than once.
+fn twice<T: Ord>(items: impl Iterator<Item = T>, tell: impl FnMut(T)) {
+    let mut counts = BTreeMap::new();
+    for item in items {
+        *counts.entry(item).or_insert(0) += 1;
+    }
+    counts.into_iter().filter(|(_, count)| *count > 1).map(|(item, _)| item).for_each(tell);
+}

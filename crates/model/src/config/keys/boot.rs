@@ -1,0 +1,139 @@
+//! The keys of `[boot]`.
+
+use super::{Key, PLAIN, Section, Shape, Split, list, text};
+use crate::config::problem::BadValue;
+use crate::config::{Ready, Restart, value};
+use std::str::FromStr;
+
+/// `[boot]`
+pub(super) const BOOT: Section = Section {
+    name: "boot",
+    doc: "What runs in the jail, and for how long.",
+    keys: &[
+        Key {
+            path: "boot.command",
+            shape: Shape::List(Split::Words),
+            takes: "a list of texts",
+            default: "the program of `root.from = \"app:…\"`; else there is nothing to start",
+            doc: "Program and arguments of the first process. No shell reads them.",
+            example: r#"["/usr/sbin/nginx", "-g", "daemon off;"]"#,
+            read: |c, v| v.command(&mut c.boot.command),
+            write: |c| Some(&c.boot.command).filter(|words| !words.is_empty()).map(list),
+            ..PLAIN
+        },
+        Key {
+            path: "boot.user",
+            takes: "`\"user\"`, `\"user:group\"`, or their numbers",
+            default: "root",
+            doc: "Whom the first process runs as. Names are those of the jail.",
+            example: r#""www-data""#,
+            read: |c, v| v.text(&mut c.boot.user, value::user),
+            write: |c| c.boot.user.as_ref().map(text),
+            ..PLAIN
+        },
+        Key {
+            path: "boot.directory",
+            takes: "an absolute path",
+            default: "`/`",
+            doc: "The working directory of the first process.",
+            example: r#""/var/www""#,
+            read: |c, v| v.text(&mut c.boot.directory, value::absolute),
+            write: |c| Some(text(c.boot.directory.display())),
+            ..PLAIN
+        },
+        Key {
+            path: "boot.stop_signal",
+            takes: "the name of a signal, with or without `SIG`",
+            default: "`TERM`",
+            doc: "What `jaula stop` sends to the first process.",
+            example: r#""RTMIN+3""#,
+            read: |c, v| v.text(&mut c.boot.stop_signal, value::signal),
+            write: |c| Some(text(&c.boot.stop_signal)),
+            ..PLAIN
+        },
+        Key {
+            path: "boot.stop_timeout",
+            shape: Shape::Quantity,
+            takes: "a time: `250ms`, `30s`, `5m`, `2h`, `1d`; a bare number is seconds",
+            default: "`10s`",
+            doc: "How long `jaula stop` waits before it kills all that is left.",
+            example: r#""30s""#,
+            read: |c, v| v.text(&mut c.boot.stop_timeout, |t| Ok(t.parse()?)),
+            write: |c| Some(text(c.boot.stop_timeout)),
+            ..PLAIN
+        },
+        Key {
+            path: "boot.ready",
+            shape: Shape::Ready,
+            takes: "`\"alive\"`, `\"notify\"`, or a command as a list of texts",
+            default: "`alive`",
+            doc: "When the jail counts as started. `alive`: the first process runs its program. `notify`: \
+                  it said `READY=1`, see sd_notify(3). A command: run inside every 250 ms, it exits with 0.",
+            example: r#"["/usr/bin/curl", "-fs", "http://localhost/"]"#,
+            read: |c, v| match v.item.is_array() {
+                true => {
+                    let mut command: Vec<String> = Vec::new();
+                    v.command(&mut command);
+                    c.boot.ready = Ready::Command(command);
+                }
+                false => v.text(&mut c.boot.ready, value::ready),
+            },
+            write: |c| {
+                Some(match &c.boot.ready {
+                    Ready::Alive => "alive".into(),
+                    Ready::Notify => "notify".into(),
+                    Ready::Command(words) => list(words),
+                })
+            },
+            ..PLAIN
+        },
+        Key {
+            path: "boot.start_timeout",
+            shape: Shape::Quantity,
+            takes: "a time, as for `boot.stop_timeout`",
+            default: "`1m`",
+            doc: "How long `jaula start` waits until the jail is ready.",
+            example: r#""2m""#,
+            read: |c, v| v.text(&mut c.boot.start_timeout, |t| Ok(t.parse()?)),
+            write: |c| Some(text(c.boot.start_timeout)),
+            ..PLAIN
+        },
+        Key {
+            path: "boot.restart",
+            takes: "a word",
+            choices: Restart::CHOICES,
+            default: "`no`",
+            doc: "What happens when the first process ends by itself.",
+            example: r#""on-failure""#,
+            read: |c, v| v.text(&mut c.boot.restart, Restart::from_str),
+            write: |c| Some(text(c.boot.restart)),
+            ..PLAIN
+        },
+        Key {
+            path: "boot.log_size",
+            shape: Shape::Quantity,
+            takes: "a size from `4k`: `64k`, `1.5M`, or a number of bytes",
+            default: "`1M`",
+            doc: "The size at which the log of the console is rotated.",
+            example: r#""16M""#,
+            read: |c, v| v.text(&mut c.boot.log_size, value::log_size),
+            write: |c| Some(text(c.boot.log_size)),
+            ..PLAIN
+        },
+        Key {
+            path: "boot.log_files",
+            shape: Shape::Number,
+            takes: "a number from 0 to 255",
+            default: "3",
+            doc: "How many rotated logs are kept.",
+            example: "7",
+            read: |c, v| {
+                v.number(&mut c.boot.log_files, |n| {
+                    u8::try_from(n).map_err(|_| BadValue::new(format!("{n} is not a number from 0 to 255")))
+                });
+            },
+            write: |c| Some(i64::from(c.boot.log_files).into()),
+            ..PLAIN
+        },
+    ],
+};

@@ -1,0 +1,73 @@
+//! The keys of `[root]`.
+
+use super::{Key, PLAIN, Section, Shape, Split, list, text};
+use crate::config::{Owners, RootSpec, Writes, root, value};
+use std::str::FromStr;
+
+/// `[root]`
+pub(super) const ROOT: Section = Section {
+    name: "root",
+    doc: "Where the jail's files come from.",
+    keys: &[
+        Key {
+            path: "root.from",
+            takes: "`\"dir:PATH\"`, `\"app:PROGRAM\"` or `\"host\"`",
+            default: "none; `jaula create` and `jaula run` want one",
+            doc: "`dir:PATH` is a directory tree of the host. `app:PROGRAM` is one program of the host and \
+                  what it needs, and nothing else. `host` is the host's own root.",
+            example: r#""dir:/srv/www""#,
+            read: |c, v| v.text(&mut c.root.from, RootSpec::from_str),
+            write: |c| c.root.from.as_ref().map(text),
+            rebase: Some(root::rebase),
+            ..PLAIN
+        },
+        Key {
+            path: "root.writes",
+            takes: "a word",
+            choices: Writes::CHOICES,
+            default: "`kept` for `dir:`, else `refused`",
+            doc: "What becomes of writes to the root.",
+            example: r#""discarded""#,
+            read: |c, v| v.text(&mut c.root.writes, Writes::from_str),
+            write: |c| c.root.writes.map(text),
+            implied: |c| Some(text(c.root.writes_in_force())),
+            ..PLAIN
+        },
+        Key {
+            path: "root.owners",
+            takes: "a word",
+            choices: Owners::CHOICES,
+            default: "`host` for `from = \"host\"`, else `mapped`",
+            doc: "Whom the files of the root belong to inside.",
+            example: r#""host""#,
+            read: |c, v| v.text(&mut c.root.owners, Owners::from_str),
+            write: |c| c.root.owners.map(text),
+            implied: |c| Some(text(c.root.owners_in_force())),
+            ..PLAIN
+        },
+        Key {
+            path: "root.files",
+            shape: Shape::List(Split::Commas),
+            takes: "a list of absolute paths",
+            default: "none",
+            doc: "For `app:` only: files of the host that the jail holds beside what its program needs; a \
+                  directory comes with all below it.",
+            example: r#"["/etc/nginx", "/usr/share/nginx"]"#,
+            read: |c, v| v.list(&mut c.root.files, value::absolute),
+            write: |c| Some(list(c.root.files.iter().map(|path| path.display()))),
+            rebase: Some(value::rebase),
+            ..PLAIN
+        },
+        Key {
+            path: "root.users",
+            shape: Shape::List(Split::Commas),
+            takes: "a list of names",
+            default: "none",
+            doc: "For `app:` only: users of the host that the jail knows, beside root and `boot.user`.",
+            example: r#"["www-data"]"#,
+            read: |c, v| v.list(&mut c.root.users, value::account),
+            write: |c| Some(list(&c.root.users)),
+            ..PLAIN
+        },
+    ],
+};

@@ -1,0 +1,265 @@
+//! What holds for any configuration, any settings and any text.
+
+use super::WWW;
+use crate::caps::Capability;
+use crate::config::edit::{Operation, Setting, apply};
+use crate::config::up::UpFile;
+use crate::config::*;
+use crate::name::Id;
+use crate::signal::Signal;
+use crate::units::{Bytes, Span};
+use proptest::collection::{btree_map, vec};
+use proptest::option::of;
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A text without NUL, with what TOML has to escape.
+fn text() -> impl Strategy<Value = String> + Clone {
+    r#"([a-z]|[ \\'":,#=\[\]{}\n\r\t\x1b\x7fé]|''"""){0,12}"#
+}
+
+/// An absolute path as [`Config`] holds it.
+fn path() -> impl Strategy<Value = PathBuf> + Clone {
+    r#"(/[a-z][a-z \\'":,#é\n]{0,6}){1,3}"#.prop_map(PathBuf::from)
+}
+
+fn command() -> impl Strategy<Value = Vec<String>> {
+    ("[a-z/]{1,9}", vec(text(), 0..3)).prop_map(|(program, rest)| [vec![program], rest].concat())
+}
+
+fn word(choices: &'static [(&'static str, &'static str)]) -> impl Strategy<Value = &'static str> {
+    select(choices).prop_map(|(word, _)| word)
+}
+
+fn root() -> impl Strategy<Value = Root> {
+    let from =
+        prop_oneof![Just(RootSpec::Host), path().prop_map(RootSpec::Dir), path().prop_map(RootSpec::App)];
+    let kinds = (of(from), of(word(Writes::CHOICES)), of(word(Owners::CHOICES)));
+    (kinds, vec(path(), 0..3), vec("[a-z]{1,8}", 0..3)).prop_map(|((from, writes, owners), files, users)| {
+        let app = matches!(from, Some(RootSpec::App(_)) | None);
+        Root {
+            writes: writes.map(|w| w.parse().unwrap()),
+            owners: owners.map(|w| w.parse().unwrap()),
+            files: if app { files } else { vec![] },
+            users: if app { users } else { vec![] },
+            from,
+        }
+    })
+}
+
+fn boot() -> impl Strategy<Value = Boot> {
+    let ready = prop_oneof![Just(Ready::Alive), Just(Ready::Notify), command().prop_map(Ready::Command)];
+    let span = || (0u64..1 << 40).prop_map(|ms| Span(Duration::from_millis(ms)));
+    let what = (prop_oneof![Just(vec![]), command()], of("[a-z]{1,8}(:[0-9]{1,4})?"), path());
+    let stop = (select((1..31).collect::<Vec<i32>>()), span(), span());
+    let rest = (ready, word(Restart::CHOICES), 4096u64.., any::<u8>());
+    (what, stop, rest).prop_map(
+        |((command, user, directory), (signal, stop, start), (ready, restart, size, files))| Boot {
+            command,
+            user,
+            directory,
+            stop_signal: Signal::from_number(signal).unwrap().to_string(),
+            stop_timeout: stop,
+            ready,
+            start_timeout: start,
+            restart: restart.parse().unwrap(),
+            log_size: Bytes(size),
+            log_files: files,
+        },
+    )
+}
+
+fn change<T: Clone + std::fmt::Debug>(all: Vec<T>) -> impl Strategy<Value = Vec<Change<T>>> {
+    let most = all.len().min(3);
+    (subsequence(all, 0..=most), any::<bool>()).prop_map(|(some, add)| {
+        some.into_iter().map(|one| if add { Change::Add(one) } else { Change::Remove(one) }).collect()
+    })
+}
+
+fn security() -> impl Strategy<Value = Security> {
+    let some = |words: &'static [&'static str]| {
+        let owned: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
+        of(subsequence(owned, 0..=words.len()))
+    };
+    let sets = (
+        change(Capability::all().collect()),
+        change(["mount", "bpf", "personality"].map(str::to_owned).to_vec()),
+        some(SOCKET_FAMILIES),
+        some(DEVICES),
+        vec(path(), 0..3),
+    );
+    let flags = (of(any::<bool>()), of(any::<bool>()), of(any::<bool>()), of(any::<bool>()), any::<bool>());
+    (word(Profile::CHOICES), sets, flags).prop_map(
+        |(
+            profile,
+            (capabilities, system_calls, socket_families, devices, hide),
+            (a, b, proc, sys, nesting),
+        )| {
+            Security {
+                profile: profile.parse().unwrap(),
+                capabilities,
+                system_calls,
+                no_new_privileges: a,
+                set_hostname: b,
+                sysvipc: a,
+                mount: b.filter(|b| !b),
+                raw_sockets: a.filter(|a| !a),
+                socket_families,
+                nesting,
+                proc,
+                sys,
+                devices,
+                hide,
+            }
+        },
+    )
+}
+
+fn mounts() -> impl Strategy<Value = Vec<Mount>> {
+    let source = prop_oneof![
+        (path(), any::<bool>()).prop_map(|(path, mapped)| MountSource::Bind { path, mapped }),
+        (any::<u64>(), 0u32..0o10000).prop_map(|(size, mode)| MountSource::Tmpfs { size: Bytes(size), mode }),
+    ];
+    let mount = (source, any::<bool>(), any::<bool>());
+    btree_map(path(), mount, 0..3).prop_map(|mounts| {
+        let mounts = mounts.into_iter().filter(|(target, _)| target.as_os_str() != "/proc");
+        mounts
+            .map(|(target, (source, writable, exec))| Mount {
+                writable: writable || matches!(source, MountSource::Tmpfs { .. }),
+                source,
+                target,
+                exec,
+            })
+            .collect()
+    })
+}
+
+fn limits() -> impl Strategy<Value = Limits> {
+    let limit = (of(any::<u64>()), of(any::<u64>()))
+        .prop_map(|(a, b)| if b.is_some_and(|b| a.is_none_or(|a| a > b)) { (b, a) } else { (a, b) });
+    let names: Vec<String> = PROCESS_LIMITS.iter().map(|n| (*n).to_owned()).collect();
+    let account: Vec<String> = ACCOUNTED.iter().map(|n| (*n).to_owned()).collect();
+    (subsequence(account, 0..3), btree_map(select(names), limit, 0..4))
+        .prop_map(|(account, process)| Limits { account, process })
+}
+
+prop_compose! {
+    fn config()(
+        id in of(1..Id::MAX),
+        hostname in of("[a-z]([a-z0-9-]{0,20}[a-z])?(\\.[a-z]{1,9}){0,2}"),
+        declared_in in of(path()),
+        root in root(),
+        boot in boot(),
+        mode in word(NetworkMode::CHOICES),
+        security in security(),
+        limits in limits(),
+        mounts in mounts(),
+        environment in btree_map("[A-Za-z_][A-Za-z0-9_]{0,8}", text(), 0..4),
+    ) -> Config {
+        let (id, network) = (id.map(|id| Id::new(id).unwrap()), Network { mode: mode.parse().unwrap() });
+        Config { id, hostname, declared_in, root, boot, network, security, limits, mounts, environment }
+    }
+}
+
+/// A setting of any key that exists, with a value that may be good.
+fn setting() -> impl Strategy<Value = Setting> {
+    let operation = select(vec![Operation::Set, Operation::Add, Operation::Remove, Operation::Unset]);
+    let keys: Vec<&'static keys::Key> = keys::all().collect();
+    (select(keys), operation, of(text())).prop_map(|(key, operation, other)| match key.shape {
+        keys::Shape::Table { .. } => {
+            let name = if key.path == "environment" { "LANG" } else { "core" };
+            let value = other.unwrap_or_else(|| "7".to_owned());
+            Setting { key: format!("{}.{name}", key.path), operation, value }
+        }
+        _ => {
+            let value = other.unwrap_or_else(|| key.example.to_owned());
+            Setting { key: key.path.to_owned(), operation, value }
+        }
+    })
+}
+
+/// The comments of a text, but for those of one that has `#` elsewhere.
+fn comments(text: &str) -> Vec<&str> {
+    let mut comments: Vec<&str> =
+        text.lines().filter_map(|l| Some(&l[l.find('#')?..])).map(str::trim_end).collect();
+    comments.sort_unstable();
+    comments
+}
+
+/// TOML's own characters, words of the table, and anything.
+fn nearly_toml() -> impl Strategy<Value = String> {
+    let words: Vec<&'static str> = keys::all()
+        .flat_map(|key| [key.path, key.name(), key.example])
+        .chain(keys::SECTIONS.iter().map(|section| section.name))
+        .collect();
+    let piece = prop_oneof![
+        select(words).prop_map(str::to_owned),
+        "[\\[\\]{}=.,#\"'\\\\\n 0-9]{1,3}",
+        "\n\\[[a-z.]{1,9}\\]\n",
+        any::<String>(),
+    ];
+    vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn a_configuration_comes_back_from_its_text(config in config()) {
+        let text = config.to_text();
+        match Config::parse(&text) {
+            Ok(back) => prop_assert_eq!(back, config, "{}", text),
+            Err(problems) => prop_assert!(false, "{}\n{}", text, problems.in_file("x")),
+        }
+    }
+
+    #[test]
+    fn settings_say_the_same_twice(settings in vec(setting(), 0..4), config in config(), from_www: bool) {
+        let text = if from_www { WWW.to_owned() } else { config.to_text() };
+        if let Ok(once) = apply(&text, &settings) {
+            let wanted = Config::parse(&once);
+            prop_assert!(wanted.is_ok());
+            let again = apply(&once, &settings);
+            // What one setting does, a later one may undo: only the whole is the same again.
+            prop_assert_eq!(again.map(|t| Config::parse(&t)), Ok(wanted), "{}", once);
+        }
+    }
+
+    #[test]
+    fn one_setting_twice_changes_no_byte(setting in setting()) {
+        if let Ok(once) = apply(WWW, std::slice::from_ref(&setting)) {
+            prop_assert_eq!(apply(&once, &[setting]), Ok(once));
+        }
+    }
+
+    #[test]
+    fn comments_are_kept(settings in vec(setting(), 0..4)) {
+        let outside = |s: &Setting| s.key != "mounts" || s.operation != Operation::Set && s.operation != Operation::Unset;
+        let plain = |s: &Setting| !s.value.contains(['#', '\n', '\r']) && outside(s);
+        if settings.iter().all(plain) && let Ok(edited) = apply(WWW, &settings) {
+            prop_assert_eq!(comments(&edited), comments(WWW), "{}", edited);
+        }
+    }
+
+    #[test]
+    fn a_setting_says_what_it_says(key in select(keys::all().map(|k| k.path).collect::<Vec<_>>())) {
+        let (key, _) = keys::find(key).unwrap();
+        if !matches!(key.shape, keys::Shape::Table { .. }) {
+            let setting = Setting { key: key.path.to_owned(), operation: Operation::Set, value: key.example.to_owned() };
+            let config = Config::from_settings(&[setting]).unwrap();
+            prop_assert_eq!(config, Config::parse(&format!("{} = {}", key.path, key.example)).unwrap());
+        }
+    }
+
+    #[test]
+    fn no_text_panics(text in nearly_toml(), any in any::<String>(), settings in vec(setting(), 0..3)) {
+        for text in [text, any] {
+            match Config::parse(&text) {
+                Ok(config) => prop_assert_eq!(Config::parse(&config.to_text()), Ok(config)),
+                Err(problems) => prop_assert!(!problems.in_file("x").to_string().is_empty()),
+            }
+            let _ = (apply(&text, &settings), UpFile::parse(&text, "/base".as_ref()));
+            let _ = Config::from_settings(&[Setting { key: text.clone(), operation: Operation::Set, value: text }]);
+        }
+    }
+}

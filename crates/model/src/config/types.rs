@@ -1,0 +1,261 @@
+//! The types of a jail's configuration.
+
+use crate::caps::Capability;
+use crate::name::Id;
+use crate::units::{Bytes, Span};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// The whole of a jail's configuration. `Default` is an empty file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Config {
+    /// `id`: the jail's number; `create` writes one.
+    pub id: Option<Id>,
+    /// `hostname`: what `hostname` says inside; the jail's name if absent.
+    pub hostname: Option<String>,
+    /// `declared_in`: the `jaula.toml` that declares this jail; `jaula up` writes it.
+    pub declared_in: Option<PathBuf>,
+    /// `[root]`
+    pub root: Root,
+    /// `[boot]`
+    pub boot: Boot,
+    /// `[network]`
+    pub network: Network,
+    /// `[security]`
+    pub security: Security,
+    /// `[limits]`
+    pub limits: Limits,
+    /// `mounts`
+    pub mounts: Vec<Mount>,
+    /// `[environment]`: variables of the first process and of `exec`.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// `[root]`: where the jail's files come from.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Root {
+    /// `root.from`
+    pub from: Option<RootSpec>,
+    /// `root.writes`; by default `kept` for `dir:`, else `refused`.
+    pub writes: Option<Writes>,
+    /// `root.owners`; by default `mapped`, but `host` for `from = "host"`.
+    pub owners: Option<Owners>,
+    /// `root.files`: what an app jail holds beside its program's closure (absolute paths of
+    /// the host; directories with all below them).
+    pub files: Vec<PathBuf>,
+    /// `root.users`: users of the host that an app jail knows (beside root and `boot.user`).
+    pub users: Vec<String>,
+}
+
+/// Where a root comes from, as `root.from` and `--root` have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RootSpec {
+    /// `dir:PATH`: a directory tree.
+    Dir(PathBuf),
+    /// `app:PROGRAM`: one program and what it needs.
+    App(PathBuf),
+    /// `host`: the host's own root.
+    Host,
+}
+
+/// `root.writes`: what becomes of writes to the root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writes {
+    /// `refused`: the root is read-only.
+    Refused,
+    /// `kept`: in an overlay that belongs to the jail.
+    Kept,
+    /// `discarded`: in memory, gone when the jail stops.
+    Discarded,
+}
+
+/// `root.owners`: whom files of the root belong to inside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owners {
+    /// `mapped`: id 0…65535 on disk is id 0…65535 inside.
+    Mapped,
+    /// `host`: ids on disk are the host's, so that everything belongs to `nobody` inside
+    /// and the jail reads only what everybody may read.
+    Host,
+}
+
+/// `[boot]`: what runs, and for how long.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Boot {
+    /// `boot.command`: program and arguments of the first process.
+    pub command: Vec<String>,
+    /// `boot.user`: `user`, `user:group` or numbers; root if absent.
+    pub user: Option<String>,
+    /// `boot.directory`: the working directory, `/` by default.
+    pub directory: PathBuf,
+    /// `boot.stop_signal`: what `stop` sends first, by name without `SIG`; `TERM` by default.
+    pub stop_signal: String,
+    /// `boot.stop_timeout`: how long `stop` waits before it kills; 10 s by default.
+    pub stop_timeout: Span,
+    /// `boot.ready`
+    pub ready: Ready,
+    /// `boot.start_timeout`: how long `start` waits for readiness; 60 s by default.
+    pub start_timeout: Span,
+    /// `boot.restart`
+    pub restart: Restart,
+    /// `boot.log_size`: the size at which the console's log is rotated; 1 MiB by default.
+    pub log_size: Bytes,
+    /// `boot.log_files`: how many rotated logs are kept; 3 by default.
+    pub log_files: u8,
+}
+
+impl Default for Boot {
+    fn default() -> Self {
+        let seconds = |s| Span(std::time::Duration::from_secs(s));
+        Self {
+            command: Vec::new(),
+            user: None,
+            directory: PathBuf::from("/"),
+            stop_signal: "TERM".to_owned(),
+            stop_timeout: seconds(10),
+            ready: Ready::default(),
+            start_timeout: seconds(60),
+            restart: Restart::default(),
+            log_size: Bytes(1 << 20),
+            log_files: 3,
+        }
+    }
+}
+
+/// `boot.ready`: when a jail counts as started.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Ready {
+    /// `alive`: the first process runs its program.
+    #[default]
+    Alive,
+    /// `notify`: it said `READY=1` (sd_notify(3)).
+    Notify,
+    /// `["program", "argument", …]`: this command, run inside every 250 ms, exits with 0.
+    Command(Vec<String>),
+}
+
+/// `boot.restart`: what happens when the first process ends by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Restart {
+    /// `no`: the jail stops.
+    #[default]
+    No,
+    /// `on-failure`: it starts again unless the exit status was 0.
+    OnFailure,
+    /// `always`: it starts again.
+    Always,
+}
+
+/// `[network]`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Network {
+    /// `network.mode`
+    pub mode: NetworkMode,
+}
+
+/// `network.mode`: whose network the jail sees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NetworkMode {
+    /// `none`: a network of its own with a loopback interface only.
+    #[default]
+    None,
+    /// `host`: the host's.
+    Host,
+}
+
+/// `[security]`: what the jail may do. Absent keys follow the profile.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Security {
+    /// `security.profile`
+    pub profile: Profile,
+    /// `security.capabilities`: `"+name"` or `"-name"`, on top of the profile's.
+    pub capabilities: Vec<Change<Capability>>,
+    /// `security.system_calls`: `"+name"` or `"-name"`, on top of the profile's.
+    pub system_calls: Vec<Change<String>>,
+    /// `security.no_new_privileges`: setuid programs gain nothing.
+    pub no_new_privileges: Option<bool>,
+    /// `security.set_hostname`: may the jail change its host name (FreeBSD `allow.set_hostname`).
+    pub set_hostname: Option<bool>,
+    /// `security.sysvipc`: System V message queues, semaphores, shared memory (`allow.sysvipc`).
+    pub sysvipc: Option<bool>,
+    /// `security.mount`: may the jail mount (`allow.mount`).
+    pub mount: Option<bool>,
+    /// `security.raw_sockets` (`allow.raw_sockets`).
+    pub raw_sockets: Option<bool>,
+    /// `security.socket_families`: the only ones allowed: `unix inet inet6 route netlink packet …`
+    pub socket_families: Option<Vec<String>>,
+    /// `security.nesting`: may the jail make user namespaces, that is, jails in it.
+    pub nesting: bool,
+    /// `security.proc`: is there a `/proc`.
+    pub proc: Option<bool>,
+    /// `security.sys`: is there a `/sys`.
+    pub sys: Option<bool>,
+    /// `security.devices`: what `/dev` holds beside terminals: `null zero full random urandom`
+    /// by default, from a fixed list.
+    pub devices: Option<Vec<String>>,
+    /// `security.hide`: paths inside that read as empty.
+    pub hide: Vec<PathBuf>,
+}
+
+/// `security.profile`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Profile {
+    /// `app`: refuses what programs do not need.
+    #[default]
+    App,
+    /// `strict`: a list of what one program needs.
+    Strict,
+    /// `server`: lets a distribution's own init, mounts and firewall work.
+    Server,
+}
+
+/// An addition to a set, or a removal from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change<T> {
+    /// `+x`
+    Add(T),
+    /// `-x`
+    Remove(T),
+}
+
+/// `[limits]`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// `limits.account`: cgroup controllers that count this jail (`memory`, `pids`, `cpu`, …).
+    pub account: Vec<String>,
+    /// `[limits.process]`: limits of each process (getrlimit(2)), by name without `RLIMIT_`,
+    /// soft and hard; `None` is unlimited.
+    pub process: BTreeMap<String, (Option<u64>, Option<u64>)>,
+}
+
+/// One of `mounts`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    /// What is mounted.
+    pub source: MountSource,
+    /// Where, inside; absolute.
+    pub target: PathBuf,
+    /// May the jail write to it? Bind mounts are read-only unless `rw` is said.
+    pub writable: bool,
+    /// May programs on it be executed?
+    pub exec: bool,
+}
+
+/// What is mounted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MountSource {
+    /// A file or directory of the host.
+    Bind {
+        /// Absolute path on the host.
+        path: PathBuf,
+        /// `idmap`: id 0…65535 on disk is id 0…65535 inside.
+        mapped: bool,
+    },
+    /// Memory.
+    Tmpfs {
+        /// How much of it.
+        size: Bytes,
+        /// The mode of its top directory.
+        mode: u32,
+    },
+}

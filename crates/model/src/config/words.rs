@@ -1,0 +1,66 @@
+//! The keys that take one word of a few.
+
+use super::problem::BadValue;
+use super::types::{NetworkMode, Owners, Profile, Restart, Writes};
+use std::fmt;
+use std::str::FromStr;
+
+/// Gives an enum its words, and each word its meaning.
+macro_rules! words {
+    ($type:ident { $($variant:ident = $word:literal: $meaning:literal,)* }) => {
+        impl $type {
+            /// Every word with its meaning.
+            pub const CHOICES: &[(&str, &str)] = &[$(($word, $meaning)),*];
+
+            /// The word for it.
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),* }
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.word())
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = BadValue;
+
+            fn from_str(text: &str) -> Result<Self, BadValue> {
+                match text {
+                    $($word => Ok(Self::$variant),)*
+                    _ => Err(BadValue::none_of(text, &[$($word),*])),
+                }
+            }
+        }
+    };
+}
+
+words!(Writes {
+    Refused = "refused": "the root is read-only",
+    Kept = "kept": "writes go to an overlay that belongs to the jail",
+    Discarded = "discarded": "writes stay in memory and are gone when the jail stops",
+});
+
+words!(Owners {
+    Mapped = "mapped": "id 0…65535 on disk is id 0…65535 inside",
+    Host = "host": "ids on disk are the host's: all belongs to nobody inside, who reads what everybody may read",
+});
+
+words!(Restart {
+    No = "no": "the jail stops",
+    OnFailure = "on-failure": "it starts again unless the exit status was 0",
+    Always = "always": "it starts again",
+});
+
+words!(NetworkMode {
+    None = "none": "a network of its own with a loopback interface only",
+    Host = "host": "the host's network",
+});
+
+words!(Profile {
+    App = "app": "refuses what programs do not need",
+    Strict = "strict": "a list of what one program needs, all else is refused",
+    Server = "server": "lets a distribution's own init, mounts and firewall work",
+});
