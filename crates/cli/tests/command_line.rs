@@ -77,7 +77,8 @@ fn a_wrong_command_line_is_an_error_and_a_help() {
         (
             &["exec", "www", "-x", "ls"],
             "\"jaula exec\" has no option -x",
-            "options of the command itself stand behind it, or behind --: jaula exec [OPTION…] NAME [--] CMD [ARG…]",
+            "options of the command itself stand behind it, or behind --: \
+             jaula exec [OPTION…] NAME [--] CMD [ARG…]",
         ),
         (&["exec", "www"], "CMD is missing", "usage: jaula exec [OPTION…] NAME [--] CMD [ARG…]"),
         (&["logs", "a", "b"], "\"b\" is one word too many", "usage: jaula logs [OPTION…] NAME"),
