@@ -9,7 +9,8 @@ pub(crate) mod manual;
 static ENVIRONMENT: &[(&str, &str)] = &[
     (
         "JAULA_ROOT",
-        "A directory that jaula keeps all its files below, in place of `/`: for tests, and for users other than root.",
+        "A directory that jaula keeps all its files below, in place of `/`: for tests, and for users other \
+         than root.",
     ),
     ("NO_COLOR", "If set and not empty, output is not coloured (unless `--color always` is given)."),
     ("TERM", "If `dumb`, output is not coloured, and no progress is shown."),

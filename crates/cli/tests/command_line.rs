@@ -1,4 +1,5 @@
 //! The program `jaula` as its users meet it: errors, exit statuses, manual pages, completions.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use std::fs;
 use std::io::Read;
@@ -76,7 +77,8 @@ fn a_wrong_command_line_is_an_error_and_a_help() {
         (
             &["exec", "www", "-x", "ls"],
             "\"jaula exec\" has no option -x",
-            "options of the command itself stand behind it, or behind --: jaula exec [OPTION…] NAME [--] CMD [ARG…]",
+            "options of the command itself stand behind it, or behind --: \
+             jaula exec [OPTION…] NAME [--] CMD [ARG…]",
         ),
         (&["exec", "www"], "CMD is missing", "usage: jaula exec [OPTION…] NAME [--] CMD [ARG…]"),
         (&["logs", "a", "b"], "\"b\" is one word too many", "usage: jaula logs [OPTION…] NAME"),
@@ -303,4 +305,40 @@ fn fish_completes() {
         expected.sort_unstable();
         assert_eq!(words, expected, "{line}");
     }
+}
+
+/// zsh completes only on a terminal, so it gets one, types, and shows its line.
+#[test]
+fn zsh_completes() {
+    if !has("zsh") {
+        return;
+    }
+    // ^X ends the line where completion left it: the widget prints it between brackets.
+    let harness = r#"
+        zmodload zsh/zpty
+        zpty -b shell zsh -f -i
+        zpty -w shell 'PS1= PS2= ; stty -echo; autoload -U compinit; compinit -u -D'
+        zpty -w shell 'show() { print -r -- "<$BUFFER>"; BUFFER= }; zle -N show; bindkey "^X" show'
+        zpty -w shell 'eval "$(jaula completions zsh)"; print -r -- "<read""y>"'
+        zpty -r -m shell line '*<ready>*'
+        for text in 'jaula start w' 'jaula config sh' 'jaula run --network=h' 'jaula run --root di' \
+            'jaula run --root dir:tree/s' 'jaula set www net' 'jaula run --app=tree/f' 'jaula run --eph'; do
+            zpty -w -n shell $text$'\t\x18'
+            zpty -r -m shell line '*<*>*'
+            line=${line##*<}
+            print -r -- ${line%%>*}
+        done
+        zpty -d shell
+    "#;
+    let expected = "\
+jaula start www 
+jaula config show 
+jaula run --network=host 
+jaula run --root dir:
+jaula run --root dir:tree/sub\\ dir/
+jaula set www network.mode=
+jaula run --app=tree/file 
+jaula run --ephemeral 
+";
+    assert_eq!(in_shell("zsh", "zsh", harness), expected);
 }

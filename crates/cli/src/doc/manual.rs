@@ -5,7 +5,7 @@ use crate::table::{Group, Opt, ROOT, Verb};
 use std::fmt::Write;
 
 /// When the texts last changed; pages must come out the same on every machine and day.
-const DATE: &str = "2025-11-22";
+const DATE: &str = "2026-11-22";
 /// How long a line of roff may be.
 const LINE: usize = 78;
 

@@ -57,8 +57,9 @@ fn run_and_its_options() {
             run(&[("root.from", Op::Set, "app:/bin/a"), ("boot.command", Op::Set, "[\"ls\"]")], &[]),
         ),
         (
-            "run --root=dir:/srv --network host --ephemeral --user a:b --directory /tmp --env A=b=c --env X.Y= \
-             --mount /a:/b:rw --file /etc/hosts --profile strict --hostname h --set a.b+=c --set a.d-=e --set f= id",
+            "run --root=dir:/srv --network host --ephemeral --user a:b --directory /tmp \
+             --env A=b=c --env X.Y= --mount /a:/b:rw --file /etc/hosts --profile strict --hostname h \
+             --set a.b+=c --set a.d-=e --set f= id",
             run(
                 &[
                     ("root.from", Op::Set, "dir:/srv"),

@@ -13,10 +13,10 @@ pub(crate) static SET: Verb = Verb {
     name: "set",
     group: Group::Change,
     summary: "Change keys of jails' configurations",
-    about: "Changes the configuration files of the jails and keeps their comments and order. `KEY=VALUE` sets a \
-            key, `KEY+=VALUE` adds a member to a list, `KEY-=VALUE` removes one, `KEY=` removes the key, so that \
-            its default holds again. All changes are checked together before any file is written. They hold from \
-            the next start.",
+    about: "Changes the configuration files of the jails and keeps their comments and order. `KEY=VALUE` \
+            sets a key, `KEY+=VALUE` adds a member to a list, `KEY-=VALUE` removes one, `KEY=` removes the \
+            key, so that its default holds again. All changes are checked together before any file is \
+            written. They hold from the next start.",
     operands: &[
         NAMES,
         Operand {
@@ -53,8 +53,8 @@ pub(crate) static CONFIG: Verb = Verb {
     name: "config",
     group: Group::Change,
     summary: "Show, edit and check configurations",
-    about: "A jail's configuration is a text file in TOML. These verbs show it, edit it, check it, say where it \
-            is, and list the keys that it may have. `jaula set` changes single keys.",
+    about: "A jail's configuration is a text file in TOML. These verbs show it, edit it, check it, say where \
+            it is, and list the keys that it may have. `jaula set` changes single keys.",
     see: &["set", "plan"],
     kind: Kind::Family(&[&CONFIG_SHOW, &CONFIG_EDIT, &CONFIG_CHECK, &CONFIG_PATH, &CONFIG_KEYS]),
     ..VERB
@@ -64,8 +64,8 @@ static CONFIG_SHOW: Verb = Verb {
     name: "config show",
     group: Group::Change,
     summary: "Print a jail's configuration",
-    about: "Prints the jail's configuration file as it is or, with `--effective`, every key with the value that \
-            holds.",
+    about: "Prints the jail's configuration file as it is or, with `--effective`, every key with the value \
+            that holds.",
     operands: &[NAME],
     options: &[&opt::EFFECTIVE, &opt::JSON],
     examples: &[
@@ -84,8 +84,8 @@ static CONFIG_EDIT: Verb = Verb {
     name: "config edit",
     group: Group::Change,
     summary: "Edit a jail's configuration",
-    about: "Opens a copy of the configuration in your editor (`VISUAL`, else `EDITOR`, else `vi`), checks it when \
-            you leave, and puts it in place only if it is right. Changes hold from the next start.",
+    about: "Opens a copy of the configuration in your editor (`VISUAL`, else `EDITOR`, else `vi`), checks it \
+            when you leave, and puts it in place only if it is right. Changes hold from the next start.",
     operands: &[NAME],
     examples: &[("jaula config edit www", "edit it")],
     exits: exit::JAILS,
@@ -98,8 +98,8 @@ static CONFIG_CHECK: Verb = Verb {
     name: "config check",
     group: Group::Change,
     summary: "Check configurations",
-    about: "Checks the configurations of the jails, or of all jails if none is named, or the files, and prints \
-            every fault with its line. Nothing is changed.",
+    about: "Checks the configurations of the jails, or of all jails if none is named, or the files, and \
+            prints every fault with its line. Nothing is changed.",
     operands: &[Operand {
         name: "NAME|FILE",
         count: Count::Any,
@@ -156,9 +156,9 @@ pub(crate) static DELETE: Verb = Verb {
     name: "delete",
     group: Group::Change,
     summary: "Delete jails with all they hold",
-    about: "Deletes the jails: their configurations, the roots that jaula made for them, their logs. Directories \
-            that they only used (`dir:`, mounts) stay. It asks before it does, and refuses a jail that runs unless \
-            `--force` is given.",
+    about: "Deletes the jails: their configurations, the roots that jaula made for them, their logs. \
+            Directories that they only used (`dir:`, mounts) stay. It asks before it does, and refuses a \
+            jail that runs unless `--force` is given.",
     operands: &[NAMES],
     options: &[&opt::ALL, &opt::YES, &opt::FORCE],
     examples: &[
@@ -177,8 +177,8 @@ pub(crate) static GC: Verb = Verb {
     name: "gc",
     group: Group::Repair,
     summary: "Remove what crashes left behind",
-    about: "Finds what belongs to no jail that runs or is configured (mounts, cgroups, directories and state after \
-            a crash or a loss of power) and removes it. Jails are not touched.",
+    about: "Finds what belongs to no jail that runs or is configured (mounts, cgroups, directories and state \
+            after a crash or a loss of power) and removes it. Jails are not touched.",
     options: &[&opt::DRY_RUN_GC, &opt::JSON],
     examples: &[("jaula gc --dry-run", "only look"), ("jaula gc", "clean up")],
     exits: exit::PLAIN,

@@ -29,8 +29,8 @@ pub(crate) static STATUS: Verb = Verb {
     name: "status",
     group: Group::Watch,
     summary: "Say whether jails run, and how they are",
-    about: "Prints for each jail (all of them if none is named) whether it runs, since when, its first process, \
-            and what went wrong last. The exit status is 0 only if all those named run.",
+    about: "Prints for each jail (all of them if none is named) whether it runs, since when, its first \
+            process, and what went wrong last. The exit status is 0 only if all those named run.",
     operands: &[Operand { count: Count::Any, ..NAMES }],
     options: &[&opt::ALL, &opt::JSON],
     examples: &[
@@ -49,8 +49,8 @@ pub(crate) static LOGS: Verb = Verb {
     name: "logs",
     group: Group::Watch,
     summary: "Print what a jail wrote to its console",
-    about: "Prints the log of the jail's console: what its first process and those below it wrote to standard \
-            output and error. It is there after the jail has stopped, too.",
+    about: "Prints the log of the jail's console: what its first process and those below it wrote to \
+            standard output and error. It is there after the jail has stopped, too.",
     operands: &[NAME],
     options: &[&opt::FOLLOW, &opt::LINES],
     examples: &[
@@ -68,8 +68,8 @@ pub(crate) static PLAN: Verb = Verb {
     name: "plan",
     group: Group::Watch,
     summary: "Print what a start would do",
-    about: "Prints the plan of the jail: each step on the host, and each system call of its first process before \
-            the program begins. A start does this and nothing else.",
+    about: "Prints the plan of the jail: each step on the host, and each system call of its first process \
+            before the program begins. A start does this and nothing else.",
     operands: &[NAME],
     options: &[&opt::JSON],
     examples: &[("jaula plan www", "for reading"), ("jaula plan www --json", "for comparing")],
@@ -82,8 +82,8 @@ pub(crate) static DOCTOR: Verb = Verb {
     name: "doctor",
     group: Group::Repair,
     summary: "Check what this host can do, and say what to change",
-    about: "Checks the kernel, its settings and the files of jaula for what jails need, and prints for each fault \
-            what it prevents and what to do about it.",
+    about: "Checks the kernel, its settings and the files of jaula for what jails need, and prints for each \
+            fault what it prevents and what to do about it.",
     options: &[&opt::JSON],
     examples: &[("jaula doctor", "check everything")],
     exits: exit::CHECK,

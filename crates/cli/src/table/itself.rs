@@ -26,8 +26,8 @@ pub(crate) static COMPLETIONS: Verb = Verb {
     name: "completions",
     group: Group::Itself,
     summary: "Print completions for a shell",
-    about: "Prints a script that makes the shell complete verbs, options, names of jails and keys. It asks jaula \
-            for the words, so it need not be renewed when jaula is.",
+    about: "Prints a script that makes the shell complete verbs, options, names of jails and keys. It asks \
+            jaula for the words, so it need not be renewed when jaula is.",
     operands: &[Operand {
         name: "SHELL",
         count: Count::One,

@@ -31,11 +31,12 @@ pub(crate) static RUN: Verb = Verb {
     name: "run",
     group: Group::Run,
     summary: "Run a command in a new jail, which goes when it ends",
-    about: "Makes a jail, runs the command in it, and removes the jail when the command ends. jaula exits with \
-            the command's status. By default the jail has no network but its loopback interface, refuses what \
-            programs do not need (profile `app`), and cannot write to the root it was made from.\n\n\
-            Options end where CMD begins: what follows belongs to the command. With `--app PROGRAM` and no CMD \
-            the program itself is the command; with CMD, that is the whole command line.",
+    about: "Makes a jail, runs the command in it, and removes the jail when the command ends. jaula exits \
+            with the command's status. By default the jail has no network but its loopback interface, \
+            refuses what programs do not need (profile `app`), and cannot write to the root it was made \
+            from.\n\n\
+            Options end where CMD begins: what follows belongs to the command. With `--app PROGRAM` and no \
+            CMD the program itself is the command; with CMD, that is the whole command line.",
     operands: &[Operand {
         name: CMD,
         count: Count::Any,
@@ -69,10 +70,11 @@ pub(crate) static CREATE: Verb = Verb {
     name: "create",
     group: Group::Run,
     summary: "Make a jail that stays",
-    about: "Writes the configuration of a new jail, with an id of its own, and makes its root. It does not run \
-            until `jaula start`, or at once with `--start`. CMD becomes its first process (the key \
+    about: "Writes the configuration of a new jail, with an id of its own, and makes its root. It does not \
+            run until `jaula start`, or at once with `--start`. CMD becomes its first process (the key \
             `boot.command`).\n\n\
-            Options end where CMD begins. With `--app PROGRAM` and no CMD the program itself is the command.",
+            Options end where CMD begins. With `--app PROGRAM` and no CMD the program itself is the \
+            command.",
     operands: &[
         Operand {
             name: "NAME",
@@ -107,9 +109,9 @@ pub(crate) static START: Verb = Verb {
     name: "start",
     group: Group::Run,
     summary: "Start jails",
-    about: "Starts the jails and returns when they are ready (the key `boot.ready`), or fails when one is not \
-            within `boot.start_timeout`. A start that fails leaves the host as it was. A jail that runs already \
-            is left alone.",
+    about: "Starts the jails and returns when they are ready (the key `boot.ready`), or fails when one is \
+            not within `boot.start_timeout`. A start that fails leaves the host as it was. A jail that runs \
+            already is left alone.",
     operands: &[NAMES],
     options: &[&opt::ALL, &opt::DRY_RUN, &opt::JSON_PLAN],
     examples: &[
@@ -129,9 +131,9 @@ pub(crate) static STOP: Verb = Verb {
     name: "stop",
     group: Group::Run,
     summary: "Stop jails",
-    about: "Sends the first process of each jail its stop signal (the key `boot.stop_signal`), waits, kills what \
-            is left after the timeout, and undoes what the start did to the host. A jail that does not run is \
-            left alone.",
+    about: "Sends the first process of each jail its stop signal (the key `boot.stop_signal`), waits, kills \
+            what is left after the timeout, and undoes what the start did to the host. A jail that does not \
+            run is left alone.",
     operands: &[NAMES],
     options: &[&opt::ALL, &opt::TIMEOUT],
     examples: &[
@@ -150,8 +152,8 @@ pub(crate) static RESTART: Verb = Verb {
     name: "restart",
     group: Group::Run,
     summary: "Stop jails and start them again",
-    about: "Stops each jail that runs, as `jaula stop` does, and starts all of them with their configuration as it \
-            is now.",
+    about: "Stops each jail that runs, as `jaula stop` does, and starts all of them with their configuration \
+            as it is now.",
     operands: &[NAMES],
     options: &[&opt::ALL],
     examples: &[("jaula restart www", "for instance after a change of its configuration")],
@@ -164,8 +166,8 @@ pub(crate) static EXEC: Verb = Verb {
     name: "exec",
     group: Group::Run,
     summary: "Run a command in a running jail",
-    about: "Runs the command among the jail's processes, with the jail's files, network, limits and refusals. \
-            jaula exits with the command's status.\n\n\
+    about: "Runs the command among the jail's processes, with the jail's files, network, limits and \
+            refusals. jaula exits with the command's status.\n\n\
             Options end where CMD begins: what follows belongs to the command.",
     operands: &[
         NAME,
@@ -200,8 +202,8 @@ pub(crate) static ENTER: Verb = Verb {
     name: "enter",
     group: Group::Run,
     summary: "Open a shell in a running jail",
-    about: "Opens the login shell of the user, root by default, in the jail, on a terminal of the jail's own. \
-            jaula exits with the shell's status.",
+    about: "Opens the login shell of the user, root by default, in the jail, on a terminal of the jail's \
+            own. jaula exits with the shell's status.",
     operands: &[NAME],
     options: &[&opt::EXEC_USER],
     examples: &[("jaula enter www", "a shell as root of the jail"), ("jaula enter www --user bob", "as bob")],
@@ -235,8 +237,8 @@ pub(crate) static UP: Verb = Verb {
     name: "up",
     group: Group::Run,
     summary: "Create and start the jails that a jaula.toml declares",
-    about: "Reads `jaula.toml` in the directory, creates the jails that it declares, brings those that exist to \
-            what it says, and starts them. Doing it twice changes nothing.",
+    about: "Reads `jaula.toml` in the directory, creates the jails that it declares, brings those that exist \
+            to what it says, and starts them. Doing it twice changes nothing.",
     operands: &[DIR],
     examples: &[("jaula up", "those of the current directory"), ("jaula up /srv/shop", "those of another")],
     exits: exit::PLAIN,

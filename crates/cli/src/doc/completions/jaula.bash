@@ -15,40 +15,38 @@ _jaula() {
     done
     current=${words[-1]}
 
-    local found=()
+    local found=() typed
     while IFS= read -r line; do
         prefix=${line#@* }
+        typed=${current#"$prefix"}
         case $line in
+            # Not "compgen -W", which would expand what it reads.
             @jails)
-                found+=($(compgen -W "$("$1" complete-names 2>/dev/null)" -- "$current")) ;;
+                while IFS= read -r word; do
+                    [[ $word == "$current"* ]] && found+=("$word")
+                done < <("$1" complete-names 2>/dev/null) ;;
             "@keys "*)
-                found+=($(compgen -P "$prefix" -S = -W "$("$1" config keys --quiet 2>/dev/null)" -- "${current#"$prefix"}")) ;;
+                while IFS= read -r word; do
+                    [[ $word == "$typed"* ]] && found+=("$prefix$word=")
+                done < <("$1" config keys --quiet 2>/dev/null) ;;
             "@files "*)
                 compopt -o filenames 2>/dev/null
-                mapfile -t -O ${#found[@]} found < <(compgen -P "$prefix" -f -- "${current#"$prefix"}") ;;
+                mapfile -t -O ${#found[@]} found < <(compgen -P "$prefix" -f -- "$typed") ;;
             "@directories "*)
                 compopt -o filenames 2>/dev/null
-                mapfile -t -O ${#found[@]} found < <(compgen -P "$prefix" -d -- "${current#"$prefix"}") ;;
+                mapfile -t -O ${#found[@]} found < <(compgen -P "$prefix" -d -- "$typed") ;;
             "@users "*)
-                found+=($(compgen -P "$prefix" -u -- "${current#"$prefix"}")) ;;
+                mapfile -t -O ${#found[@]} found < <(compgen -P "$prefix" -u -- "$typed") ;;
             @commands)
-                found+=($(compgen -c -- "$current")) ;;
+                mapfile -t -O ${#found[@]} found < <(compgen -c -- "$current") ;;
             *)
                 found+=("${line%%$'\t'*}") ;;
         esac
     done < <("$1" complete -- "${words[@]:1}" 2>/dev/null)
 
     # readline replaces only what stands behind the last character that cuts words.
-    prefix=
-    case $current in
-        *:*) [[ $COMP_WORDBREAKS == *:* ]] && prefix=${current%"${current##*:}"} ;;
-    esac
-    case $current in
-        *=*) [[ $COMP_WORDBREAKS == *=* && ${#prefix} -lt ${#current} ]] && {
-            line=${current%"${current##*=}"}
-            ((${#line} > ${#prefix})) && prefix=$line
-        } ;;
-    esac
+    word=${COMP_WORDBREAKS//[^:=]/} prefix=
+    [[ $word ]] && prefix=${current%"${current##*["$word"]}"}
     COMPREPLY=("${found[@]#"$prefix"}")
     if ((${#COMPREPLY[@]} == 1)) && [[ ${COMPREPLY[0]} == *[:=] ]]; then
         compopt -o nospace 2>/dev/null
