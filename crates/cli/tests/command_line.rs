@@ -176,17 +176,13 @@ fn manual_pages_pass_the_checkers() {
     }
 }
 
-/// A `jaula` that knows two jails and two keys; all else the real one answers.
+/// A directory with some files, and with a `jaula` that knows two jails and two keys.
 fn with_jails(name: &str) -> PathBuf {
     let bin = directory(name);
-    let script = format!(
-        "#!/bin/sh\ncase \"$1 $2\" in\n'complete-names ') printf 'www\\ndb\\n' ;;\n\
-         'config keys') printf 'boot.user\\nnetwork.mode\\n' ;;\n*) exec '{JAULA}' \"$@\" ;;\nesac\n"
-    );
-    fs::write(bin.join("jaula"), script).unwrap();
-    let mut mode = fs::metadata(bin.join("jaula")).unwrap().permissions();
-    std::os::unix::fs::PermissionsExt::set_mode(&mut mode, 0o755);
-    fs::set_permissions(bin.join("jaula"), mode).unwrap();
+    // A link, not a file written here: while another test's thread forks, a file just written
+    // is open there too, and cannot be executed (ETXTBSY).
+    let jaula = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/jaula-with-jails.sh");
+    std::os::unix::fs::symlink(jaula, bin.join("jaula")).unwrap();
     fs::create_dir_all(bin.join("tree/sub dir")).unwrap();
     fs::write(bin.join("tree/file"), "").unwrap();
     bin
@@ -218,6 +214,7 @@ fn in_shell(shell: &str, name: &str, script: &str) -> String {
     let output = command
         .args(["-c", script])
         .env("PATH", path)
+        .env("JAULA", JAULA)
         .env("HOME", &bin)
         .env("LC_ALL", "C.UTF-8")
         .current_dir(&bin)

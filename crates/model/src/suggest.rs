@@ -4,7 +4,7 @@
 const LONGEST: usize = 64;
 
 /// The candidate nearest to `word`, if one is so near that it was probably meant: at most one
-/// slip in three letters, where a slip is a letter too many, missing, wrong, or two swapped.
+/// slip in each three letters begun, where a slip is a letter too many, missing, wrong, or two swapped.
 /// Of equally near ones the first.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word: Vec<char> = word.chars().take(LONGEST + 1).flat_map(char::to_lowercase).collect();
@@ -80,7 +80,10 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn a_word_is_nearest_to_itself(word in "[a-z]{1,20}", others in proptest::collection::vec("[a-z]{1,9}", 0..5)) {
+        fn a_word_is_nearest_to_itself(
+            word in "[a-z]{1,20}",
+            others in proptest::collection::vec("[a-z]{1,9}", 0..5),
+        ) {
             let all: Vec<&str> = others.iter().map(String::as_str).chain([word.as_str()]).collect();
             proptest::prop_assert_eq!(nearest(&word, all), Some(word.as_str()));
         }

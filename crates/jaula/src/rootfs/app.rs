@@ -85,12 +85,14 @@ pub struct Entry {
 pub enum What {
     /// A file of the host.
     File {
-        /// Its path on the host, free of links.
+        /// Its path on the host, free of links when it was looked at: to be opened with
+        /// `RESOLVE_NO_SYMLINKS`.
         source: PathBuf,
     },
     /// A directory of the host with all below it.
     Directory {
-        /// Its path on the host, free of links.
+        /// Its path on the host, free of links when it was looked at: to be opened with
+        /// `RESOLVE_NO_SYMLINKS`.
         source: PathBuf,
     },
     /// A symbolic link.

@@ -87,7 +87,7 @@ impl Problems {
     }
 
     /// The problems as lines of text: `www.toml:7:3: unknown key "netwrok.mode"`, and below it
-    /// `help: …` if there is help. Without a position, the message stands alone.
+    /// `help: …` if there is help. What came from the command line stands without a file.
     pub fn in_file<'a>(&'a self, file: &'a str) -> impl fmt::Display + 'a {
         InFile { problems: self, file }
     }
@@ -127,8 +127,10 @@ impl fmt::Display for InFile<'_> {
             if i > 0 {
                 writeln!(f)?;
             }
-            if let Some(Position { line, column }) = problem.at {
-                write!(f, "{}:{line}:{column}: ", self.file)?;
+            match problem.at {
+                Some(Position { line, column }) => write!(f, "{}:{line}:{column}: ", self.file)?,
+                None if problem.key.is_empty() => write!(f, "{}: ", self.file)?,
+                None => {}
             }
             f.write_str(&problem.message)?;
             if let Some(help) = &problem.help {

@@ -99,6 +99,9 @@ fn unknown(path: &str, at: Option<usize>, found: &mut Found<'_>) {
 /// Notes what is unknown in a table that is: each key, as it is written with dots, or the
 /// table, if it is one with a header.
 fn unknown_below(name: &str, item: &Item, at: Option<usize>, found: &mut Found<'_>) {
+    if found.is_full() {
+        return;
+    }
     match item.as_table_like() {
         Some(table) if table.is_dotted() => {
             for (inner, item) in table.iter() {

@@ -92,6 +92,8 @@ fn roff(markdown: &str) -> String {
                 }
                 '\\' => text += "\\e",
                 '-' => text += "\\-",
+                '…' => text += "...",
+                '\'' if bold => text += "\\(aq",
                 '\'' | '.' if i == 0 => text += &format!("\\&{c}"),
                 c => text.push(c),
             }

@@ -157,12 +157,14 @@ hostname = "ab"
     fn each_jail_gets_a_text_of_its_own() {
         let up = UpFile::parse(SITE, Path::new("/srv/site")).unwrap_or_else(|p| panic!("{}", p.in_file("x")));
         let texts: Vec<(&str, &str)> = up.jails.iter().map(|j| (j.name.as_str(), j.text.as_str())).collect();
-        let web = "# The site.\n\n# Answers to browsers.\n# in front\nmounts = [\n  \"/srv/site/data:/data:rw\", # what is \
-                   served\n  \"tmpfs:/run\",\n]\n\n# as of 2024\n[root]\nfrom = \"app:/srv/site/bin/server\"\nfiles = \
-                   [\"/srv/site/etc\", \"/etc/ssl\"]\n";
+        let web = "# The site.\n\n# Answers to browsers.\n# in front\nmounts = [\n  \
+                   \"/srv/site/data:/data:rw\", # what is served\n  \"tmpfs:/run\",\n]\n\n# as of \
+                   2024\n[root]\nfrom = \"app:/srv/site/bin/server\"\n\
+                   files = [\"/srv/site/etc\", \"/etc/ssl\"]\n";
         let db = "id = 7\nroot.from = \"dir:/srv/site/db\" # the tree\n";
         let cache = "[root]\nfrom = \"host\"\n\n[boot]\ncommand = [\"/bin/cache\"]\n";
-        let ab = "# The jail's own keys may stand below its tables.\nhostname = \"ab\"\n\n[limits.process]\ncore = 0\n";
+        let ab = "# The jail's own keys may stand below its tables.\n\
+                  hostname = \"ab\"\n\n[limits.process]\ncore = 0\n";
         assert_eq!(texts, [("web", web), ("db", db), ("cache", cache), ("a.b", ab)]);
         for jail in &up.jails {
             assert_eq!(Config::parse(&jail.text), Ok(jail.config.clone()), "{}", jail.text);
@@ -171,8 +173,8 @@ hostname = "ab"
 
     #[test]
     fn problems_have_the_places_of_the_file() {
-        let text = "[jails.101]\n[jails.a]\nid = 5\ndeclared_in = \"/x\"\n[jails.b]\nid = 5\nroot.form = \"host\"\n\
-                    mounts = [\"x:/y:zz\"]\n[other]\n";
+        let text = "[jails.101]\n[jails.a]\nid = 5\ndeclared_in = \"/x\"\n[jails.b]\nid = 5\nroot.form = \
+                    \"host\"\nmounts = [\"x:/y:zz\"]\n[other]\n";
         let problems = UpFile::parse(text, Path::new("/srv")).unwrap_err();
         assert_eq!(
             problems.in_file("jaula.toml").to_string(),
@@ -188,7 +190,9 @@ hostname = "ab"
 
     proptest::proptest! {
         #[test]
-        fn no_text_panics(text in r#"(\[jails(\.[a-z"]{1,2})?\]|jails|[a-c]|root|from|mounts|=|"x:/y"|[\n. {}\[\],"=#])*"#) {
+        fn no_text_panics(
+            text in r#"(\[jails(\.[a-z"]{1,2})?\]|jails|[a-c]|root|from|mounts|=|"x:/y"|[\n. {}\[\],"=#])*"#,
+        ) {
             if let Ok(up) = UpFile::parse(&text, Path::new("/base")) {
                 for jail in up.jails {
                     proptest::prop_assert_eq!(Config::parse(&jail.text), Ok(jail.config));

@@ -45,7 +45,7 @@ words!(Writes {
 
 words!(Owners {
     Mapped = "mapped": "id 0…65535 on disk is id 0…65535 inside",
-    Host = "host": "ids on disk are the host's: all belongs to nobody inside, who reads what everybody may read",
+    Host = "host": "ids on disk are the host's, so that all belongs to nobody inside",
 });
 
 words!(Restart {

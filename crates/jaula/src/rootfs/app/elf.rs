@@ -1,8 +1,8 @@
 //! What an ELF file says about the files it needs (elf(5)): its loader, its libraries, where
 //! to look for them, and the libraries that it opens later if they are there.
 //!
-//! Only headers, the dynamic section, its strings and the notes are read, and no more than
-//! [`BUDGET`] of them: the file may be hostile.
+//! Only headers, the dynamic section, its strings and the notes are read, and no more than 16 MiB
+//! of them: the file may be hostile.
 
 use super::machine::{self, HOST};
 use object::elf;

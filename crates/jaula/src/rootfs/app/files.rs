@@ -91,7 +91,7 @@ fn add_needs(
 
 /// Adds what the files below a directory need, and the files that links in it lead to.
 ///
-/// Only links that root made are followed: whoever may write into the directory must not decide
+/// Of links, only those that root made are followed: whoever may write into the directory must not decide
 /// which of the host's files the jail sees.
 fn add_below(programs: &mut Programs, process: &Process, directory: &Path) -> Result<(), ClosureError> {
     let mut directories = vec![directory.to_owned()];
@@ -105,7 +105,7 @@ fn add_below(programs: &mut Programs, process: &Process, directory: &Path) -> Re
                 Node::File { executable } if executable || is_library(&path) => {
                     add_needs_if_any(programs, process, &path);
                 }
-                Node::Link { roots: true, .. } => add_needs_if_any(programs, process, &path),
+                Node::Link { .. } => add_needs_if_any(programs, process, &path),
                 _ => {}
             }
         }
@@ -116,7 +116,7 @@ fn add_below(programs: &mut Programs, process: &Process, directory: &Path) -> Re
 fn add_needs_if_any(programs: &mut Programs, process: &Process, path: &Path) {
     let Ok(Some(place)) = programs.collection.host.walk(path) else { return };
     let refused = REFUSED.iter().any(|r| place.real.starts_with(r));
-    if refused || !matches!(place.node, Node::File { .. }) {
+    if refused || !place.roots || !matches!(place.node, Node::File { .. }) {
         return;
     }
     programs.collection.add(path, &place, Reason::Listed);

@@ -44,6 +44,8 @@ pub(super) struct Place {
     pub(super) node: Node,
     /// The links on the way, each by its path without links, and where it leads.
     pub(super) links: Vec<(PathBuf, PathBuf)>,
+    /// Did root make all of them?
+    pub(super) roots: bool,
 }
 
 impl Host {
@@ -61,7 +63,7 @@ impl Host {
     /// # Errors
     /// If a directory may not be searched, or links lead in a circle.
     pub(super) fn walk(&mut self, path: &Path) -> io::Result<Option<Place>> {
-        let mut links = Vec::new();
+        let (mut links, mut all_roots) = (Vec::new(), true);
         let mut real = PathBuf::from("/");
         let mut node = Node::Directory;
         // The names still to go, the next one last.
@@ -78,7 +80,8 @@ impl Host {
             node = self.node(&real)?;
             match &node {
                 Node::Absent => return Ok(None),
-                Node::Link { target, .. } => {
+                Node::Link { target, roots } => {
+                    all_roots &= roots;
                     if links.len() == MAX_LINKS {
                         return Err(io::Error::from_raw_os_error(ELOOP));
                     }
@@ -94,7 +97,7 @@ impl Host {
                 _ => {}
             }
         }
-        Ok(Some(Place { real, node, links }))
+        Ok(Some(Place { real, node, links, roots: all_roots }))
     }
 
     /// What stands at a path whose parents are no links. Asked once: a search comes by the same

@@ -99,10 +99,9 @@ impl Programs {
         let Some(name) = argument.and_then(script::program_of_env) else { return Ok(process) };
         let named = Path::new(&name);
         let meant = if named.is_absolute() { Some(named.to_owned()) } else { self.in_path(&name) };
-        // `env` executes it afresh: scripts nest anew from there, but not in a circle.
+        // To the kernel this is a new execution, but the depth goes on, so that a circle ends.
         let process = match meant {
-            Some(meant) if depth < script::MAX_NESTED => self.execute_nested(&meant, of(), depth + 1)?,
-            Some(_) => return Err(ClosureError::NestedScripts(path.to_owned())),
+            Some(meant) => self.execute_nested(&meant, of(), depth + 1)?,
             None => None,
         };
         process.ok_or_else(|| absent(named))

@@ -6,7 +6,7 @@ mod sample;
 use super::{Closure, ClosureError, Reason, Request, What, closure};
 use sample::Sample;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -261,6 +261,23 @@ fn listed_files_bring_what_they_need() {
         host.error("x", &["/usr/lib/x/poor.so"]).contains("libnowhere.so"),
         "listed by name it must be whole"
     );
+}
+
+#[test]
+fn links_in_listed_directories_count_if_root_made_them() {
+    let host = Fake::new();
+    if fs::metadata("/proc/self").unwrap().uid() != 0 {
+        return; // only root can make links for two users
+    }
+    host.program("usr/bin/x", &[]);
+    host.write("etc/shadow", "secret", 0o600);
+    host.write("srv/www/index.html", "", 0o644);
+    host.link("srv/www/ours", "/etc/shadow");
+    assert!(host.closure("x", &["/srv/www"]).contains(&"/etc/shadow".to_owned()));
+    lchown(host.0.join("srv/www/ours"), Some(1000), Some(1000)).unwrap();
+    assert!(!host.closure("x", &["/srv/www"]).contains(&"/etc/shadow".to_owned()));
+    host.link("srv/www/by-way-of-theirs", "/srv/www/ours");
+    assert!(!host.closure("x", &["/srv/www"]).contains(&"/etc/shadow".to_owned()));
 }
 
 #[test]

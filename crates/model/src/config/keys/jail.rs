@@ -54,8 +54,8 @@ pub(super) const JAIL: Section = Section {
                   with the options `ro` (the default), `rw`, `idmap` (id 0…65535 on disk is id 0…65535 \
                   inside), `noexec` and `exec` (the default); `tmpfs` is memory, with `size=` (64M), \
                   `mode=` (1777), `exec` and `noexec` (the default). TARGET is a path inside, other than \
-                  `/`, `/proc`, `/sys` and `/dev`. In a path, `\\:` is a colon and `\\\\` a backslash; write such \
-                  a mount in `'…'`, for TOML has its own use for a backslash in `\"…\"`.",
+                  `/`, `/proc`, `/sys` and `/dev`. In a path, `\\:` is a colon and `\\\\` a backslash; write \
+                  such a mount in `'…'`, for TOML has its own use for a backslash in `\"…\"`.",
             example: r#"["/srv/data:/data:rw,idmap", "tmpfs:/run:size=16M,mode=755"]"#,
             applies: Applies::Live,
             read: |c, v| v.list(&mut c.mounts, FromStr::from_str),

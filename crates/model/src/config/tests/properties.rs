@@ -71,7 +71,7 @@ fn boot() -> impl Strategy<Value = Boot> {
     )
 }
 
-fn change<T: Clone + std::fmt::Debug>(all: Vec<T>) -> impl Strategy<Value = Vec<Change<T>>> {
+fn change<T: Clone + std::fmt::Debug + 'static>(all: Vec<T>) -> impl Strategy<Value = Vec<Change<T>>> {
     let most = all.len().min(3);
     (subsequence(all, 0..=most), any::<bool>()).prop_map(|(some, add)| {
         some.into_iter().map(|one| if add { Change::Add(one) } else { Change::Remove(one) }).collect()
@@ -188,6 +188,45 @@ fn comments(text: &str) -> Vec<&str> {
     comments
 }
 
+/// A file with some keys, every section in a style of its own, comments and blank lines
+/// strewn in, and one more setting.
+fn any_layout() -> impl Strategy<Value = (String, &'static keys::Key)> {
+    // Without those that contradict others.
+    let contradict = ["root.files", "root.users", "security.raw_sockets"];
+    let keys: Vec<&'static keys::Key> = keys::all().filter(|key| !contradict.contains(&key.path)).collect();
+    let some = subsequence(keys.clone(), 0..12);
+    let noise = vec(select(vec!["", "", "\n", "# note\n", "\n# note\n\n", "  "]), 60);
+    let plain = keys.iter().copied().filter(|key| !matches!(key.shape, keys::Shape::Table { .. }));
+    let key = select(plain.collect::<Vec<_>>());
+    (some, vec(0..4, 6), noise, any::<bool>(), any::<bool>(), key).prop_map(
+        |(some, styles, noise, windows, newline, key)| {
+            let mut noise = noise.into_iter();
+            let (mut top, mut tables) = (String::new(), Vec::new());
+            for (section, style) in keys::SECTIONS.iter().zip(styles) {
+                let given = section.keys.iter().filter(|key| some.iter().any(|k| k.path == key.path));
+                let given: Vec<_> = given.map(|key| (key.name(), key.path, key.example)).collect();
+                let mut next = || noise.next().unwrap_or_default();
+                if section.name.is_empty() || style == 1 {
+                    top.extend(
+                        given.iter().map(|(_, path, value)| format!("{}{path} = {value} # said\n", next())),
+                    );
+                } else if style == 2 {
+                    let inner: Vec<String> =
+                        given.iter().map(|(name, _, value)| format!("{name} = {value}")).collect();
+                    top += &format!("{}{} = {{ {} }}\n", next(), section.name, inner.join(", "));
+                } else {
+                    let mut table = format!("{}[{}] # table\n", next(), section.name);
+                    table
+                        .extend(given.iter().map(|(name, _, value)| format!("{}{name} = {value}\n", next())));
+                    if style == 0 { tables.push(table) } else { tables.insert(0, table) }
+                }
+            }
+            let text = (top + &tables.concat()).trim_end_matches(|c| c == '\n' && !newline).to_owned();
+            (if windows { text.replace('\n', "\r\n") } else { text }, key)
+        },
+    )
+}
+
 /// TOML's own characters, words of the table, and anything.
 fn nearly_toml() -> impl Strategy<Value = String> {
     let words: Vec<&'static str> = keys::all()
@@ -234,10 +273,34 @@ proptest! {
 
     #[test]
     fn comments_are_kept(settings in vec(setting(), 0..4)) {
-        let outside = |s: &Setting| s.key != "mounts" || s.operation != Operation::Set && s.operation != Operation::Unset;
-        let plain = |s: &Setting| !s.value.contains(['#', '\n', '\r']) && outside(s);
+        // Comments inside a value go with it.
+        let inside = |s: &Setting| s.key == "mounts" && matches!(s.operation, Operation::Set | Operation::Unset);
+        let plain = |s: &Setting| !s.value.contains(['#', '\n', '\r']) && !inside(s);
         if settings.iter().all(plain) && let Ok(edited) = apply(WWW, &settings) {
             prop_assert_eq!(comments(&edited), comments(WWW), "{}", edited);
+        }
+    }
+
+    #[test]
+    fn an_edit_changes_one_key_in_any_layout((text, key) in any_layout()) {
+        let before = Config::parse(&text);
+        let before = before.map_err(|p| TestCaseError::fail(format!("{text}
+{}", p.in_file("x"))))?;
+        let setting = |operation| Setting { key: key.path.to_owned(), operation, value: key.example.to_owned() };
+        let set = apply(&text, &[setting(Operation::Set)]);
+        let set = set.map_err(|p| TestCaseError::fail(format!("{text}\n+ {}\n{p}", key.path)))?;
+        let unset = apply(&set, &[setting(Operation::Unset)]);
+        let unset = unset.map_err(|p| TestCaseError::fail(format!("{set}\n- {}\n{p}", key.path)))?;
+        let wanted = Config::parse(&format!("{} = {}", key.path, key.example)).unwrap();
+        for (edited, wanted) in [(&set, &wanted), (&unset, &Config::default())] {
+            let after = Config::parse(edited).unwrap();
+            for other in keys::all() {
+                let from = if other.path == key.path { wanted } else { &before };
+                let (got, from) = (other.written(&after), other.written(from));
+                prop_assert_eq!(got, from, "{}: {}\n{}", other.path, text, edited);
+            }
+            prop_assert_eq!(comments(edited), comments(&text));
+            prop_assert_eq!(text.contains("\r\n") && edited.replace("\r\n", "").contains('\n'), false);
         }
     }
 
@@ -245,7 +308,8 @@ proptest! {
     fn a_setting_says_what_it_says(key in select(keys::all().map(|k| k.path).collect::<Vec<_>>())) {
         let (key, _) = keys::find(key).unwrap();
         if !matches!(key.shape, keys::Shape::Table { .. }) {
-            let setting = Setting { key: key.path.to_owned(), operation: Operation::Set, value: key.example.to_owned() };
+            let (path, value) = (key.path.to_owned(), key.example.to_owned());
+            let setting = Setting { key: path, operation: Operation::Set, value };
             let config = Config::from_settings(&[setting]).unwrap();
             prop_assert_eq!(config, Config::parse(&format!("{} = {}", key.path, key.example)).unwrap());
         }
@@ -259,7 +323,8 @@ proptest! {
                 Err(problems) => prop_assert!(!problems.in_file("x").to_string().is_empty()),
             }
             let _ = (apply(&text, &settings), UpFile::parse(&text, "/base".as_ref()));
-            let _ = Config::from_settings(&[Setting { key: text.clone(), operation: Operation::Set, value: text }]);
+            let setting = Setting { key: text.clone(), operation: Operation::Set, value: text };
+            let _ = Config::from_settings(&[setting]);
         }
     }
 }

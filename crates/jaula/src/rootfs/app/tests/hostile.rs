@@ -87,6 +87,21 @@ fn every_byte_of_the_headers_changed() {
     }
 }
 
+/// A file that has room for all its header asks for: half a tebibyte of it.
+#[test]
+fn no_more_is_read_than_is_reasonable() {
+    let mut bytes = sample();
+    let dynamic = (0..4).map(|n| 64 + 56 * n).find(|at| bytes[*at] == 2).unwrap();
+    bytes[dynamic + 32..dynamic + 40].copy_from_slice(&(1u64 << 39).to_le_bytes());
+    let path = std::env::temp_dir().join(format!("jaula-app-{}-sparse", std::process::id()));
+    fs::write(&path, bytes).unwrap();
+    let file = fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    file.set_len(1 << 40).unwrap();
+    let parsed = elf::parse(&object::ReadCache::new(file));
+    assert_eq!(parsed, Err(BadElf::Damaged("its dynamic section")));
+}
+
 #[test]
 fn the_cache_finds_as_the_loader_does() {
     let cache = cache(&[
