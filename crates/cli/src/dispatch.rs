@@ -27,8 +27,8 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error, None, color),
         },
-        Command::Run(_)
-        | Command::Create(_)
+        Command::Run(run) => command(crate::act::make::run(run), color),
+        Command::Create(_)
         | Command::Start(_)
         | Command::Restart(_)
         | Command::Stop(_)
@@ -52,6 +52,18 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
         | Command::Doctor(_)
         | Command::CompleteNames => fail(&NotBuilt, None, color),
     }
+}
+
+/// The end of a verb that runs a command: its own failures are told from the command's.
+fn command(result: jaula::Result<ExitCode>, color: When) -> ExitCode {
+    result.unwrap_or_else(|error| {
+        report(&error, error.help().as_deref(), color);
+        ExitCode::from(match error {
+            jaula::Error::NoProgram { .. } => exit::NOT_FOUND,
+            jaula::Error::NotExecutable { .. } => exit::NOT_EXECUTABLE,
+            _ => exit::NOT_BEGUN,
+        })
+    })
 }
 
 /// A verb that is described, but that nothing does yet.

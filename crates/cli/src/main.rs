@@ -3,6 +3,7 @@
 // Both panic when the reader has gone away; `output` has what to use instead.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+mod act;
 mod command;
 mod dispatch;
 mod doc;

@@ -107,10 +107,10 @@ pub enum Error {
     #[error("no id is free")]
     NoId,
     /// A file that should hold a configuration or a jail's state does not.
-    #[error("{}", problems)]
+    #[error("{}", problems.join("; "))]
     Config {
-        /// All that is wrong, a line each.
-        problems: String,
+        /// All that is wrong, each with its place.
+        problems: Vec<String>,
         /// The way out.
         help: Option<String>,
     },
@@ -186,6 +186,22 @@ impl Error {
     /// Refused, with a way out.
     pub fn refused(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::Refused { message: message.into(), help: Some(help.into()) }
+    }
+
+    /// For what is wrong with a configuration; `file` is the one that has it, if one has.
+    pub fn problems(problems: &model::config::Problems, file: Option<&Path>) -> Self {
+        let help = problems.iter().find_map(|p| p.help.clone());
+        let lines: Vec<String> = problems
+            .iter()
+            .map(|problem| match (file, problem.at) {
+                (Some(file), Some(at)) => {
+                    format!("{}:{}:{}: {}", file.display(), at.line, at.column, problem.message)
+                }
+                (Some(file), None) => format!("{}: {}", file.display(), problem.message),
+                (None, _) => problem.message.clone(),
+            })
+            .collect();
+        Self::Config { problems: lines, help }
     }
 
     pub(crate) fn tree(path: &Path, why: &str, source: CallError) -> Self {

@@ -18,7 +18,6 @@ pub fn gather(house: &House, config: &Config) -> Facts {
         landlock: if shared_network { sys::process::landlock() } else { 0 },
         proc: sys::fs::first_names("/proc").unwrap_or_default(),
         cgroups: crate::cgroup::find(!config.limits.account.is_empty()),
-        run: house.run.clone(),
         lib: house.lib.join("jails"),
         house: house.tag.clone(),
     }

@@ -9,7 +9,7 @@ use crate::state::State;
 
 /// Undoes what a jail's journal says and removes its run directory. All is tried, whatever
 /// fails; what could not be undone stays in the journal.
-pub fn undo(house: &House, claim: Claim) -> Result<()> {
+pub(crate) fn undo(house: &House, claim: Claim) -> Result<()> {
     let entries = journal::read(&claim)?;
     let mut failures = launch::undo(&entries, &claim.name, &house.run);
     match failures.len() {
@@ -21,7 +21,7 @@ pub fn undo(house: &House, claim: Claim) -> Result<()> {
 
 /// Makes a claimed jail ready for a start: one that runs is an error, one that does not but has
 /// left something is undone.
-pub fn stale(house: &House, claim: &Claim) -> Result<()> {
+pub(crate) fn stale(house: &House, claim: &Claim) -> Result<()> {
     if let Some(state) = State::read(claim)?
         && (state.first.is_some_and(|first| first.open().is_some()) || state.keeper.open().is_some())
     {

@@ -18,8 +18,6 @@ pub struct Facts {
     pub proc: Vec<String>,
     /// Where jaula may make control groups.
     pub cgroups: Cgroups,
-    /// The directory that a jail's descriptor files live in while it runs: `/run/jaula`.
-    pub run: PathBuf,
     /// The directory that holds what jails keep: `/var/lib/jaula/jails`.
     pub lib: PathBuf,
     /// What tells control groups of this house from those of another (`JAULA_ROOT`): empty for

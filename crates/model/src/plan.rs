@@ -213,40 +213,16 @@ pub enum AppFile {
 impl Jail<'_> {
     /// What becomes of writes to the root.
     pub fn writes(&self) -> Writes {
-        self.config.root.writes()
-    }
-
-    /// The directory on the host where the child builds the jail's root, in a mount namespace
-    /// of its own: the jail's run directory.
-    pub fn scratch(&self) -> PathBuf {
-        self.facts.run.join(self.name.as_str())
+        self.config.root.writes_in_force()
     }
 
     fn mapped(&self) -> bool {
-        self.facts.root() && self.config.root.owners() == Owners::Mapped
+        self.facts.root() && self.config.root.owners_in_force() == Owners::Mapped
     }
 
     /// Where the jail keeps what it writes.
     fn overlay(&self) -> PathBuf {
         self.facts.lib.join(self.name.as_str()).join("overlay")
-    }
-}
-
-impl crate::config::Root {
-    /// What becomes of writes: `root.writes` or its default.
-    pub fn writes(&self) -> Writes {
-        self.writes.unwrap_or(match self.from {
-            Some(RootSpec::Dir(_)) => Writes::Kept,
-            _ => Writes::Refused,
-        })
-    }
-
-    /// Whom files belong to: `root.owners` or its default.
-    pub fn owners(&self) -> Owners {
-        self.owners.unwrap_or(match self.from {
-            Some(RootSpec::Host) => Owners::Host,
-            _ => Owners::Mapped,
-        })
     }
 }
 

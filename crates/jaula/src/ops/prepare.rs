@@ -27,22 +27,24 @@ pub struct Prepared {
 
 /// How a start differs from what the configuration says.
 #[derive(Clone, Copy, Debug)]
-pub struct Start {
+pub struct Start<'a> {
+    /// The command, in place of `boot.command`; empty for that.
+    pub command: &'a [OsString],
     /// Does the jail end with the command that makes it?
     pub passing: bool,
     /// What the first process's standard streams are.
     pub streams: [Stream; 3],
 }
 
-impl Start {
+impl Start<'_> {
     /// As the configuration says: with a console, and for as long as it lives.
-    pub const LASTING: Self = Self { passing: false, streams: [Stream::Terminal; 3] };
+    pub const LASTING: Self = Self { command: &[], passing: false, streams: [Stream::Terminal; 3] };
 }
 
 /// Makes the plan of a start. Everything that is wrong with the configuration comes at once.
-pub fn prepare(house: &House, name: &Name, id: Id, config: &Config, start: Start) -> Result<Prepared> {
+pub fn prepare(house: &House, name: &Name, id: Id, config: &Config, start: Start<'_>) -> Result<Prepared> {
     let facts = facts::gather(house, config);
-    let files = check(house, name, config, &facts)?;
+    let files = check(house, name, config, &facts, start.command)?;
     let confinement = confinement(config)?;
     let (mut app_entries, mut program) = (Vec::new(), None);
     if let Some(RootSpec::App(wanted)) = &config.root.from {
@@ -50,24 +52,21 @@ pub fn prepare(house: &House, name: &Name, id: Id, config: &Config, start: Start
         program = Some(closure.0);
         app_entries = closure.1;
     }
-    let mut config = std::borrow::Cow::Borrowed(config);
-    if config.boot.command.is_empty() {
-        // An app jail is there for its program.
-        if let Some(program) = program {
-            config.to_mut().boot.command = vec![program.display().to_string()];
-        }
-    }
-    let root = RootFiles { house, name, config: &config, app: &app_entries };
+    let root = RootFiles { house, name, config, app: &app_entries };
     // Without root a jail has one user: its caller, under the caller's own number.
     let own = (!facts.root()).then(|| facts.user.to_string());
     let identity = root.identity(config.boot.user.as_deref().or(own.as_deref()), &facts)?;
-    let command: Vec<OsString> = config.boot.command.iter().map(OsString::from).collect();
+    let command: Vec<OsString> = match (start.command, &config.boot.command[..], program) {
+        ([], [], Some(program)) => vec![program.into_os_string()],
+        ([], own, _) => own.iter().map(OsString::from).collect(),
+        (given, ..) => given.to_vec(),
+    };
     let environment = environment(&identity, &config.environment, start.streams.contains(&Stream::Terminal));
     let first = first(&command, environment, config.boot.directory.clone(), &identity, start.streams);
     let jail = Jail {
         name,
         id,
-        config: &config,
+        config,
         facts: &facts,
         confinement: &confinement,
         first: &first,
@@ -80,7 +79,13 @@ pub fn prepare(house: &House, name: &Name, id: Id, config: &Config, start: Start
 
 /// What the configuration asks for must be there, and be possible. Returns those mount sources
 /// that are no directories.
-fn check(house: &House, name: &Name, config: &Config, facts: &Facts) -> Result<Vec<PathBuf>> {
+fn check(
+    house: &House,
+    name: &Name,
+    config: &Config,
+    facts: &Facts,
+    command: &[OsString],
+) -> Result<Vec<PathBuf>> {
     let mut wrong = Vec::new();
     let mut files = Vec::new();
     match &config.root.from {
@@ -96,7 +101,10 @@ fn check(house: &House, name: &Name, config: &Config, facts: &Facts) -> Result<V
         )),
         Some(RootSpec::App(_) | RootSpec::Dir(_) | RootSpec::Host) => {}
     }
-    if config.boot.command.is_empty() && !matches!(config.root.from, Some(RootSpec::App(_))) {
+    if command.is_empty()
+        && config.boot.command.is_empty()
+        && !matches!(config.root.from, Some(RootSpec::App(_)))
+    {
         wrong.push(Error::refused(
             format!("jail {name} has no command"),
             format!("say what it runs: jaula set {name} boot.command='[\"PROGRAM\", \"ARGUMENT\"]'"),
@@ -114,7 +122,8 @@ fn check(house: &House, name: &Name, config: &Config, facts: &Facts) -> Result<V
         }
     }
     if !facts.root() {
-        if config.root.writes() == Writes::Kept && std::fs::create_dir_all(house.kept(name)).is_err() {
+        if config.root.writes_in_force() == Writes::Kept && std::fs::create_dir_all(house.kept(name)).is_err()
+        {
             wrong.push(needs_root("this house"));
         }
         if !config.limits.account.is_empty() {
@@ -153,7 +162,7 @@ fn needs_root(what: &str) -> Error {
 /// What holds the jail's processes.
 pub fn confinement(config: &Config) -> Result<Confinement> {
     Confinement::of(config, facts::ARCH).map_err(|problems| Error::Config {
-        problems: problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n       "),
+        problems: problems.iter().map(ToString::to_string).collect(),
         help: Some("jaula config keys describes each key".to_owned()),
     })
 }

@@ -12,6 +12,7 @@ use crate::state::{self, Phase, State};
 use model::config::Config;
 use model::name::{Id, Name};
 use model::plan::Plan;
+use std::ffi::OsString;
 use std::os::fd::AsFd;
 use sys::process::Exit;
 use sys::signal::{SIGWINCH, Signals};
@@ -19,8 +20,10 @@ use sys::signal::{SIGWINCH, Signals};
 /// What to run.
 #[derive(Debug)]
 pub struct Run {
-    /// The jail, with its command.
+    /// The jail.
     pub config: Config,
+    /// What runs in it; empty for `boot.command`.
+    pub command: Vec<OsString>,
     /// Its name; `run-PID` if none is given.
     pub name: Option<Name>,
     /// A terminal of its own: yes, no, or if the caller has one.
@@ -39,7 +42,7 @@ impl Run {
 /// The plan of a run, with the number that a first run would get.
 pub fn plan(house: &House, run: &Run) -> Result<Plan> {
     let id = run.config.id.map_or_else(|| Id::new(Id::FIRST_PASSING).map_err(|_| Error::NoId), Ok)?;
-    let start = Start { passing: true, streams: streams(run.terminal).0 };
+    let start = Start { command: &run.command, passing: true, streams: streams(run.terminal).0 };
     Ok(prepare(house, &run.name()?, id, &run.config, start)?.plan)
 }
 
@@ -64,8 +67,13 @@ fn inside(house: &House, run: &Run, claim: &Claim, journal: &mut Journal) -> Res
     let id = claim.id(house, run.config.id)?;
     journal.write(&Entry::Id(id))?;
     let (streams, typing) = streams(run.terminal);
-    let Prepared { plan, confinement } =
-        prepare(house, &claim.name, id, &run.config, Start { passing: true, streams })?;
+    let Prepared { plan, confinement } = prepare(
+        house,
+        &claim.name,
+        id,
+        &run.config,
+        Start { command: &run.command, passing: true, streams },
+    )?;
     let signals = Signals::take(signals::PASSED_ON).map_err(Error::call("take signals"))?;
     let launched = launch::start(&plan, journal)?;
     let state = State::of(&claim.name, &run.config, &confinement, id, &launched, Phase::Running, true)?;
@@ -82,7 +90,7 @@ fn watch(launched: Launched, signals: &Signals, typing: bool) -> Result<Exit> {
     loop {
         let mut ended = false;
         let mut signalled = false;
-        let wait = |more: &[(std::os::fd::BorrowedFd<'_>, bool)]| {
+        let mut wait = |more: &[(std::os::fd::BorrowedFd<'_>, bool)]| {
             let mut wanted = vec![(first.pidfd.as_fd(), false), (signals.as_fd(), false)];
             wanted.extend_from_slice(more);
             let ready = sys::poll::wait(&wanted, None).map_err(Error::call("wait for the jail"))?;

@@ -1,7 +1,8 @@
 //! The child's half of a start: one linear list, from the first breath to the jail's program.
 //!
 //! The child builds the jail's root in a small file system in memory (the *scratch*), mounted
-//! over the jail's run directory in the child's own mount namespace. Nobody else can reach it,
+//! over `/` in the child's own mount namespace, the one directory that every child may reach
+//! wherever jaula's own are. Nobody else can reach it,
 //! so within it plain mount(2) with relative paths is safe and takes one call where the new
 //! interface takes four to seven. What enters the jail's own tree, which may hold any symbolic
 //! link, enters by descriptor: move_mount(2) follows no link in its last component, and longer
@@ -173,14 +174,14 @@ fn scratch(steps: &mut Steps, jail: &Jail<'_>) {
         "no mount of the host's may follow, nor be followed",
         set_attributes("/", &[AT_RECURSIVE], &[MS_PRIVATE]),
     );
-    let at = jail.scratch().to_string_lossy().into_owned();
     // Room for what the jail may write to a discarded root; else for directories and links only.
     let size = if jail.writes() == Writes::Discarded { "mode=755,size=50%" } else { "mode=755,size=16m" };
     steps.say(
         "the scratch: memory to build the root in",
-        mount("jaula", at.clone(), Some("tmpfs"), &[MS_NOSUID], size),
+        mount("jaula", "/", Some("tmpfs"), &[MS_NOSUID], size),
     );
-    steps.and(Call::new("chdir", [text(at)]));
+    // Paths still begin at the host's root, beneath it; only `..` from there leads up into it.
+    steps.and(Call::new("chdir", [text("/..")]));
     for directory in ["root", "dev", "mask", "mask/dir"] {
         steps.and(mkdir(directory, 0o755));
     }
@@ -557,7 +558,10 @@ fn hide(steps: &mut Steps, jail: &Jail<'_>) {
 fn enter(steps: &mut Steps) {
     steps.say("change roots", Call::new("chdir", [text("root")]));
     steps.and(Call::new("pivot_root", [text("."), text(".")]));
-    steps.say("the host's root is gone", Call::new("umount2", [text("."), Arg::Flags(&[MNT_DETACH])]));
+    // On the new root now lies the host's, and on that the scratch.
+    for gone in ["the scratch is gone", "the host's root is gone"] {
+        steps.say(gone, Call::new("umount2", [text("."), Arg::Flags(&[MNT_DETACH])]));
+    }
 }
 
 fn identity(steps: &mut Steps, jail: &Jail<'_>) {

@@ -1,0 +1,23 @@
+//! `run` and `create`.
+
+use crate::act::settings;
+use crate::command::{DryRun, Run};
+use jaula::house::House;
+use jaula::{Error, Result, ops};
+use model::config::Config;
+use std::process::ExitCode;
+
+/// `jaula run`
+pub(crate) fn run(given: Run) -> Result<ExitCode> {
+    let house = House::from_environment();
+    let config = Config::from_settings(&settings(&given.settings)).map_err(|p| Error::problems(&p, None))?;
+    let name = given.name.as_deref().map(str::parse).transpose()?;
+    let run = ops::run::Run { config, command: given.command, name, terminal: given.tty };
+    match given.dry_run {
+        Some(how) => {
+            crate::act::plan::print(&ops::run::plan(&house, &run)?, how == DryRun::Json)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        None => ops::run::run(&house, &run).map(|exit| crate::act::code(exit.code())),
+    }
+}
