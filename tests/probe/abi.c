@@ -19,7 +19,9 @@ static void on_fault(int number)
 static long int80(long number, long first, long second)
 {
     long result;
-    __asm__ volatile("int $0x80" : "=a"(result) : "a"(number), "b"(first), "c"(second), "d"(0l)
+    __asm__ volatile("int $0x80"
+                     : "=a"(result)
+                     : "a"(number), "b"(first), "c"(second), "d"(0l)
                      : "memory", "r8", "r9", "r10", "r11");
     if (result < 0) {
         errno = (int)-result;
@@ -113,8 +115,12 @@ static void one_port(const struct probe *self)
     outside("input and output port 0x80");
 }
 
-#define PERSONALITY(NAME, FLAG) \
-    { .name = NAME, .what = "personality(" #FLAG ")", .run = change_personality, .number = FLAG, .text = #FLAG }
+#define PERSONALITY(NAME, FLAG)         \
+    { .name = NAME,                     \
+      .what = "personality(" #FLAG ")", \
+      .run = change_personality,        \
+      .number = FLAG,                   \
+      .text = #FLAG }
 
 const struct probe abi_probes[] = {
     { .name = "i386-call", .what = "int 0x80 getpid", .run = i386_call },
@@ -123,7 +129,9 @@ const struct probe abi_probes[] = {
     PERSONALITY("personality-norandom", ADDR_NO_RANDOMIZE),
     PERSONALITY("personality-exec", READ_IMPLIES_EXEC),
     PERSONALITY("personality-linux32", PER_LINUX32),
-    { .name = "modify-ldt", .what = "write an entry of the local descriptor table", .run = local_descriptors },
+    { .name = "modify-ldt",
+      .what = "write an entry of the local descriptor table",
+      .run = local_descriptors },
     { .name = "iopl", .what = "iopl(3)", .run = all_ports },
     { .name = "ioperm", .what = "ioperm of port 0x80", .run = one_port },
     { 0 },

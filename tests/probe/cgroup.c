@@ -25,12 +25,13 @@ bool rules_cgroup(int directory, const char *file)
 }
 
 /* In each mounted hierarchy, at the top of what is mounted. */
-static _Noreturn void open_in_each(const char *file, const char *type)
+static void each_hierarchy(const struct probe *self)
 {
+    const char *file = self->text;
     size_t count = read_mounts(lines, 256), tried = 0;
     for (size_t i = 0; i < count; i++) {
         char path[320];
-        if (strncmp(lines[i].type, type, strlen(type)) != 0)
+        if (strncmp(lines[i].type, "cgroup", 6) != 0)
             continue;
         snprintf(path, sizeof path, "%s/%s", lines[i].path, file);
         tried++;
@@ -40,16 +41,12 @@ static _Noreturn void open_in_each(const char *file, const char *type)
                 within("cgroup", "%s opens for writing", path);
         } else if (rules_cgroup(AT_FDCWD, path))
             outside("%s takes what we write", path);
-        note_refusal();
+        if (errno != ENOENT)
+            note_refusal();
     }
-    if (!tried)
-        harmless("no %s hierarchy is mounted", type);
-    refused_as_noted();
-}
-
-static void existing(const struct probe *self)
-{
-    open_in_each(self->text, "cgroup");
+    if (noted_refusal())
+        refused_as_noted();
+    harmless("%zu hierarchies are mounted, none shows %s", tried, file);
 }
 
 /* The path is relative to the root of our cgroup namespace: `/..` lies above it. */
@@ -118,11 +115,24 @@ static void mount_v1_unprivileged(const struct probe *self)
 }
 
 const struct probe cgroup_probes[] = {
-    { .name = "release-agent", .what = "write to release_agent of each mounted hierarchy", .run = existing, .text = "release_agent" },
-    { .name = "devices-allow", .what = "write no rule to devices.allow of each mounted hierarchy", .run = existing, .text = "devices.allow" },
-    { .name = "cgroup-procs", .what = "open cgroup.procs of each mounted hierarchy", .run = existing, .text = "cgroup.procs" },
+    { .name = "release-agent",
+      .what = "write to release_agent of each mounted hierarchy",
+      .run = each_hierarchy,
+      .text = "release_agent" },
+    { .name = "devices-allow",
+      .what = "write no rule to devices.allow of each mounted hierarchy",
+      .run = each_hierarchy,
+      .text = "devices.allow" },
+    { .name = "cgroup-procs",
+      .what = "open cgroup.procs of each mounted hierarchy",
+      .run = each_hierarchy,
+      .text = "cgroup.procs" },
     { .name = "cgroup-path", .what = "our cgroup as /proc/self/cgroup tells it", .run = own_path },
-    { .name = "mount-cgroup", .what = "mount a version 1 hierarchy, write to its release_agent", .run = mount_v1 },
-    { .name = "mount-cgroup-userns", .what = "likewise in a user namespace of our own", .run = mount_v1_unprivileged },
+    { .name = "mount-cgroup",
+      .what = "mount a version 1 hierarchy, write to its release_agent",
+      .run = mount_v1 },
+    { .name = "mount-cgroup-userns",
+      .what = "likewise in a user namespace of our own",
+      .run = mount_v1_unprivileged },
     { 0 },
 };

@@ -1,15 +1,15 @@
 /* What several areas need: places, namespaces, the jail's root, the mount table. */
 #include "probe.h"
 
-#include <ctype.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <time.h>
 
 /* Never recursive: a probe may have mounted the host's root somewhere below. */
 void remove_scratch(const char *path)
 {
     static const char *const mounts[] = { "dir", "target" }, *const files[] = { "file", "node", "moved" },
-                                       *const directories[] = { "moved", "dir/sub", "dir", "target" };
+                             *const directories[] = { "moved", "dir/sub", "dir", "target" };
     int scratch = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (scratch < 0)
         return;
@@ -59,9 +59,13 @@ bool read_text(const char *path, char *text, size_t size)
     return true;
 }
 
-bool is_number(const char *text)
+bool is_number(const char *text) { return *text && strspn(text, "0123456789") == strlen(text); }
+
+double clock_now(void)
 {
-    return *text && strspn(text, "0123456789") == strlen(text);
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 bool namespace_name(const char *type, char *name, size_t size)
@@ -80,10 +84,7 @@ bool namespace_name(const char *type, char *name, size_t size)
     "time:[4026531834] cgroup:[4026531835] pid:[4026531836] user:[4026531837] uts:[4026531838]" \
     " ipc:[4026531839] net:[4026531833] mnt:[4026531832]"
 
-static const char *host_namespaces(void)
-{
-    return options.host_ns ? options.host_ns : FIRST_NAMESPACES;
-}
+static const char *host_namespaces(void) { return options.host_ns ? options.host_ns : FIRST_NAMESPACES; }
 
 bool in_host_namespace(const char *type)
 {
@@ -157,8 +158,8 @@ bool beyond(int directory, char *why, size_t size)
     if (marker)
         snprintf(why, size, "sees the host's %s", options.marker);
     else if (found.st_dev != jail_root.st_dev || found.st_ino != jail_root.st_ino)
-        snprintf(why, size, "ends at inode %lu, and not at the jail's root, inode %lu", (unsigned long)found.st_ino,
-                 (unsigned long)jail_root.st_ino);
+        snprintf(why, size, "ends at inode %lu, and not at the jail's root, inode %lu",
+                 (unsigned long)found.st_ino, (unsigned long)jail_root.st_ino);
     else
         return false;
     return true;
@@ -182,7 +183,8 @@ size_t read_mounts(struct mount_line *lines, size_t size)
     while (table && count < size && getline(&line, &room, table) > 0) {
         struct mount_line *mount = &lines[count];
         char *optional = strstr(line, " - ");
-        if (optional && sscanf(line, "%*d %*d %*s %255s %255s %127s", mount->root, mount->path, mount->options) == 3 &&
+        if (optional &&
+            sscanf(line, "%*d %*d %*s %255s %255s %127s", mount->root, mount->path, mount->options) == 3 &&
             sscanf(optional, " - %31s", mount->type) == 1)
             count++;
     }

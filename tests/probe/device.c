@@ -26,18 +26,13 @@ static _Noreturn void judge_node(const char *path, dev_t device)
         outside("made and opened device %u:%u", major(device), minor(device));
     if (why == ENXIO || why == ENODEV)
         past("made device %u:%u, opening it ended with %s", major(device), minor(device), errno_name(why));
-    harmless("made device %u:%u, but opening it ended with %s", major(device), minor(device), errno_name(why));
+    harmless("made device %u:%u, but opening it ended with %s", major(device), minor(device),
+             errno_name(why));
 }
 
-static dev_t device_of(const struct probe *self)
-{
-    return self->number ? (dev_t)self->number : host_disk();
-}
+static dev_t device_of(const struct probe *self) { return self->number ? (dev_t)self->number : host_disk(); }
 
-static mode_t kind_of(const struct probe *self)
-{
-    return (*self->text == 'c' ? S_IFCHR : S_IFBLK) | 0600;
-}
+static mode_t kind_of(const struct probe *self) { return (*self->text == 'c' ? S_IFCHR : S_IFBLK) | 0600; }
 
 static void make_node(const struct probe *self)
 {
@@ -68,8 +63,13 @@ static void open_node(const struct probe *self)
 }
 
 #define MAKE(NAME, HOW, KIND, WHAT, MAJOR, MINOR) \
-    { .name = NAME, .what = "make and open " WHAT, .run = HOW, .number = (MAJOR) << 8 | (MINOR), .text = KIND }
-#define OPEN(NAME, PATH) { .name = NAME, .what = "open " PATH, .run = open_node, .number = O_RDWR, .text = PATH }
+    { .name = NAME,                               \
+      .what = "make and open " WHAT,              \
+      .run = HOW,                                 \
+      .number = (MAJOR) << 8 | (MINOR),           \
+      .text = KIND }
+#define OPEN(NAME, PATH) \
+    { .name = NAME, .what = "open " PATH, .run = open_node, .number = O_RDWR, .text = PATH }
 
 const struct probe device_probes[] = {
     MAKE("mknod-disk", make_node, "b", "the first block device of /proc/partitions", 0, 0),
@@ -82,7 +82,11 @@ const struct probe device_probes[] = {
     OPEN("dev-mem", "/dev/mem"),
     OPEN("dev-kmem", "/dev/kmem"),
     OPEN("dev-port", "/dev/port"),
-    { .name = "dev-kmsg", .what = "open /dev/kmsg", .run = open_node, .number = O_RDONLY, .text = "/dev/kmsg" },
+    { .name = "dev-kmsg",
+      .what = "open /dev/kmsg",
+      .run = open_node,
+      .number = O_RDONLY,
+      .text = "/dev/kmsg" },
     OPEN("dev-kvm", "/dev/kvm"),
     OPEN("dev-fuse", "/dev/fuse"),
     OPEN("dev-loop-control", "/dev/loop-control"),

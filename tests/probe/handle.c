@@ -5,7 +5,7 @@
 
 #define FD_PIDFS_ROOT (-10002) /* linux/fcntl.h, since 6.18 */
 #define FD_NSFS_ROOT (-10003)
-#define FILEID_INO32_GEN 1     /* include/linux/exportfs.h */
+#define FILEID_INO32_GEN 1 /* include/linux/exportfs.h */
 #define FILEID_NSFS 0xf1
 
 union handle {
@@ -85,7 +85,10 @@ static void handle_mounts(const struct probe *self)
 /* Opens the host's namespace of that type, by the numbers that a machine's first namespaces can have. */
 static int open_namespace(unsigned type, unsigned inode)
 {
-    struct { unsigned long id; unsigned type, inode; } content = { 0, type, inode };
+    struct {
+        unsigned long id;
+        unsigned type, inode;
+    } content = { 0, type, inode };
     union handle handle = { .head = { .handle_bytes = sizeof content, .handle_type = FILEID_NSFS } };
     for (content.id = 1; content.id < 8192; content.id++) {
         memcpy(handle.head.f_handle, &content, sizeof content);
@@ -98,9 +101,13 @@ static int open_namespace(unsigned type, unsigned inode)
 
 static void handle_namespaces(const struct probe *self)
 {
-    static const struct { const char *name; unsigned type; } types[] = {
-        { "ipc", CLONE_NEWIPC }, { "uts", CLONE_NEWUTS },       { "user", CLONE_NEWUSER }, { "pid", CLONE_NEWPID },
-        { "net", CLONE_NEWNET }, { "cgroup", CLONE_NEWCGROUP }, { "mnt", CLONE_NEWNS },    { "time", CLONE_NEWTIME },
+    static const struct {
+        const char *name;
+        unsigned type;
+    } types[] = {
+        { "ipc", CLONE_NEWIPC }, { "uts", CLONE_NEWUTS },   { "user", CLONE_NEWUSER },
+        { "pid", CLONE_NEWPID }, { "net", CLONE_NEWNET },   { "cgroup", CLONE_NEWCGROUP },
+        { "mnt", CLONE_NEWNS },  { "time", CLONE_NEWTIME },
     };
     int same = 0;
     (void)self;
@@ -149,8 +156,12 @@ static void handle_processes(const struct probe *self)
 }
 
 const struct probe handle_probes[] = {
-    { .name = "handle-mounts", .what = "open_by_handle_at: the root inode below each mount", .run = handle_mounts },
+    { .name = "handle-mounts",
+      .what = "open_by_handle_at: the root inode below each mount",
+      .run = handle_mounts },
     { .name = "handle-nsfs", .what = "open_by_handle_at: the host's namespaces", .run = handle_namespaces },
-    { .name = "handle-pidfs", .what = "open_by_handle_at: processes outside the jail", .run = handle_processes },
+    { .name = "handle-pidfs",
+      .what = "open_by_handle_at: processes outside the jail",
+      .run = handle_processes },
     { 0 },
 };

@@ -7,7 +7,8 @@
 
 static void capabilities(const struct probe *self)
 {
-    static const char *const wanted[] = { "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp" };
+    static const char *const wanted[] = { "CapInh", "CapPrm",     "CapEff", "CapBnd",
+                                          "CapAmb", "NoNewPrivs", "Seccomp" };
     char text[8192], line[300] = "";
     (void)self;
     trying("read(/proc/self/status)");

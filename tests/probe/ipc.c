@@ -44,8 +44,8 @@ static void sysv_get(const struct probe *self)
     if (queue >= 0)
         msgctl(queue, IPC_RMID, NULL);
     if (shared >= 0 || semaphore >= 0 || queue >= 0)
-        outside("found%s%s%s with key %#x", shared >= 0 ? " memory" : "", semaphore >= 0 ? " a semaphore" : "",
-                queue >= 0 ? " a queue" : "", (unsigned)where);
+        outside("found%s%s%s with key %#x", shared >= 0 ? " memory" : "",
+                semaphore >= 0 ? " a semaphore" : "", queue >= 0 ? " a queue" : "", (unsigned)where);
     errno = why;
     refused();
 }
@@ -102,14 +102,24 @@ static void abstract(const struct probe *self)
     size_t length = strnlen(options.name, sizeof address.sun_path - 1);
     memcpy(address.sun_path + 1, options.name, length);
     int fd = (int)MUST("socket(AF_UNIX)", socket(AF_UNIX, (int)self->number | SOCK_CLOEXEC, 0));
-    MUST("connect", connect(fd, (struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + length)));
+    MUST("connect", connect(fd, (struct sockaddr *)&address,
+                            (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + length)));
     outside("connected to the abstract socket %s", options.name);
 }
 
 const struct probe ipc_probes[] = {
-    { .name = "abstract-stream", .what = "connect to the host's abstract stream socket --name", .run = abstract, .number = SOCK_STREAM },
-    { .name = "abstract-dgram", .what = "connect to the host's abstract datagram socket --name", .run = abstract, .number = SOCK_DGRAM },
-    { .name = "sysv-put", .what = "KEY: leave System V memory, semaphore, queue", .run = sysv_put, .only_asked = true },
+    { .name = "abstract-stream",
+      .what = "connect to the host's abstract stream socket --name",
+      .run = abstract,
+      .number = SOCK_STREAM },
+    { .name = "abstract-dgram",
+      .what = "connect to the host's abstract datagram socket --name",
+      .run = abstract,
+      .number = SOCK_DGRAM },
+    { .name = "sysv-put",
+      .what = "KEY: leave System V memory, semaphore, queue",
+      .run = sysv_put,
+      .only_asked = true },
     { .name = "sysv-get", .what = "KEY: find and remove those", .run = sysv_get, .only_asked = true },
     { .name = "mq-put", .what = "NAME: leave a POSIX message queue", .run = queue_put, .only_asked = true },
     { .name = "mq-get", .what = "NAME: find and remove it", .run = queue_get, .only_asked = true },

@@ -58,7 +58,9 @@ static void bpf_program(const struct probe *self)
         { .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0 },
         { .code = BPF_JMP | BPF_EXIT },
     };
-    union bpf_attr program = { .prog_type = BPF_PROG_TYPE_SOCKET_FILTER, .insn_cnt = 2, .insns = (unsigned long)code,
+    union bpf_attr program = { .prog_type = BPF_PROG_TYPE_SOCKET_FILTER,
+                               .insn_cnt = 2,
+                               .insns = (unsigned long)code,
                                .license = (unsigned long)"GPL" };
     (void)self;
     MUST("bpf(PROG_LOAD)", syscall(SYS_bpf, BPF_PROG_LOAD, &program, sizeof program));
@@ -80,8 +82,12 @@ static void bpf_ids(const struct probe *self)
 
 static void perf(const struct probe *self)
 {
-    struct perf_event_attr event = { .type = PERF_TYPE_SOFTWARE, .size = sizeof event, .config = PERF_COUNT_SW_CPU_CLOCK,
-                                     .disabled = 1, .exclude_kernel = 1, .exclude_hv = 1 };
+    struct perf_event_attr event = { .type = PERF_TYPE_SOFTWARE,
+                                     .size = sizeof event,
+                                     .config = PERF_COUNT_SW_CPU_CLOCK,
+                                     .disabled = 1,
+                                     .exclude_kernel = 1,
+                                     .exclude_hv = 1 };
     bool everyone = self->number;
     trying("perf_event_open(%s)", everyone ? "all processes" : "self");
     if (syscall(SYS_perf_event_open, &event, everyone ? -1 : 0, everyone ? 0 : -1, -1, 0) < 0)
@@ -150,8 +156,13 @@ const struct probe kernel_probes[] = {
     { .name = "io-uring", .what = "io_uring_setup", .run = uring },
     { .name = "syslog-read", .what = "read the kernel's log by syslog(2)", .run = kernel_log },
     { .name = "syslog-level", .what = "set an impossible log level", .run = kernel_log_level },
-    { .name = "fanotify", .what = "fanotify of the whole filesystem", .run = fanotify, .number = FAN_CLASS_NOTIF },
-    { .name = "fanotify-permission", .what = "fanotify that decides about opening", .run = fanotify,
+    { .name = "fanotify",
+      .what = "fanotify of the whole filesystem",
+      .run = fanotify,
+      .number = FAN_CLASS_NOTIF },
+    { .name = "fanotify-permission",
+      .what = "fanotify that decides about opening",
+      .run = fanotify,
       .number = FAN_CLASS_CONTENT },
     { 0 },
 };

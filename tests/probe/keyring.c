@@ -3,7 +3,10 @@
 
 #include <linux/keyctl.h>
 
-static const struct { const char *name; int id; } rings[] = {
+static const struct {
+    const char *name;
+    int id;
+} rings[] = {
     { "session", KEY_SPEC_SESSION_KEYRING },
     { "user", KEY_SPEC_USER_KEYRING },
     { "user-session", KEY_SPEC_USER_SESSION_KEYRING },
@@ -63,10 +66,12 @@ static bool listed(const char *wanted, char *line, size_t size)
 {
     FILE *keys = fopen("/proc/keys", "re");
     bool found = false;
+    *line = 0;
     while (keys && !found && fgets(line, (int)size, keys))
         found = strstr(line, wanted) != NULL;
     if (keys)
         fclose(keys);
+    line[strcspn(line, "\n")] = 0;
     return found;
 }
 
@@ -114,11 +119,17 @@ static void join(const struct probe *self)
 const struct probe keyring_probes[] = {
     { .name = "add-key-session", .what = "add a key to the session keyring", .run = add, .number = 0 },
     { .name = "add-key-user", .what = "add a key to the user keyring", .run = add, .number = 1 },
-    { .name = "add-key-user-session", .what = "add a key to the user-session keyring", .run = add, .number = 2 },
+    { .name = "add-key-user-session",
+      .what = "add a key to the user-session keyring",
+      .run = add,
+      .number = 2 },
     { .name = "add-key-process", .what = "add a key to the process keyring", .run = add, .number = 3 },
     { .name = "request-key", .what = "search a key with request_key", .run = request },
     { .name = "join-session", .what = "[NAME] join a new or named session keyring", .run = join },
-    { .name = "keyctl-put", .what = "DESCRIPTION: leave a key for two minutes", .run = put, .only_asked = true },
+    { .name = "keyctl-put",
+      .what = "DESCRIPTION: leave a key for two minutes",
+      .run = put,
+      .only_asked = true },
     { .name = "keyctl-get", .what = "DESCRIPTION: find and read that key", .run = get, .only_asked = true },
     { 0 },
 };

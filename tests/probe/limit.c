@@ -66,7 +66,8 @@ static void spare_from_killer(const struct probe *self)
     (void)self;
     if (!read_text("/proc/self/oom_score_adj", now, sizeof now))
         untried("/proc/self/oom_score_adj: %s", errno_name(errno));
-    int fd = (int)MUST("open(/proc/self/oom_score_adj)", open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+    int fd =
+        (int)MUST("open(/proc/self/oom_score_adj)", open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
     MUST("write(oom_score_adj, -1000)", write(fd, "-1000", 5));
     outside("safe from the out-of-memory killer, before at %s", now);
 }
@@ -84,8 +85,14 @@ static void inotify_instances(const struct probe *self)
     harmless("%d inotify instances, then %s", count, count == 1000 ? "stopped" : errno_name(errno));
 }
 
-#define RAISE(NAME, LIMIT) { .name = NAME, .what = "raise the hard limit " #LIMIT, .run = raise_limit, .number = LIMIT, .text = #LIMIT }
-#define POLICY(NAME, POLICY) { .name = NAME, .what = "schedule as " #POLICY, .run = real_time, .number = POLICY, .text = #POLICY }
+#define RAISE(NAME, LIMIT)                    \
+    { .name = NAME,                           \
+      .what = "raise the hard limit " #LIMIT, \
+      .run = raise_limit,                     \
+      .number = LIMIT,                        \
+      .text = #LIMIT }
+#define POLICY(NAME, POLICY) \
+    { .name = NAME, .what = "schedule as " #POLICY, .run = real_time, .number = POLICY, .text = #POLICY }
 
 const struct probe limit_probes[] = {
     RAISE("rlimit-nofile", RLIMIT_NOFILE),

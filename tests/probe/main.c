@@ -4,9 +4,10 @@
 struct options options;
 
 static const struct probe *const areas[] = {
-    root_probes,    handle_probes,  proc_probes,   fd_probes,      watch_probes,     process_probes, tty_probes,
-    device_probes,  mount_probes,   mask_probes,   socket_probes,  abi_probes,       kernel_probes,  system_probes,
-    keyring_probes, cgroup_probes,  ipc_probes,    limit_probes,   identity_probes,  race_probes,    namespace_probes,
+    root_probes,     handle_probes, proc_probes,      fd_probes,     watch_probes,  process_probes,
+    tty_probes,      device_probes, mount_probes,     mask_probes,   socket_probes, abi_probes,
+    kernel_probes,   system_probes, keyring_probes,   cgroup_probes, ipc_probes,    limit_probes,
+    identity_probes, race_probes,   namespace_probes,
 };
 
 #define AREAS (sizeof areas / sizeof *areas)

@@ -19,7 +19,10 @@ static bool option(const char *options, const char *name)
 /* A remount must repeat the flags that a mount has. */
 static unsigned long flags_of(const char *options)
 {
-    static const struct { const char *name; unsigned long flag; } flags[] = {
+    static const struct {
+        const char *name;
+        unsigned long flag;
+    } flags[] = {
         { "nosuid", MS_NOSUID },   { "nodev", MS_NODEV },           { "noexec", MS_NOEXEC },
         { "noatime", MS_NOATIME }, { "nodiratime", MS_NODIRATIME }, { "relatime", MS_RELATIME },
     };
@@ -64,7 +67,10 @@ static int would_umount(const struct mount_line *line)
     return result < 0 && why != EAGAIN && why != EBUSY ? -1 : 0;
 }
 
-static const struct { const char *name; int (*change)(const struct mount_line *); } changes[] = {
+static const struct {
+    const char *name;
+    int (*change)(const struct mount_line *);
+} changes[] = {
     { "mount(MS_REMOUNT", make_writable_by_remount },
     { "mount_setattr(clear RDONLY", make_writable_by_setattr },
     { "umount2(MNT_EXPIRE", would_umount },
@@ -75,8 +81,9 @@ enum { REMOUNT, SETATTR, UMOUNT };
 /* Filesystems that are mounted there for their own sake hide nothing. */
 static bool is_mask(const struct mount_line *line)
 {
-    static const char *const types[] = { "cgroup", "cgroup2", "securityfs", "debugfs", "tracefs", "bpf", "pstore",
-                                         "configfs", "fusectl", "binfmt_misc", "efivarfs", "selinuxfs" };
+    static const char *const types[] = { "cgroup",  "cgroup2",     "securityfs", "debugfs",
+                                         "tracefs", "bpf",         "pstore",     "configfs",
+                                         "fusectl", "binfmt_misc", "efivarfs",   "selinuxfs" };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (strcmp(line->type, types[i]) == 0)
             return false;
@@ -125,10 +132,17 @@ static void masks(const struct probe *self)
 const struct probe mask_probes[] = {
     { .name = "remount-root", .what = "remount / writable", .run = root_writable, .number = REMOUNT },
     { .name = "setattr-root", .what = "mount_setattr / writable", .run = root_writable, .number = SETATTR },
-    { .name = "remount-masks", .what = "remount writable what is read-only below /proc and /sys", .run = masks,
+    { .name = "remount-masks",
+      .what = "remount writable what is read-only below /proc and /sys",
+      .run = masks,
       .number = REMOUNT },
-    { .name = "setattr-masks", .what = "mount_setattr writable what is read-only below /proc and /sys", .run = masks,
+    { .name = "setattr-masks",
+      .what = "mount_setattr writable what is read-only below /proc and /sys",
+      .run = masks,
       .number = SETATTR },
-    { .name = "umount-masks", .what = "unmount what hides files of /proc and /sys", .run = masks, .number = UMOUNT },
+    { .name = "umount-masks",
+      .what = "unmount what hides files of /proc and /sys",
+      .run = masks,
+      .number = UMOUNT },
     { 0 },
 };

@@ -1,9 +1,7 @@
 /* New mounts: by mount(2) and by the new calls. What is mounted is unmounted again. */
 #include "probe.h"
 
-#include <dirent.h>
 #include <sys/mount.h>
-#include <sys/sysmacros.h>
 
 static bool opens(int directory, const char *path, int flags)
 {
@@ -13,35 +11,30 @@ static bool opens(int directory, const char *path, int flags)
     return fd >= 0;
 }
 
-static bool has_block_device(int directory)
-{
-    DIR *entries = fdopendir(openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    bool found = false;
-    for (struct dirent *entry; entries && !found && (entry = readdir(entries));)
-        found = entry->d_type == DT_BLK && opens(directory, entry->d_name, O_RDONLY);
-    if (entries)
-        closedir(entries);
-    return found;
-}
-
 void judge_filesystem(int directory, const char *type, const char *how)
 {
-    static const struct { const char *type, *path; int flags; } treasures[] = {
-        { "proc", "sys/kernel/core_pattern", O_WRONLY }, { "proc", "kcore", O_RDONLY },
-        { "proc", "sysrq-trigger", O_WRONLY },           { "proc", "sys/kernel/panic", O_WRONLY },
-        { "sysfs", "kernel/uevent_helper", O_WRONLY },   { "sysfs", "power/state", O_WRONLY },
-        { "sysfs", "kernel/profiling", O_WRONLY },       { "sysfs", "kernel/mm/transparent_hugepage/enabled", O_WRONLY },
+    static const struct {
+        const char *type, *path;
+        int flags;
+    } treasures[] = {
+        { "proc", "sys/kernel/core_pattern", O_WRONLY },
+        { "proc", "kcore", O_RDONLY },
+        { "proc", "sysrq-trigger", O_WRONLY },
+        { "proc", "sys/kernel/panic", O_WRONLY },
+        { "sysfs", "kernel/uevent_helper", O_WRONLY },
+        { "sysfs", "power/state", O_WRONLY },
+        { "sysfs", "kernel/profiling", O_WRONLY },
+        { "sysfs", "kernel/mm/transparent_hugepage/enabled", O_WRONLY },
         { "sysfs", "kernel/mm/ksm/run", O_WRONLY },
     };
     static const char *const rules[] = { "release_agent", "devices.allow" };
     for (size_t i = 0; i < sizeof treasures / sizeof *treasures; i++)
         if (strcmp(type, treasures[i].type) == 0 && opens(directory, treasures[i].path, treasures[i].flags))
-            outside("%s: %s opens for %s", how, treasures[i].path, treasures[i].flags == O_RDONLY ? "reading" : "writing");
+            outside("%s: %s opens for %s", how, treasures[i].path,
+                    treasures[i].flags == O_RDONLY ? "reading" : "writing");
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (strcmp(type, "cgroup") == 0 && rules_cgroup(directory, rules[i]))
             outside("%s: %s takes what we write", how, rules[i]);
-    if (strcmp(type, "devtmpfs") == 0 && has_block_device(directory))
-        outside("%s: a disk of the host opens", how);
     if (strncmp(type, "cgroup", 6) == 0 && opens(directory, "cgroup.procs", O_WRONLY))
         within("cgroup", "%s: cgroup.procs opens for writing", how);
     harmless("%s: nothing in it that the jail must not have", how);
@@ -140,10 +133,17 @@ static void clone_tree(const struct probe *self)
 }
 
 #define FRESH(NAME, TYPE) { .name = NAME, .what = "mount a fresh " TYPE, .run = mount_fresh, .text = TYPE }
-#define GLOBAL(NAME, TYPE) { .name = NAME, .what = "mount the host's " TYPE, .run = mount_fresh, .text = TYPE, .number = 1 }
-#define FSOPEN(NAME, TYPE) { .name = NAME, .what = "fsopen, fsmount, move_mount of " TYPE, .run = mount_by_fsopen, .text = TYPE }
-#define BIND(NAME, PATH) { .name = NAME, .what = "bind " PATH " without what is mounted below", .run = mount_bind, .text = PATH }
-#define CLONE(NAME, PATH) { .name = NAME, .what = "open_tree clone of " PATH " without what is mounted below", .run = clone_tree, .text = PATH }
+#define GLOBAL(NAME, TYPE) \
+    { .name = NAME, .what = "mount the host's " TYPE, .run = mount_fresh, .text = TYPE, .number = 1 }
+#define FSOPEN(NAME, TYPE) \
+    { .name = NAME, .what = "fsopen, fsmount, move_mount of " TYPE, .run = mount_by_fsopen, .text = TYPE }
+#define BIND(NAME, PATH) \
+    { .name = NAME, .what = "bind " PATH " without what is mounted below", .run = mount_bind, .text = PATH }
+#define CLONE(NAME, PATH)                                                  \
+    { .name = NAME,                                                        \
+      .what = "open_tree clone of " PATH " without what is mounted below", \
+      .run = clone_tree,                                                   \
+      .text = PATH }
 
 const struct probe mount_probes[] = {
     FRESH("mount-proc", "proc"),
@@ -152,7 +152,7 @@ const struct probe mount_probes[] = {
     FRESH("mount-devpts", "devpts"),
     FRESH("mount-mqueue", "mqueue"),
     FRESH("mount-cgroup2", "cgroup2"),
-    FRESH("mount-devtmpfs", "devtmpfs"),
+    GLOBAL("mount-devtmpfs", "devtmpfs"),
     GLOBAL("mount-debugfs", "debugfs"),
     GLOBAL("mount-tracefs", "tracefs"),
     GLOBAL("mount-securityfs", "securityfs"),

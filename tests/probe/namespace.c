@@ -10,7 +10,8 @@
 static void fill_user_capabilities(char *text, size_t size)
 {
     char status[4096];
-    const char *effective = read_text("/proc/self/status", status, sizeof status) ? strstr(status, "CapEff:\t") : NULL;
+    const char *effective =
+        read_text("/proc/self/status", status, sizeof status) ? strstr(status, "CapEff:\t") : NULL;
     snprintf(text, size, "%.16s", effective ? effective + 8 : "?");
 }
 
@@ -99,47 +100,70 @@ static void join_init(const struct probe *self)
     refused_as_noted();
 }
 
+/* Is that the namespace that we are in? */
+static bool is_own(int fd)
+{
+    char path[64], name[64], type[16], ours[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(path, name, sizeof name - 1);
+    name[length < 0 ? 0 : length] = 0;
+    return sscanf(name, "%15[a-z]", type) == 1 && namespace_name(type, ours, sizeof ours) &&
+           strcmp(name, ours) == 0;
+}
+
 /* Of the arguments, which name namespace files, and of the inherited descriptors. */
 static void join_given(const struct probe *self)
 {
-    int why = 0, tried = 0;
+    int why, own = 0;
     (void)self;
     for (int i = 0; i < options.count; i++) {
         trying("open(%s)", options.args[i]);
         int fd = open(options.args[i], O_RDONLY | O_CLOEXEC);
         if (fd < 0)
             refused();
-        tried++;
         trying("setns(%s)", options.args[i]);
-        if (join(fd, &why))
+        if (is_own(fd))
+            own++;
+        else if (join(fd, &why))
             outside("joined %s", options.args[i]);
+        else {
+            errno = why;
+            note_refusal();
+        }
         close(fd);
     }
     for (int fd = 0; fd < 1024; fd++) {
         if (ioctl(fd, NS_GET_NSTYPE) < 0)
             continue;
-        tried++;
         trying("setns(%d)", fd);
-        if (join(fd, &why))
+        if (is_own(fd))
+            own++;
+        else if (join(fd, &why))
             outside("joined the namespace of inherited descriptor %d", fd);
+        else {
+            errno = why;
+            note_refusal();
+        }
     }
-    if (!tried)
-        harmless("no descriptor of a namespace was inherited");
-    errno = why;
-    refused();
+    if (!noted_refusal())
+        harmless("%d namespaces inherited or named, all our own", own);
+    refused_as_noted();
 }
 
 /* The namespace above, or the user namespace that owns this one, as a descriptor. */
 static void get_parent(const struct probe *self)
 {
-    static const struct { const char *type; unsigned long request; } ways[] = {
-        { "user", NS_GET_PARENT },  { "pid", NS_GET_PARENT },  { "user", NS_GET_USERNS },
-        { "net", NS_GET_USERNS },   { "mnt", NS_GET_USERNS },  { "uts", NS_GET_USERNS },
+    static const struct {
+        const char *type;
+        unsigned long request;
+    } ways[] = {
+        { "user", NS_GET_PARENT }, { "pid", NS_GET_PARENT }, { "user", NS_GET_USERNS },
+        { "net", NS_GET_USERNS },  { "mnt", NS_GET_USERNS }, { "uts", NS_GET_USERNS },
     };
     int own = 0;
     (void)self;
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
-        char path[64], found[64], ours[64];
+        char path[64], found[64];
         snprintf(path, sizeof path, "/proc/self/ns/%s", ways[i].type);
         int fd = (int)MUST("open(/proc/self/ns)", open(path, O_RDONLY | O_CLOEXEC));
         trying("ioctl(%s, %s)", path, ways[i].request == NS_GET_PARENT ? "NS_GET_PARENT" : "NS_GET_USERNS");
@@ -151,10 +175,8 @@ static void get_parent(const struct probe *self)
         snprintf(path, sizeof path, "/proc/self/fd/%d", other);
         ssize_t length = readlink(path, found, sizeof found - 1);
         found[length < 0 ? 0 : length] = 0;
-        bool is_ours = namespace_name(strncmp(found, "pid", 3) == 0 ? "pid" : "user", ours, sizeof ours) &&
-                       strcmp(found, ours) == 0;
-        if (!is_ours)
-            outside("got %s, ours is %s", found, ours);
+        if (!is_own(other))
+            outside("got %s, which is not our own", found);
         own++;
     }
     if (!noted_refusal())
@@ -162,10 +184,20 @@ static void get_parent(const struct probe *self)
     refused_as_noted();
 }
 
-#define THREE(TYPE, FLAG)                                                                                      \
-    { .name = "unshare-" TYPE, .what = "unshare(" #FLAG ")", .run = by_unshare, .number = FLAG, .text = TYPE }, \
-    { .name = "clone-" TYPE, .what = "clone(" #FLAG ")", .run = by_clone, .number = FLAG, .text = TYPE },       \
-    { .name = "clone3-" TYPE, .what = "clone3(" #FLAG ")", .run = by_clone3, .number = FLAG, .text = TYPE }
+#define THREE(TYPE, FLAG)                                                                                   \
+    { .name = "unshare-" TYPE,                                                                              \
+      .what = "unshare(" #FLAG ")",                                                                         \
+      .run = by_unshare,                                                                                    \
+      .number = FLAG,                                                                                       \
+      .text = TYPE },                                                                                       \
+        { .name = "clone-" TYPE,                                                                            \
+          .what = "clone(" #FLAG ")",                                                                       \
+          .run = by_clone,                                                                                  \
+          .number = FLAG,                                                                                   \
+          .text = TYPE },                                                                                   \
+    {                                                                                                       \
+        .name = "clone3-" TYPE, .what = "clone3(" #FLAG ")", .run = by_clone3, .number = FLAG, .text = TYPE \
+    }
 
 const struct probe namespace_probes[] = {
     THREE("user", CLONE_NEWUSER),
@@ -175,10 +207,20 @@ const struct probe namespace_probes[] = {
     THREE("uts", CLONE_NEWUTS),
     THREE("ipc", CLONE_NEWIPC),
     THREE("cgroup", CLONE_NEWCGROUP),
-    { .name = "unshare-time", .what = "unshare(CLONE_NEWTIME)", .run = by_unshare, .number = CLONE_NEWTIME, .text = "time" },
-    { .name = "clone3-time", .what = "clone3(CLONE_NEWTIME)", .run = by_clone3, .number = CLONE_NEWTIME, .text = "time" },
+    { .name = "unshare-time",
+      .what = "unshare(CLONE_NEWTIME)",
+      .run = by_unshare,
+      .number = CLONE_NEWTIME,
+      .text = "time" },
+    { .name = "clone3-time",
+      .what = "clone3(CLONE_NEWTIME)",
+      .run = by_clone3,
+      .number = CLONE_NEWTIME,
+      .text = "time" },
     { .name = "setns-init", .what = "join the namespaces of process 1", .run = join_init },
-    { .name = "setns", .what = "[FILE…] join the namespaces of inherited descriptors and named files", .run = join_given },
+    { .name = "setns",
+      .what = "[FILE…] join the namespaces of inherited descriptors and named files",
+      .run = join_given },
     { .name = "ns-parent", .what = "get the namespaces above by ioctl", .run = get_parent },
     { 0 },
 };

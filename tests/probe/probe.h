@@ -28,9 +28,9 @@ struct probe {
 
 /* The tables, one per area, each ended by an entry without a name. */
 extern const struct probe root_probes[], handle_probes[], proc_probes[], fd_probes[], watch_probes[],
-    process_probes[], tty_probes[], device_probes[], mount_probes[], mask_probes[], socket_probes[], abi_probes[],
-    kernel_probes[], system_probes[], keyring_probes[], namespace_probes[], cgroup_probes[], ipc_probes[],
-    limit_probes[], identity_probes[], race_probes[];
+    process_probes[], tty_probes[], device_probes[], mount_probes[], mask_probes[], socket_probes[],
+    abi_probes[], kernel_probes[], system_probes[], keyring_probes[], namespace_probes[], cgroup_probes[],
+    ipc_probes[], limit_probes[], identity_probes[], race_probes[];
 
 /* What was given on the command line; a null or zero was not given. */
 struct options {
@@ -66,7 +66,14 @@ void trying(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A line below the verdict, printed when the probe runs alone. */
 void list(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The value of a call, which must not fail: failing is the verdict `refused`. */
-#define MUST(name, call) ({ trying("%s", name); long must_ = (long)(call); if (must_ < 0) refused(); must_; })
+#define MUST(name, call)           \
+    ({                             \
+        trying("%s", name);        \
+        long must_ = (long)(call); \
+        if (must_ < 0)             \
+            refused();             \
+        must_;                     \
+    })
 /* Gives this probe that many seconds more than the usual ten. */
 void allow_seconds(unsigned seconds);
 const char *errno_name(int number);
@@ -112,5 +119,7 @@ _Noreturn void judge_filesystem(int directory, const char *type, const char *how
 /* Is the file behind /proc/PID/exe one that the jail does not have? */
 bool foreign_executable(const char *exe);
 bool is_number(const char *text);
+/* Seconds of the monotonic clock. */
+double clock_now(void);
 
 #endif

@@ -66,8 +66,8 @@ static void proc_walk(const struct probe *self)
         if (is_number(entry->d_name))
             follow_all(entry->d_name);
     if (walk.opened)
-        harmless("%d directories of %d processes lie in the jail, %d were refused", walk.opened, walk.processes,
-                 walk.refusals);
+        harmless("%d directories of %d processes lie in the jail, %d were refused", walk.opened,
+                 walk.processes, walk.refusals);
     refused_as_noted();
 }
 
@@ -177,11 +177,15 @@ static void writable_proc(const struct probe *self)
 }
 
 #define READ(NAME, PATH) { .name = NAME, .what = "read " PATH, .run = readable, .text = PATH }
-#define REWRITE(NAME, PATH) { .name = NAME, .what = "write to " PATH " what it holds", .run = rewritable, .text = PATH }
+#define REWRITE(NAME, PATH) \
+    { .name = NAME, .what = "write to " PATH " what it holds", .run = rewritable, .text = PATH }
 #define OPEN(NAME, PATH) { .name = NAME, .what = "open " PATH " for writing", .run = openable, .text = PATH }
 
 const struct probe proc_probes[] = {
-    { .name = "proc-1-root", .what = "open /proc/1/root, climb", .run = proc_init_root, .text = "/proc/1/root" },
+    { .name = "proc-1-root",
+      .what = "open /proc/1/root, climb",
+      .run = proc_init_root,
+      .text = "/proc/1/root" },
     { .name = "proc-1-cwd", .what = "open /proc/1/cwd, climb", .run = proc_init_root, .text = "/proc/1/cwd" },
     { .name = "proc-walk", .what = "root, cwd, exe and descriptors of every process", .run = proc_walk },
     { .name = "kallsyms", .what = "kernel addresses in /proc/kallsyms", .run = kallsyms },
@@ -205,6 +209,8 @@ const struct probe proc_probes[] = {
     OPEN("write-sysrq", "/proc/sysrq-trigger"),
     OPEN("write-drop-caches", "/proc/sys/vm/drop_caches"),
     OPEN("write-power-state", "/sys/power/state"),
-    { .name = "writable-proc", .what = "list each file of /proc and /sys that opens for writing", .run = writable_proc },
+    { .name = "writable-proc",
+      .what = "list each file of /proc and /sys that opens for writing",
+      .run = writable_proc },
     { 0 },
 };

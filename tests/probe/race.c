@@ -1,8 +1,6 @@
 /* A helper for races: makes two names trade places, as fast as can be. */
 #include "probe.h"
 
-#include <time.h>
-
 static void swap(const struct probe *self)
 {
     (void)self;
@@ -10,21 +8,22 @@ static void swap(const struct probe *self)
         untried("needs A B SECONDS");
     int seconds = atoi(options.args[2]);
     unsigned long count = 0;
-    struct timespec now, end;
     allow_seconds((unsigned)seconds);
-    clock_gettime(CLOCK_MONOTONIC, &end);
+    double end = clock_now() + seconds;
     trying("renameat2(RENAME_EXCHANGE)");
     do {
         /* An even number, so that at the end all is as before. */
         for (int i = 0; i < 200; i++, count++)
             if (renameat2(AT_FDCWD, options.args[0], AT_FDCWD, options.args[1], RENAME_EXCHANGE) < 0)
                 refused();
-        clock_gettime(CLOCK_MONOTONIC, &now);
-    } while (now.tv_sec < end.tv_sec + seconds);
+    } while (clock_now() < end);
     harmless("traded places %lu times", count);
 }
 
 const struct probe race_probes[] = {
-    { .name = "symlink-swap", .what = "A B SECONDS: exchange two names again and again", .run = swap, .only_asked = true },
+    { .name = "symlink-swap",
+      .what = "A B SECONDS: exchange two names again and again",
+      .run = swap,
+      .only_asked = true },
     { 0 },
 };

@@ -51,12 +51,10 @@ void list(const char *format, ...)
     strcpy(report->listing + report->listed++, "\n");
 }
 
-void allow_seconds(unsigned seconds)
-{
-    report->seconds = seconds;
-}
+void allow_seconds(unsigned seconds) { report->seconds = seconds; }
 
-static _Noreturn void conclude(enum verdict verdict, const char *prefix, const char *format, va_list arguments)
+static _Noreturn void conclude(enum verdict verdict, const char *prefix, const char *format,
+                               va_list arguments)
 {
     if (report->verdict == NONE) {
         int start = snprintf(report->detail, sizeof report->detail, "%s", prefix);
@@ -66,11 +64,11 @@ static _Noreturn void conclude(enum verdict verdict, const char *prefix, const c
     _exit(0);
 }
 
-#define CONCLUDE(verdict, prefix)                       \
-    do {                                                \
-        va_list arguments;                              \
-        va_start(arguments, format);                    \
-        conclude(verdict, prefix, format, arguments);   \
+#define CONCLUDE(verdict, prefix)                     \
+    do {                                              \
+        va_list arguments;                            \
+        va_start(arguments, format);                  \
+        conclude(verdict, prefix, format, arguments); \
     } while (0)
 
 void untried(const char *format, ...) { CONCLUDE(UNTRIED, ""); }
@@ -80,10 +78,7 @@ void past(const char *format, ...) { CONCLUDE(ESCAPED, "past: "); }
 void surface(const char *format, ...) { CONCLUDE(ESCAPED, "surface: "); }
 static _Noreturn void refusal(const char *format, ...) { CONCLUDE(REFUSED, ""); }
 
-void refused(void)
-{
-    refusal("%s at %s", errno_name(errno), report->call);
-}
+void refused(void) { refusal("%s at %s", errno_name(errno), report->call); }
 
 static char noted_call[sizeof report->call];
 static int noted_errno;
@@ -96,15 +91,9 @@ void note_refusal(void)
     strcpy(noted_call, report->call);
 }
 
-bool noted_refusal(void)
-{
-    return noted_errno != 0;
-}
+bool noted_refusal(void) { return noted_errno != 0; }
 
-void refused_as_noted(void)
-{
-    refusal("%s at %s", errno_name(noted_errno), noted_call);
-}
+void refused_as_noted(void) { refusal("%s at %s", errno_name(noted_errno), noted_call); }
 
 void within(const char *type, const char *format, ...)
 {
@@ -138,16 +127,15 @@ static _Noreturn void run(const struct probe *probe)
 /* Waits until the probe ends or its time does; false if we had to kill it. */
 static bool wait_for(pid_t child, int *status)
 {
-    struct timespec now, end, step = { 0, 200 * 1000 * 1000 };
+    struct timespec step = { 0, 200 * 1000 * 1000 };
     sigset_t ended;
     sigemptyset(&ended);
     sigaddset(&ended, SIGCHLD);
-    clock_gettime(CLOCK_MONOTONIC, &end);
+    double end = clock_now() + 10 + report->seconds;
     for (;;) {
         if (waitpid(child, status, WNOHANG) == child)
             return true;
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        if (now.tv_sec >= end.tv_sec + 10 + (time_t)report->seconds)
+        if (clock_now() > end)
             break;
         sigtimedwait(&ended, NULL, &step);
     }
@@ -215,7 +203,8 @@ int supervise(const struct probe *probe, bool with_listing)
 
 const char *scratch_or_null(void)
 {
-    static const char *const places[] = { "/tmp", "/var/tmp", "/dev/shm", "/run", "/dev", "/root", "/home", "", "." };
+    static const char *const places[] = { "/tmp",  "/var/tmp", "/dev/shm", "/run", "/dev",
+                                          "/root", "/home",    "",         "." };
     if (*report->scratch)
         return report->scratch;
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {

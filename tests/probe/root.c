@@ -4,10 +4,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 
-static const char *inner_directory(void)
-{
-    return scratch_or_null() ? in_scratch("dir") : "/proc";
-}
+static const char *inner_directory(void) { return scratch_or_null() ? in_scratch("dir") : "/proc"; }
 
 static _Noreturn void climb_and_judge(const char *how)
 {
@@ -102,7 +99,8 @@ static void dotdot_after_move(const struct probe *self)
 static void bind_rename(const struct probe *self)
 {
     (void)self;
-    char *source = in_scratch("dir"), *from = in_scratch("dir/sub"), *to = in_scratch("moved"), *target = in_scratch("target");
+    char *source = in_scratch("dir"), *from = in_scratch("dir/sub"), *to = in_scratch("moved"),
+         *target = in_scratch("target");
     MUST("mkdir", mkdir(target, 0755));
     MUST("mount(bind)", mount(source, target, NULL, MS_BIND, NULL));
     MUST("chdir", chdir(target));
@@ -128,7 +126,10 @@ static void working_directory(const struct probe *self)
 static void working_directory_proc(const struct probe *self)
 {
     static const char *const ways[] = {
-        "/proc/self/cwd/../..", "/proc/self/root/../..", "/proc/thread-self/root/..", "/proc/thread-self/cwd/../../..",
+        "/proc/self/cwd/../..",
+        "/proc/self/root/../..",
+        "/proc/thread-self/root/..",
+        "/proc/thread-self/cwd/../../..",
     };
     (void)self;
     char why[256];
@@ -141,13 +142,23 @@ static void working_directory_proc(const struct probe *self)
 }
 
 const struct probe root_probes[] = {
-    { .name = "chroot-break", .what = "chroot below a kept descriptor, climb, chroot(.)", .run = chroot_break },
-    { .name = "chroot-twice", .what = "chroot with the working directory left outside, climb", .run = chroot_twice },
+    { .name = "chroot-break",
+      .what = "chroot below a kept descriptor, climb, chroot(.)",
+      .run = chroot_break },
+    { .name = "chroot-twice",
+      .what = "chroot with the working directory left outside, climb",
+      .run = chroot_twice },
     { .name = "fchdir-leaked", .what = "fchdir to each inherited descriptor, climb", .run = fchdir_leaked },
     { .name = "pivot-root", .what = "pivot_root to a tmpfs, look at the old root", .run = pivot_out },
-    { .name = "dotdot-after-move", .what = "chdir(..) from a directory moved out of a chroot", .run = dotdot_after_move },
-    { .name = "bind-rename", .what = "chdir(..) from a directory moved out of a bind mount", .run = bind_rename },
+    { .name = "dotdot-after-move",
+      .what = "chdir(..) from a directory moved out of a chroot",
+      .run = dotdot_after_move },
+    { .name = "bind-rename",
+      .what = "chdir(..) from a directory moved out of a bind mount",
+      .run = bind_rename },
     { .name = "cwd", .what = "a working directory that is unreachable or outside", .run = working_directory },
-    { .name = "cwd-proc", .what = "chdir to /proc/self/cwd/../.. and the like", .run = working_directory_proc },
+    { .name = "cwd-proc",
+      .what = "chdir to /proc/self/cwd/../.. and the like",
+      .run = working_directory_proc },
     { 0 },
 };

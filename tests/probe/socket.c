@@ -15,7 +15,8 @@
 
 static int open_socket(const struct probe *self)
 {
-    return (int)MUST(self->what, socket(FAMILY(self->number), TYPE(self->number) | SOCK_CLOEXEC, PROTOCOL(self->number)));
+    return (int)MUST(self->what,
+                     socket(FAMILY(self->number), TYPE(self->number) | SOCK_CLOEXEC, PROTOCOL(self->number)));
 }
 
 static void plain(const struct probe *self)
@@ -37,7 +38,9 @@ static void algorithm(const struct probe *self)
 
 static void vsock(const struct probe *self)
 {
-    struct sockaddr_vm address = { .svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY, .svm_port = VMADDR_PORT_ANY };
+    struct sockaddr_vm address = { .svm_family = AF_VSOCK,
+                                   .svm_cid = VMADDR_CID_ANY,
+                                   .svm_port = VMADDR_PORT_ANY };
     int fd = open_socket(self);
     bool bound = bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
     surface("AF_VSOCK opened%s", bound ? " and bound" : "");
@@ -60,8 +63,8 @@ static void unusual(const struct probe *self)
     int opened = 0, first = 0, families = 0;
     (void)self;
     for (int family = 1; family < 64; family++) {
-        if (family == AF_UNIX || family == AF_INET || family == AF_INET6 || family == AF_NETLINK || family == AF_PACKET ||
-            family == AF_ALG || family == AF_VSOCK)
+        if (family == AF_UNIX || family == AF_INET || family == AF_INET6 || family == AF_NETLINK ||
+            family == AF_PACKET || family == AF_ALG || family == AF_VSOCK)
             continue;
         families++;
         for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
@@ -79,9 +82,12 @@ static void unusual(const struct probe *self)
     refused();
 }
 
-#define SOCKET(NAME, RUN, FAMILY, TYPE, PROTOCOL, SPACE)                         \
-    { .name = NAME, .what = "socket(" #FAMILY ", " #TYPE ", " #PROTOCOL ")", .run = RUN, \
-      .number = PACK(FAMILY, TYPE, PROTOCOL), .text = SPACE }
+#define SOCKET(NAME, RUN, FAMILY, TYPE, PROTOCOL, SPACE)       \
+    { .name = NAME,                                            \
+      .what = "socket(" #FAMILY ", " #TYPE ", " #PROTOCOL ")", \
+      .run = RUN,                                              \
+      .number = PACK(FAMILY, TYPE, PROTOCOL),                  \
+      .text = SPACE }
 
 const struct probe socket_probes[] = {
     SOCKET("socket-alg", algorithm, AF_ALG, SOCK_SEQPACKET, 0, ""),
@@ -109,7 +115,8 @@ const struct probe socket_probes[] = {
     SOCKET("socket-can", plain, AF_CAN, SOCK_RAW, 1, ""),
     SOCKET("socket-x25", plain, AF_X25, SOCK_SEQPACKET, 0, ""),
     SOCKET("socket-xdp", plain, AF_XDP, SOCK_RAW, 0, ""),
-    { .name = "socket-unusual", .what = "a socket of every family but unix, inet, netlink and those above",
+    { .name = "socket-unusual",
+      .what = "a socket of every family but unix, inet, netlink and those above",
       .run = unusual },
     { 0 },
 };

@@ -29,7 +29,8 @@ static void domain_name(const struct probe *self)
     within("uts", "set the domain name");
 }
 
-/* A time before the machine's start: EINVAL comes after the permission (clock_settime(2), since Linux 4.3). */
+/* A time before the machine's start: EINVAL comes after the permission (clock_settime(2), since Linux 4.3).
+ */
 static void clock_set(const struct probe *self)
 {
     struct timespec early = { 0, 1 };
@@ -81,7 +82,8 @@ static void reboot_namespace(const struct probe *self)
     (void)self;
     if (!namespace_name("pid", name, sizeof name) || in_host_namespace("pid"))
         untried("only in a pid namespace that is known not to be the host's");
-    MUST("reboot(RESTART)", syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_RESTART, NULL));
+    MUST("reboot(RESTART)",
+         syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_RESTART, NULL));
     sleep(5);
     harmless("reboot returned, and the namespace still lives");
 }
@@ -103,7 +105,9 @@ static void swap_off(const struct probe *self)
 /* Reads somebody else's quota on /; ESRCH, quota is off, comes after the permission. */
 static void quota(const struct probe *self)
 {
-    struct { unsigned long limits[9]; } answer;
+    struct {
+        unsigned long limits[9];
+    } answer;
     (void)self;
     int root = (int)MUST("open(/)", open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     trying("quotactl_fd(Q_GETQUOTA)");
@@ -128,7 +132,9 @@ const struct probe system_probes[] = {
     { .name = "adjtimex", .what = "adjust the clock to an impossible rate", .run = clock_adjust },
     { .name = "clock-adjtime", .what = "adjust the clock by clock_adjtime", .run = clock_adjust_by_clock },
     { .name = "reboot", .what = "reboot with a wrong magic number", .run = reboot_refused },
-    { .name = "reboot-namespace", .what = "really restart, which ends the pid namespace", .run = reboot_namespace,
+    { .name = "reboot-namespace",
+      .what = "really restart, which ends the pid namespace",
+      .run = reboot_namespace,
       .only_asked = true },
     { .name = "swapon", .what = "swapon a missing file", .run = swap_on },
     { .name = "swapoff", .what = "swapoff a missing file", .run = swap_off },

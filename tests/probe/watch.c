@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <sys/ptrace.h>
-#include <time.h>
 
 enum { NUMBERS = 1 << 22, HELD = 256 };
 static unsigned char known[NUMBERS / 8]; /* the processes that we have dealt with */
@@ -29,7 +28,9 @@ static void each_newcomer(void (*meet)(int pid))
     closedir(proc);
 }
 
-static struct { int fd, pid; } held[HELD];
+static struct {
+    int fd, pid;
+} held[HELD];
 static int holding;
 
 /* Keeps the newcomer's executable, to write to it once the process has ended. */
@@ -120,18 +121,16 @@ static _Noreturn void watch(void (*meet)(int), void (*after)(void))
 {
     if (options.count != 1 || !is_number(options.args[0]))
         untried("needs SECONDS");
-    struct timespec now, end;
     int seconds = atoi(options.args[0]);
     allow_seconds((unsigned)seconds);
     trying("opendir(/proc)");
     each_newcomer(NULL);
-    clock_gettime(CLOCK_MONOTONIC, &end);
+    double end = clock_now() + seconds;
     do {
         each_newcomer(meet);
         if (after)
             after();
-        clock_gettime(CLOCK_MONOTONIC, &now);
-    } while (now.tv_sec < end.tv_sec + seconds);
+    } while (clock_now() < end);
     if (!seen)
         untried("no process entered in %d seconds", seconds);
     if (!foreign)
@@ -153,9 +152,13 @@ static void watch_to_trace(const struct probe *self)
 }
 
 const struct probe watch_probes[] = {
-    { .name = "exe-watch", .what = "SECONDS: wait for entering processes, open their /proc/PID/exe for writing",
-      .run = watch_executables, .only_asked = true },
-    { .name = "ptrace-watch", .what = "SECONDS: wait for entering processes, trace them", .run = watch_to_trace,
+    { .name = "exe-watch",
+      .what = "SECONDS: wait for entering processes, open their /proc/PID/exe for writing",
+      .run = watch_executables,
+      .only_asked = true },
+    { .name = "ptrace-watch",
+      .what = "SECONDS: wait for entering processes, trace them",
+      .run = watch_to_trace,
       .only_asked = true },
     { 0 },
 };
