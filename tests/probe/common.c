@@ -86,14 +86,6 @@ bool namespace_name(const char *type, char *name, size_t size)
 
 static const char *host_namespaces(void) { return options.host_ns ? options.host_ns : FIRST_NAMESPACES; }
 
-bool in_host_namespace(const char *type)
-{
-    char name[64];
-    if (!namespace_name(type, name, sizeof name))
-        return false;
-    return strstr(host_namespaces(), name) != NULL;
-}
-
 unsigned host_namespace(const char *type)
 {
     char start[32];
@@ -103,6 +95,14 @@ unsigned host_namespace(const char *type)
     if (found)
         sscanf(found + strlen(start), "%u", &inode);
     return inode;
+}
+
+bool in_host_namespace(const char *type)
+{
+    char name[64];
+    if (!namespace_name(type, name, sizeof name) || host_namespace(type) == 0)
+        return true;
+    return strstr(host_namespaces(), name) != NULL;
 }
 
 static struct stat jail_root;

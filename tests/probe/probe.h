@@ -95,6 +95,7 @@ int await(pid_t child);
 /* Text of a small file without the final newline; false if it cannot be read, with errno. */
 bool read_text(const char *path, char *text, size_t size);
 bool namespace_name(const char *type, char *name, size_t size);
+/* Also true if either is not known: only what is proven is harmless. */
 bool in_host_namespace(const char *type);
 /* The inode of the host's namespace of that type; 0 if it is not known. */
 unsigned host_namespace(const char *type);
