@@ -101,9 +101,13 @@ static void abstract(const struct probe *self)
         untried("needs --name ABSTRACT-SOCKET");
     size_t length = strnlen(options.name, sizeof address.sun_path - 1);
     memcpy(address.sun_path + 1, options.name, length);
-    int fd = (int)MUST("socket(AF_UNIX)", socket(AF_UNIX, (int)self->number | SOCK_CLOEXEC, 0));
-    MUST("connect", connect(fd, (struct sockaddr *)&address,
-                            (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + length)));
+    int type = (int)self->number | SOCK_CLOEXEC | SOCK_NONBLOCK;
+    int fd = (int)MUST("socket(AF_UNIX)", socket(AF_UNIX, type, 0));
+    trying("connect");
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + length);
+    /* EAGAIN: it is there, but many others wait for it. */
+    if (connect(fd, (struct sockaddr *)&address, size) < 0 && errno != EAGAIN)
+        refused();
     outside("connected to the abstract socket %s", options.name);
 }
 
