@@ -54,7 +54,7 @@ fn a_skipped_test_says_why(t: &Test) -> Outcome {
 /// Leaks with `leak`, looks for the one kind of thing, and tidies with `tidy`.
 fn found(t: &Test, kind: ThingKind, leak: &str, tidy: &str) -> Outcome {
     let shell = |script: &str| {
-        let script = script.replace("MARK", t.mark()).replace("ROOT", &t.root().to_string_lossy());
+        let script = script.replace("MARK", t.mark()).replace("DIR", &t.root().to_string_lossy());
         command(&["sh", "-ec", &script])?.ok()
     };
     let before = Snapshot::take();
@@ -70,7 +70,7 @@ fn found(t: &Test, kind: ThingKind, leak: &str, tidy: &str) -> Outcome {
 }
 
 fn a_leaked_mount_is_found(t: &Test) -> Outcome {
-    found(t, ThingKind::Mount, "mkdir ROOT/m; mount -t tmpfs none ROOT/m", "umount ROOT/m")
+    found(t, ThingKind::Mount, "mkdir DIR/m; mount -t tmpfs none DIR/m", "umount DIR/m")
 }
 
 fn a_leaked_cgroup_is_found(t: &Test) -> Outcome {
@@ -91,9 +91,9 @@ fn a_leaked_process_is_found(t: &Test) -> Outcome {
     found(
         t,
         ThingKind::Process,
-        "JAULA_ROOT=ROOT setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo $! >ROOT/pid
-         until grep -q JAULA_ROOT=ROOT /proc/$!/environ; do :; done",
-        "kill $(cat ROOT/pid)",
+        "JAULA_ROOT=DIR setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo $! >DIR/pid
+         until grep -q JAULA_ROOT=DIR /proc/$!/environ; do :; done",
+        "kill $(cat DIR/pid)",
     )
 }
 
@@ -113,8 +113,8 @@ fn a_leaked_loop_device_is_found(t: &Test) -> Outcome {
     found(
         t,
         ThingKind::Loop,
-        "truncate -s 1M ROOT/image; losetup --show -f ROOT/image >ROOT/device",
-        "losetup -d $(cat ROOT/device)",
+        "truncate -s 1M DIR/image; losetup --show -f DIR/image >DIR/device",
+        "losetup -d $(cat DIR/device)",
     )
 }
 
@@ -126,17 +126,17 @@ fn a_leaked_socket_is_found(t: &Test) -> Outcome {
     let listen = "import socket,time; s=socket.socket(socket.AF_UNIX); s.bind(\"\\0MARK\"); s.listen(); \
                   print(flush=True); time.sleep(1000)";
     let leak = format!(
-        "python3 -c '{listen}' </dev/null >ROOT/ready 2>&1 & echo $! >ROOT/pid; until [ -s ROOT/ready ]; do sleep 0.1; done"
+        "python3 -c '{listen}' </dev/null >DIR/ready 2>&1 & echo $! >DIR/pid; until [ -s DIR/ready ]; do sleep 0.1; done"
     );
-    found(t, ThingKind::Socket, &leak, "kill $(cat ROOT/pid)")
+    found(t, ThingKind::Socket, &leak, "kill $(cat DIR/pid)")
 }
 
 fn a_leaked_file_is_found(t: &Test) -> Outcome {
     found(
         t,
         ThingKind::RunFile,
-        "mkdir -p ROOT/run/jaula/www; echo >ROOT/run/jaula/www/state",
-        "rm -r ROOT/run",
+        "mkdir -p DIR/run/jaula/www; echo >DIR/run/jaula/www/state",
+        "rm -r DIR/run",
     )
 }
 
