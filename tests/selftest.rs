@@ -132,12 +132,7 @@ fn a_leaked_socket_is_found(t: &Test) -> Outcome {
 }
 
 fn a_leaked_file_is_found(t: &Test) -> Outcome {
-    found(
-        t,
-        ThingKind::RunFile,
-        "mkdir -p DIR/run/jaula/www; echo >DIR/run/jaula/www/state",
-        "rm -r DIR/run",
-    )
+    found(t, ThingKind::RunFile, "mkdir -p DIR/run/jaula/www; echo >DIR/run/jaula/www/state", "rm -r DIR/run")
 }
 
 /// Kills a shell at each call of the victim; gives how often it got as far as writing `done`.

@@ -11,7 +11,7 @@ mod timing;
 
 use crate::shell::{Result, command, jaula, output, run, target, top};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// `bench start|exec|many|all`
 pub(crate) fn bench(which: &str) -> Result {
@@ -67,11 +67,14 @@ impl Ground {
     fn working_jaula(&self) -> Result<Option<PathBuf>> {
         run(&mut command(&["cargo", "build", "--release", "--quiet", "--package", "jaula-cli"]))?;
         let jaula = jaula()?;
-        let said = output(command(&[&jaula]).args(self.jaula_run()).args(["/bin/true", "say"]));
+        let mut trial = command(&[&jaula]);
+        trial.env("JAULA_ROOT", self.jaula_root()?);
+        let said = output(trial.args(self.jaula_run()).args(["/bin/true", "say"]));
         if said.as_ref().is_ok_and(|said| said == "here\n") {
             return Ok(Some(jaula));
         }
-        println!("bench: without jaula, as it starts no jail: {said:?}");
+        let why = said.map_or_else(|error| error.to_string(), |said| format!("it said {said:?}"));
+        println!("bench: without jaula, which starts no jail: {why}");
         Ok(None)
     }
 
@@ -92,11 +95,28 @@ impl Ground {
 
     /// An empty directory for one benchmark.
     fn fresh(&self, name: &str) -> Result<PathBuf> {
-        let directory: &Path = &self.directory.join(name);
-        if directory.exists() {
-            fs::remove_dir_all(directory)?;
-        }
-        fs::create_dir_all(directory)?;
-        Ok(directory.to_owned())
+        empty(self.directory.join(name))
     }
+
+    /// An empty `JAULA_ROOT`; its path is short because those of sockets must be.
+    fn jaula_root(&self) -> Result<PathBuf> {
+        empty(PathBuf::from("/tmp/jaula-bench"))
+    }
+}
+
+/// Makes the directory empty. Where an earlier run left a mount, nothing is deleted: behind it
+/// are files that are not ours.
+fn empty(directory: PathBuf) -> Result<PathBuf> {
+    let text = directory.display().to_string();
+    let mounts = fs::read_to_string("/proc/self/mountinfo")?;
+    if let Some(mount) =
+        mounts.lines().filter_map(|line| line.split(' ').nth(4)).find(|at| at.starts_with(&text))
+    {
+        return Err(format!("an earlier run left a mount at {mount}; stop its jail or unmount it").into());
+    }
+    if directory.exists() {
+        fs::remove_dir_all(&directory)?;
+    }
+    fs::create_dir_all(&directory)?;
+    Ok(directory)
 }

@@ -2,7 +2,7 @@
 
 use crate::shell::{Result, command, output};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// One that takes part.
@@ -12,12 +12,20 @@ pub(super) struct Contender {
     pub(super) words: Vec<String>,
     /// What it needs around it, outside of what is measured.
     around: Vec<String>,
+    /// The `JAULA_ROOT` of all its jails, if it is jaula and that matters.
+    jaula_root: Option<PathBuf>,
 }
 
 impl Contender {
     pub(super) fn new(name: &str, words: &[&str]) -> Self {
         let words = words.iter().map(|word| (*word).to_owned()).collect();
-        Self { name: name.to_owned(), words, around: Vec::new() }
+        Self { name: name.to_owned(), words, around: Vec::new(), jaula_root: None }
+    }
+
+    /// Has it work below this `JAULA_ROOT`.
+    pub(super) fn with_jaula_root(mut self, root: &Path) -> Self {
+        self.jaula_root = Some(root.to_owned());
+        self
     }
 
     /// Runs the measurement in a mount namespace without the empty cgroup v2 that a hybrid host
@@ -34,18 +42,21 @@ impl Contender {
 
     /// The contender run by a measuring program.
     pub(super) fn under(&self, measuring: &[&str]) -> Command {
-        let around = self.around.iter().map(String::as_str);
-        let words = around.chain(measuring.iter().copied()).chain(self.words.iter().map(String::as_str));
-        command(&words.collect::<Vec<_>>())
+        self.inside(measuring.iter().copied().chain(self.words.iter().map(String::as_str)))
     }
 
     /// Hyperfine on the contender: hyperfine takes the command as one word.
     pub(super) fn under_hyperfine(&self, options: &[&str]) -> Command {
         let quoted: Vec<String> = self.words.iter().map(|word| format!("'{word}'")).collect();
-        let around = self.around.iter().map(String::as_str);
         let line = quoted.join(" ");
-        let words = around.chain(["hyperfine"]).chain(options.iter().copied()).chain([line.as_str()]);
-        command(&words.collect::<Vec<_>>())
+        self.inside(["hyperfine"].into_iter().chain(options.iter().copied()).chain([line.as_str()]))
+    }
+
+    fn inside<'w>(&'w self, words: impl Iterator<Item = &'w str>) -> Command {
+        let around = self.around.iter().map(String::as_str);
+        let mut command = command(&around.chain(words).collect::<Vec<_>>());
+        command.envs(self.jaula_root.iter().map(|root| ("JAULA_ROOT", root)));
+        command
     }
 
     /// Does it really run the program? One that fails early would come out fast.

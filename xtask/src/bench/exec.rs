@@ -15,17 +15,14 @@ const RUNS: usize = 100;
 pub(super) fn exec(ground: &Ground) -> Result {
     let directory = ground.fresh("exec")?;
     let waiting = WaitingJail::start(ground)?;
-    let jaula_root = ground.fresh("exec-root")?;
+    let jaula_root = ground.jaula_root()?;
     let enter = ground.program("enter");
     let mut contenders =
         vec![Contender::new("floor", &[&enter, &waiting.first_process()?.to_string(), "/bin/true", "say"])];
     if let Some(jaula) = &ground.jaula {
         create_and_start(jaula, &jaula_root, ground)?;
-        let root = format!("JAULA_ROOT={}", jaula_root.display());
-        let words = ["env", &root, &jaula.to_string_lossy(), "exec", "bench", "--", "/bin/true", "say"];
-        contenders.push(Contender::new("jaula exec", &words));
-        // The floor is started by env as well, so that both pay for it.
-        contenders[0].words.splice(0..0, ["env".to_owned(), root]);
+        let words = [&*jaula.to_string_lossy(), "exec", "bench", "--", "/bin/true", "say"];
+        contenders.push(Contender::new("jaula exec", &words).with_jaula_root(&jaula_root));
     }
     let measured = measured(&contenders, &directory);
     if let Some(jaula) = &ground.jaula {
@@ -33,7 +30,7 @@ pub(super) fn exec(ground: &Ground) -> Result {
     }
     let text = format!(
         "`/bin/true` in a running jail; {ROUNDS} interleaved rounds of {RUNS} runs each. The floor\n\
-         (`bench/enter.c`) joins all namespaces by pidfd, forks, execs and waits. Both are started by `env`.\n\n{}",
+         (`bench/enter.c`) joins all namespaces by pidfd, forks, execs and waits.\n\n{}",
         measured?
     );
     report::write_section("exec", "Exec", &text)

@@ -27,7 +27,7 @@ pub(super) fn many(ground: &Ground) -> Result {
     let jaula = ground.jaula.as_ref().ok_or("bench many needs a jaula that starts jails")?;
     let mut rows = Vec::new();
     for jails in COUNTS {
-        let host = Host { jaula: jaula.clone(), root: ground.fresh("many")? };
+        let host = Host { jaula: jaula.clone(), root: ground.jaula_root()? };
         let row = host.measure(jails, ground);
         if row.is_err() {
             // Hundreds of running jails must not outlive a failed benchmark.
@@ -141,8 +141,8 @@ impl Host {
 
     /// The median time of `list --json`.
     fn list(&self) -> Result<f64> {
-        let root = format!("JAULA_ROOT={}", self.root.display());
-        let list = Contender::new("list", &["env", &root, &self.jaula.to_string_lossy(), "list", "--json"]);
+        let list = Contender::new("list", &[&*self.jaula.to_string_lossy(), "list", "--json"]);
+        let list = list.with_jaula_root(&self.root);
         Ok(timing::measure(&[list], 1, 30, &self.root)?.first().map_or(f64::NAN, timing::Times::median))
     }
 

@@ -70,7 +70,8 @@ fn contenders(ground: &Ground) -> Result<Vec<Contender>> {
         let mut words = vec![jaula.display().to_string()];
         words.extend(ground.jaula_run());
         words.extend(["/bin/true", "say"].map(str::to_owned));
-        all.push(Contender::new("jaula run", &words.iter().map(String::as_str).collect::<Vec<_>>()));
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        all.push(Contender::new("jaula run", &words).with_jaula_root(&ground.jaula_root()?));
     }
     all.push(Contender::new(
         "bubblewrap",
