@@ -1,7 +1,7 @@
 //! Tests of the harness: what finds leaks and makes faults must itself be seen to work.
 
 use jaula_tests::harness::{
-    Done, Outcome, Snapshot, Stop, Survived, Test, ThingKind, Victim, busybox_root, command,
+    Done, Outcome, Pty, Snapshot, Stop, Survived, Test, ThingKind, Victim, busybox_root, command,
     fault_at_every_call,
 };
 use jaula_tests::trials;
@@ -13,7 +13,14 @@ use std::time::Duration;
 
 pub(crate) fn trials() -> Vec<Trial> {
     trials!("harness":
-        pure [marks_differ, a_run_reports_what_a_command_did, a_skipped_test_says_why],
+        pure [
+            marks_differ,
+            a_run_reports_what_a_command_did,
+            a_handle_passes_the_root_on_and_reads_json,
+            a_command_that_hangs_is_ended,
+            an_output_held_open_is_found,
+            a_skipped_test_says_why,
+        ],
         privileged [
             a_leaked_mount_is_found,
             a_leaked_cgroup_is_found,
@@ -28,6 +35,8 @@ pub(crate) fn trials() -> Vec<Trial> {
             a_system_call_goes_missing,
             a_disk_fills_up,
             the_busybox_root_works,
+            a_terminal_is_one,
+            a_killed_maker_of_namespaces_leaves_nothing,
         ],
     )
 }
@@ -42,6 +51,27 @@ fn a_run_reports_what_a_command_did(_: &Test) -> Outcome {
     let done = command(&["sh", "-c", "echo out; echo err >&2; exit 3"])?;
     assert_eq!((done.stdout.as_str(), done.stderr.as_str(), done.status.code()), ("out\n", "err\n", Some(3)));
     assert!(done.ok().is_err());
+    Ok(())
+}
+
+fn a_handle_passes_the_root_on_and_reads_json(t: &Test) -> Outcome {
+    let sh = t.jaula().instead("/bin/sh");
+    let json = sh.json(&["-c", "printf '{\"root\": \"%s\"}' $JAULA_ROOT"])?;
+    assert_eq!(json["root"].as_str(), t.root().to_str());
+    assert_eq!(sh.feed(&["-c", "read line; echo $line"], b"typed\n")?.ok()?, "typed\n");
+    assert!(sh.json(&["-c", "echo no json"]).is_err() && sh.fails(&["-c", "true"]).is_err());
+    Ok(())
+}
+
+fn a_command_that_hangs_is_ended(t: &Test) -> Outcome {
+    let sleep = t.jaula().instead("sleep").within(Duration::from_millis(100));
+    assert!(matches!(sleep.run(&["1000"]), Err(Stop::Failed(why)) if why.contains("not ended")));
+    Ok(())
+}
+
+fn an_output_held_open_is_found(t: &Test) -> Outcome {
+    let held = t.jaula().instead("/bin/sh").run(&["-c", "sleep 6 &"]);
+    assert!(matches!(held, Err(Stop::Failed(why)) if why.contains("still held open")));
     Ok(())
 }
 
@@ -166,10 +196,11 @@ fn children_are_killed_at_each_call(t: &Test) -> Outcome {
     Ok(())
 }
 
-fn a_system_call_goes_missing(_: &Test) -> Outcome {
-    let strace = ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "inject=mkdir,mkdirat:error=ENOSYS"];
-    let done = command(&[&strace[..], &["sh", "-c", "mkdir /tmp/never"]].concat())?;
-    assert!(done.stderr.contains("not implemented"), "{done}");
+fn a_system_call_goes_missing(t: &Test) -> Outcome {
+    let sh = t.jaula().instead("/bin/sh").without_system_calls(&["mkdir", "mkdirat"]);
+    // In a child as well.
+    let said = sh.fails(&["-c", "(mkdir $JAULA_ROOT/never); exit 1"])?;
+    assert!(said.contains("not implemented"), "{said}");
     Ok(())
 }
 
@@ -189,5 +220,38 @@ fn the_busybox_root_works(_: &Test) -> Outcome {
     let inside =
         command(&["chroot", &root.to_string_lossy(), "/bin/sh", "-c", "ls /bin/awk; id -un"])?.ok()?;
     assert_eq!(inside, "/bin/awk\nroot\n");
+    Ok(())
+}
+
+fn a_terminal_is_one(_: &Test) -> Outcome {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "tty; stty size; read line; echo got $line; read size </dev/tty; stty size; exit 4"]);
+    let mut terminal = Pty::spawn(&shell)?;
+    terminal.expect("/dev/pts/")?;
+    terminal.expect("24 80")?;
+    terminal.send("hello\n")?;
+    terminal.expect("got hello")?;
+    terminal.resize(50, 132)?;
+    terminal.send("\n")?;
+    terminal.expect("50 132")?;
+    assert_eq!(terminal.wait()?.code(), Some(4));
+    Ok(())
+}
+
+/// What tests of jaula do, on a program whose jails are a process and nothing else: whoever is
+/// killed wherever, the jail is gone with its first process.
+fn a_killed_maker_of_namespaces_leaves_nothing(t: &Test) -> Outcome {
+    let jail = || {
+        let words =
+            ["--mount", "--pid", "--net", "--fork", "--kill-child", "sh", "-c", "mount -t tmpfs none /tmp"];
+        t.jaula().instead("unshare").command(words)
+    };
+    let check = |_: &Done| {
+        let left = Snapshot::settle(Duration::from_secs(2), || t.left_behind());
+        if left.is_empty() { Ok(()) } else { Err(left.into()) }
+    };
+    let main = fault_at_every_call(Victim::Main, jail, check)?;
+    let children = fault_at_every_call(Victim::Children, jail, check)?;
+    assert!(main.kills > 30 && children.kills > 50, "{main:?} {children:?}");
     Ok(())
 }

@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Debug)]
 pub struct Jaula {
     root: PathBuf,
+    /// What is run in jaula's place.
+    instead: Option<PathBuf>,
     /// A command line that runs the rest of it, with a fault.
     under: Vec<OsString>,
     limit: Duration,
@@ -35,7 +37,7 @@ pub struct Done {
 
 impl Jaula {
     pub(super) fn new(root: &Path) -> Self {
-        Self { root: root.to_owned(), under: Vec::new(), limit: Duration::from_secs(60) }
+        Self { root: root.to_owned(), instead: None, under: Vec::new(), limit: Duration::from_secs(60) }
     }
 
     /// The binary under test: `JAULA_BIN`, or the release build, or the debug build.
@@ -49,6 +51,12 @@ impl Jaula {
         let built = ["release/jaula", "debug/jaula"].map(|name| triple.join(name));
         let found = built.iter().find(|path| path.exists()).cloned();
         Ok(found.ok_or("jaula is not built; run: cargo build --release --package jaula-cli")?)
+    }
+
+    /// Another program in jaula's place, with the same `JAULA_ROOT`, time limit and faults.
+    pub fn instead(mut self, program: &str) -> Self {
+        self.instead = Some(program.into());
+        self
     }
 
     /// The same command that must end within another time than 60 seconds.
@@ -71,7 +79,7 @@ impl Jaula {
     /// The command line, ready to run: for what the other helpers do not do.
     pub fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Outcome<Command> {
         let mut words = self.under.clone();
-        words.push(Self::binary()?.into());
+        words.push(self.instead.clone().map_or_else(Self::binary, Ok)?.into());
         words.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
         let mut words = words.into_iter();
         let mut command = Command::new(words.next().unwrap_or_default());

@@ -12,6 +12,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,9 +20,6 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* /proc/sys/kernel/pid_max is at most this. */
-static char seen[4 * 1024 * 1024 + 1];
 
 int main(int argc, char **argv)
 {
@@ -31,61 +29,58 @@ int main(int argc, char **argv)
     }
     int want_main = strcmp(argv[1], "main") == 0;
     long remaining = atol(argv[2]);
+    int seized[2];
+    if (pipe2(seized, O_CLOEXEC) < 0) {
+        perror("killer: pipe2");
+        return 2;
+    }
     pid_t main_pid = fork();
     if (main_pid == 0) {
-        ptrace(PTRACE_TRACEME, 0, 0, 0);
-        raise(SIGSTOP);
-        execvp(argv[3], argv + 3);
+        char byte;
+        if (read(seized[0], &byte, 1) == 1)
+            execvp(argv[3], argv + 3);
         perror(argv[3]);
         _exit(127);
     }
-    int status;
-    if (main_pid < 0 || waitpid(main_pid, &status, 0) < 0 || !WIFSTOPPED(status)) {
-        perror("killer: fork");
-        return 2;
-    }
-    seen[main_pid] = 1;
+    /* Seized, not attached: an attached process's children begin with a SIGSTOP, and one that has it
+     * when the killer ends would stay stopped. */
     long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |
                    PTRACE_O_TRACEEXEC;
-    ptrace(PTRACE_SETOPTIONS, main_pid, 0, options);
-    ptrace(PTRACE_SYSCALL, main_pid, 0, 0);
+    if (main_pid < 0 || ptrace(PTRACE_SEIZE, main_pid, 0, options) < 0 || write(seized[1], "x", 1) != 1) {
+        perror("killer: PTRACE_SEIZE");
+        return 2;
+    }
 
-    /* The fork's own tail, between its SIGSTOP and the exec, is not the command's. */
-    int begun = 0;
+    /* System calls begin to stop the command with its exec, which itself is not counted. */
+    int status;
     pid_t killed = 0;
     long call = -1;
     for (;;) {
         pid_t pid = waitpid(-1, &status, __WALL);
         if (pid < 0 && errno == EINTR)
             continue;
-        if (pid < 0)
+        if (pid < 0 || (pid == main_pid && !WIFSTOPPED(status)))
             break;
-        if (WIFEXITED(status) || WIFSIGNALED(status)) {
-            seen[pid] = 0;
-            if (pid == main_pid)
-                break;
+        if (!WIFSTOPPED(status))
             continue;
-        }
-        int deliver = 0;
-        if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
+        int event = status >> 16, signal = WSTOPSIG(status), deliver = 0;
+        if (signal == (SIGTRAP | 0x80)) {
             struct __ptrace_syscall_info info;
             long got = ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, &info);
-            int counts = begun && !killed && (pid == main_pid) == want_main;
+            int counts = !killed && (pid == main_pid) == want_main;
             if (got > 0 && info.op == PTRACE_SYSCALL_INFO_ENTRY && counts && --remaining == 0) {
                 killed = pid;
                 call = (long)info.entry.nr;
                 kill(pid, SIGKILL);
                 continue;
             }
-        } else if (status >> 8 == (SIGTRAP | (PTRACE_EVENT_EXEC << 8))) {
-            begun = 1;
-        } else if (status >> 16 == 0) {
-            /* A signal: passed on, but for the stop in which a new process begins. */
-            deliver = WSTOPSIG(status);
-            if (!seen[pid] && deliver == SIGSTOP)
-                deliver = 0;
+        } else if (event == PTRACE_EVENT_STOP && signal != SIGTRAP) {
+            /* Stopped by a stop signal: it stays so until it gets SIGCONT. */
+            ptrace(PTRACE_LISTEN, pid, 0, 0);
+            continue;
+        } else if (event == 0) {
+            deliver = signal;
         }
-        seen[pid] = 1;
         ptrace(killed ? PTRACE_CONT : PTRACE_SYSCALL, pid, 0, deliver);
     }
     if (killed)

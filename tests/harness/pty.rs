@@ -26,7 +26,8 @@ impl Pty {
     /// How long [`Pty::expect`] and [`Pty::wait`] wait.
     const PATIENCE: Duration = Duration::from_secs(20);
 
-    pub(super) fn spawn(command: &Command) -> Outcome<Self> {
+    /// Starts the command on a new terminal of 24 rows and 80 columns.
+    pub fn spawn(command: &Command) -> Outcome<Self> {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
         grantpt(&master)?;
         unlockpt(&master)?;
@@ -37,12 +38,12 @@ impl Pty {
         let mut session = under("setsid", &["--ctty"], command);
         session.env("TERM", "xterm");
         session.stdin(slave.try_clone()?).stdout(slave.try_clone()?).stderr(slave);
+        let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&master, size)?;
         let child = session.spawn()?;
         let master = File::from(master);
         let output = read_on(master.try_clone()?);
-        let pty = Self { child, master, output, unread: String::new() };
-        pty.resize(24, 80)?;
-        Ok(pty)
+        Ok(Self { child, master, output, unread: String::new() })
     }
 
     /// Types this.

@@ -105,8 +105,9 @@ impl Tally {
         Ok(child.wait()?.success())
     }
 
-    /// One line of a test binary: `test result: ok. 3 passed; 0 failed; 1 ignored; …`, or
-    /// `test NAME ... ignored, REASON`.
+    /// One line of a test binary: `test result: ok. 3 passed; 0 failed; 1 ignored; …`, or why a
+    /// test was skipped: `test NAME ... ignored, REASON` from the standard harness, `test [KIND]
+    /// NAME ... ignored (REASON)` from the product's.
     fn read(&mut self, line: &str) {
         if let Some(counts) = line.strip_prefix("test result: ") {
             let number = |word: &str| {
@@ -117,10 +118,9 @@ impl Tally {
             self.failed += number(" failed");
             self.skipped += number(" ignored");
         } else if let Some((test, reason)) = line.split_once("... ignored") {
-            let name = test.trim_start_matches("test ").trim();
-            let reason = reason.trim_start_matches([',', ' ']);
-            self.reasons
-                .push(format!("{name}: {}", if reason.is_empty() { "no reason given" } else { reason }));
+            let reason = reason.trim_matches([',', ' ', '(', ')']);
+            let reason = if reason.is_empty() { "no reason given" } else { reason };
+            self.reasons.push(format!("{}: {reason}", test.trim_start_matches("test ").trim()));
         } else if let Some((test, "FAILED")) = line.split_once("... ") {
             self.failures.push(test.trim_start_matches("test ").trim().to_owned());
         }
@@ -145,5 +145,30 @@ impl Tally {
         self.failures.iter().for_each(|failure| println!("failed: {failure}"));
         println!("\n{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped);
         if self.failed == 0 { Ok(()) } else { Err("not everything passed".into()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tally;
+
+    #[test]
+    fn test_binaries_are_added_up() {
+        let mut tally = Tally::default();
+        for line in [
+            "test a ... ok",
+            "test b ... ignored, slow",
+            "test c ... ignored",
+            "test d ... FAILED",
+            "test result: FAILED. 1 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out; finished in 0.1s",
+            "test [privileged] x::y ... ignored (no nft here)",
+            "test [pure]       x::z ... ok",
+            "test result: ok. 1 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s",
+        ] {
+            tally.read(line);
+        }
+        assert_eq!((tally.passed, tally.failed, tally.skipped), (2, 1, 3));
+        assert_eq!(tally.reasons, ["b: slow", "c: no reason given", "[privileged] x::y: no nft here"]);
+        assert_eq!(tally.failures, ["d"]);
     }
 }
