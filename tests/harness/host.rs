@@ -96,12 +96,14 @@ impl Snapshot {
     /// Looks again and again until there is nothing or `patience` is over; gives the last look.
     pub fn settle(patience: Duration, look: impl Fn() -> Self) -> Self {
         let deadline = Instant::now() + patience;
+        let mut pause = Duration::from_millis(1);
         loop {
             let seen = look();
             if seen.is_empty() || Instant::now() > deadline {
                 return seen;
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(50));
         }
     }
 
