@@ -1,2 +1,43 @@
-//! Developer tasks.
-fn main() {}
+//! Developer tasks: `cargo xtask` lists them.
+#![forbid(unsafe_code)]
+
+mod bench;
+mod docs;
+mod fuzz;
+mod setup;
+mod shell;
+mod test;
+
+use shell::Result;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask setup                       install what tests and benchmarks need
+cargo xtask test [FILTER]               check, build, test; with FILTER only the tests so named
+cargo xtask bench start|exec|many|all   measure, and write the figures to docs/benchmarks.md
+cargo xtask fuzz [TARGET] [--seconds N] feed the parsers with mutated input (60 s each)
+cargo xtask docs                        write the generated documents";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match run(&words) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(words: &[&str]) -> Result {
+    match words {
+        ["setup"] => setup::setup(),
+        ["test"] => test::all(),
+        ["test", filter] => test::filtered(filter),
+        ["bench", which] => bench::bench(which),
+        ["fuzz", rest @ ..] => fuzz::fuzz(rest),
+        ["docs"] => docs::docs(),
+        _ => Err(format!("no such task\n\n{USAGE}").into()),
+    }
+}

@@ -1,0 +1,20 @@
+//! A test is a function `fn(&Test) -> Outcome`; [`trials!`](crate::trials) lists them and
+//! [`run`] runs them.
+
+mod build;
+mod fault;
+mod host;
+mod jaula;
+mod pty;
+mod roots;
+mod runner;
+mod test;
+
+pub use build::{c_program, target_directory};
+pub use fault::{SmallDisk, Survived, Victim, fault_at_every_call};
+pub use host::{Kind as ThingKind, Snapshot, Thing};
+pub use jaula::{Done, Jaula, command};
+pub use pty::Pty;
+pub use roots::{busybox_root, probe};
+pub use runner::run;
+pub use test::{Need, Outcome, Stop, Test, trial};

@@ -1,0 +1,105 @@
+//! Faults: killed at each system call, and a full disk.
+
+use super::build::c_program;
+use super::jaula::{Done, run, under};
+use super::test::{Outcome, Stop, Test};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// Who is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Victim {
+    /// The process that was started.
+    Main,
+    /// Whichever of the processes made by it, and by them, makes the system call.
+    Children,
+}
+
+/// How many system calls a command survived being killed at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Survived {
+    /// The number of kills: as many system calls as the command's victims make.
+    pub kills: u32,
+}
+
+/// Runs a command once for each of its system calls and kills the victim when it makes that
+/// call, before the kernel carries it out. After each run `check` is called with what happened;
+/// it looks at the host, repairs and tidies. The first run that nothing interrupts ends it all.
+///
+/// `command` makes the command line of one run: a command may need another jail each time.
+pub fn fault_at_every_call(
+    victim: Victim,
+    mut command: impl FnMut() -> Outcome<Command>,
+    mut check: impl FnMut(&Done) -> Outcome,
+) -> Outcome<Survived> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("harness/killer.c");
+    let killer = c_program("killer", &[source])?;
+    let who = match victim {
+        Victim::Main => "main",
+        Victim::Children => "children",
+    };
+    for number in 1..100_000_u32 {
+        let command = command()?;
+        let mut killed = under(&killer, &[who, &number.to_string()], &command);
+        let done = run(&mut killed, b"", Duration::from_secs(60))?;
+        // The killer's last line says whether anyone was killed, and at what.
+        let last = done.stderr.lines().last().unwrap_or_default().to_owned();
+        let interrupted = match last.split_once(": ") {
+            Some(("killer", what)) => what.starts_with("killed"),
+            _ => return Err(format!("the killer did not report: {done}").into()),
+        };
+        check(&done).map_err(|stop| match stop {
+            Stop::Failed(why) => Stop::Failed(format!("{who}, system call {number} ({last}): {why}")),
+            skipped => skipped,
+        })?;
+        if !interrupted {
+            return Ok(Survived { kills: number - 1 });
+        }
+    }
+    Err("the command does not end".into())
+}
+
+/// A test's `JAULA_ROOT` on a disk of its own, small enough to be filled. It is unmounted when
+/// dropped.
+#[derive(Debug)]
+pub struct SmallDisk {
+    at: PathBuf,
+}
+
+impl SmallDisk {
+    /// Puts an empty disk of this many bytes at the test's `JAULA_ROOT`.
+    pub fn mount(test: &Test, bytes: u64) -> Outcome<Self> {
+        let at = test.root().to_owned();
+        let options = std::ffi::CString::new(format!("size={bytes},mode=755"))?;
+        rustix::mount::mount(
+            test.mark(),
+            &at,
+            "tmpfs",
+            rustix::mount::MountFlags::empty(),
+            options.as_c_str(),
+        )?;
+        Ok(Self { at })
+    }
+
+    /// Takes all space that is left but this many bytes.
+    pub fn fill_but(&self, free: u64) -> Outcome {
+        let disk = rustix::fs::statvfs(&self.at)?;
+        let take = (disk.f_bavail * disk.f_frsize).saturating_sub(free);
+        let mut file = File::create(self.at.join("filler"))?;
+        Ok(file.write_all(&vec![1; usize::try_from(take)?])?)
+    }
+
+    /// Gives the space back.
+    pub fn free(&self) -> Outcome {
+        Ok(fs::remove_file(self.at.join("filler"))?)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        _ = rustix::mount::unmount(&self.at, rustix::mount::UnmountFlags::DETACH);
+    }
+}

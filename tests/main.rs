@@ -1,0 +1,11 @@
+//! The runner of all tests of jaula: `cargo xtask test [FILTER]`.
+#![forbid(unsafe_code)]
+
+mod selftest;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let areas = [selftest::trials()];
+    jaula_tests::harness::run(areas.into_iter().flatten().collect())
+}

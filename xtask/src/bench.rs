@@ -1,0 +1,122 @@
+//! Benchmarks: jaula against the least that the kernel asks for, and against its peers, in one
+//! run on one machine.
+
+mod contender;
+mod exec;
+mod many;
+mod plot;
+mod report;
+mod start;
+mod timing;
+
+use crate::shell::{Result, command, jaula, output, run, target, top};
+use std::fs;
+use std::path::PathBuf;
+
+/// `bench start|exec|many|all`
+pub(crate) fn bench(which: &str) -> Result {
+    let ground = Ground::prepare()?;
+    match which {
+        "start" => start::start(&ground),
+        "exec" => exec::exec(&ground),
+        "many" => many::many(&ground),
+        "all" => {
+            start::start(&ground)?;
+            exec::exec(&ground)?;
+            many::many(&ground)
+        }
+        _ => Err("usage: cargo xtask bench start|exec|many|all".into()),
+    }
+}
+
+/// The programs and directories that benchmarks use, in `target/bench`.
+struct Ground {
+    directory: PathBuf,
+    /// A root that holds `/bin/true` and empty `/proc` and `/dev`.
+    root: PathBuf,
+    /// The release build of jaula, if there is one that starts jails.
+    jaula: Option<PathBuf>,
+}
+
+impl Ground {
+    fn prepare() -> Result<Self> {
+        if output(&mut command(&["id", "-u"]))?.trim() != "0" {
+            return Err("benchmarks make jails with all namespaces; run this as root".into());
+        }
+        let directory = target().join("bench");
+        let root = directory.join("root");
+        for inside in ["bin", "proc", "dev"] {
+            fs::create_dir_all(root.join(inside))?;
+        }
+        let directory = directory.canonicalize()?;
+        let root = directory.join("root");
+        for program in ["true", "floor", "enter"] {
+            let source = top().join("bench").join(program).with_extension("c");
+            let built = directory.join(program);
+            run(command(&["cc", "-static", "-O2", "-Wall", "-Wextra", "-Werror", "-o"])
+                .arg(built)
+                .arg(source))?;
+        }
+        fs::copy(directory.join("true"), root.join("bin/true"))?;
+        let mut ground = Self { directory, root, jaula: None };
+        ground.jaula = ground.working_jaula()?;
+        Ok(ground)
+    }
+
+    /// A jaula that cannot start a jail would come out fast.
+    fn working_jaula(&self) -> Result<Option<PathBuf>> {
+        run(&mut command(&["cargo", "build", "--release", "--quiet", "--package", "jaula-cli"]))?;
+        let jaula = jaula()?;
+        let mut trial = command(&[&jaula]);
+        trial.env("JAULA_ROOT", self.jaula_root()?);
+        let said = output(trial.args(self.jaula_run()).args(["/bin/true", "say"]));
+        if said.as_ref().is_ok_and(|said| said == "here\n") {
+            return Ok(Some(jaula));
+        }
+        let why = said.map_or_else(|error| error.to_string(), |said| format!("it said {said:?}"));
+        println!("bench: without jaula, which starts no jail: {why}");
+        Ok(None)
+    }
+
+    /// The words between `jaula` and the command that is to run in the small root.
+    fn jaula_run(&self) -> Vec<String> {
+        vec!["run".to_owned(), "--root".to_owned(), format!("dir:{}", self.root.display())]
+    }
+
+    /// One of the C programs.
+    fn program(&self, name: &str) -> String {
+        self.directory.join(name).display().to_string()
+    }
+
+    /// The root as an argument.
+    fn root(&self) -> String {
+        self.root.display().to_string()
+    }
+
+    /// An empty directory for one benchmark.
+    fn fresh(&self, name: &str) -> Result<PathBuf> {
+        empty(self.directory.join(name))
+    }
+
+    /// An empty `JAULA_ROOT`; its path is short because those of sockets must be.
+    fn jaula_root(&self) -> Result<PathBuf> {
+        empty(PathBuf::from("/tmp/jaula-bench"))
+    }
+}
+
+/// Makes the directory empty. Where an earlier run left a mount, nothing is deleted: behind it
+/// are files that are not ours.
+fn empty(directory: PathBuf) -> Result<PathBuf> {
+    let text = directory.display().to_string();
+    let mounts = fs::read_to_string("/proc/self/mountinfo")?;
+    if let Some(mount) =
+        mounts.lines().filter_map(|line| line.split(' ').nth(4)).find(|at| at.starts_with(&text))
+    {
+        return Err(format!("an earlier run left a mount at {mount}; stop its jail or unmount it").into());
+    }
+    if directory.exists() {
+        fs::remove_dir_all(&directory)?;
+    }
+    fs::create_dir_all(&directory)?;
+    Ok(directory)
+}
