@@ -13,6 +13,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{SystemTime, UNIX_EPOCH};
 use sys::process::Exit;
 
+/// How a jail ended last, in what it keeps.
+pub const LAST: &str = "last.json";
 const STATE: &str = "state";
 const FILTER: &str = "filter";
 
