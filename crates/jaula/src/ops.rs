@@ -1,4 +1,9 @@
 //! What a user asks for, one file per operation.
 
+pub mod console;
+pub mod gc;
+pub mod live;
 pub mod prepare;
 pub mod run;
+pub mod start;
+pub mod stop;

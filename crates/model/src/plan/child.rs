@@ -464,6 +464,11 @@ fn memory(steps: &mut Steps, jail: &Jail<'_>) {
     let attributes: &'static [Flag] = &[MS_NOSUID, MS_NODEV];
     steps.say("/run is made anew at each start", mkdir("run", 0o755));
     steps.and(mount("run", "run", Some("tmpfs"), attributes, "mode=755,size=64m"));
+    if let Some(socket) = jail.notify {
+        take_tree(steps, jail, "notify", socket, false, &[]);
+        steps.say("where it says that it is ready", touch("run/notify"));
+        steps.and(place_tree("notify", "run/notify"));
+    }
     steps.and(place("run", "root/run"));
     if jail.writes() == Writes::Refused {
         steps.say("a place to write, in memory", mkdir("tmp", 0o1777));
@@ -596,10 +601,10 @@ fn identity(steps: &mut Steps, jail: &Jail<'_>) {
 
 /// With the tree as `$tree` and the jail's first process as `$jail`: no user namespace is
 /// joined, since the mount namespace's own owner may attach it, and no program is executed.
-pub(super) fn mount_live(wanted: &crate::config::Mount) -> Vec<Step> {
+pub(super) fn mount_live(wanted: &crate::config::Mount, file: bool) -> Vec<Step> {
     let mut steps = Steps(Vec::new());
     live(&mut steps);
-    make_target(&mut steps, &wanted.target, false, 0);
+    make_target(&mut steps, &wanted.target, file, 0);
     steps.say(
         format!("mounts: {}", wanted.target.display()),
         open_in_root(&wanted.target, "target".to_owned()),
