@@ -1,5 +1,6 @@
 //! Each command to what does it.
 
+use crate::act;
 use crate::command::{Command, Invocation, Json, When};
 use crate::doc;
 use crate::exit;
@@ -14,7 +15,7 @@ use std::process::ExitCode;
 
 /// Does what was asked for.
 pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
-    let color = invocation.color;
+    let Invocation { command: _, quiet, color } = invocation;
     match invocation.command {
         Command::Help(verb) => {
             let style = Style::of(color, &io::stdout());
@@ -27,9 +28,13 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error, None, color),
         },
-        Command::Run(run) => command(crate::act::make::run(run), color),
-        Command::Create(_)
-        | Command::Start(_)
+        Command::Run(run) => command(act::make::run(run), color),
+        Command::Create(create) => done(act::create::create(create, color, quiet), color),
+        Command::Delete(delete) => done(act::delete::delete(delete, color), color),
+        Command::List(list) => done(act::inspect::list(list, color), color),
+        Command::Status(status) => done(act::inspect::status(status, color), color),
+        Command::CompleteNames => done(act::inspect::names(), color),
+        Command::Start(_)
         | Command::Restart(_)
         | Command::Stop(_)
         | Command::Exec(_)
@@ -37,8 +42,6 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
         | Command::Console(_)
         | Command::Up(_)
         | Command::Down(_)
-        | Command::List(_)
-        | Command::Status(_)
         | Command::Logs(_)
         | Command::Plan(_)
         | Command::Set(_)
@@ -47,10 +50,8 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
         | Command::ConfigCheck(_)
         | Command::ConfigPath(_)
         | Command::ConfigKeys(_)
-        | Command::Delete(_)
         | Command::Gc(_)
-        | Command::Doctor(_)
-        | Command::CompleteNames => fail(&NotBuilt, None, color),
+        | Command::Doctor(_) => fail(&NotBuilt, None, color),
     }
 }
 
@@ -63,6 +64,14 @@ fn command(result: jaula::Result<ExitCode>, color: When) -> ExitCode {
             jaula::Error::NotExecutable { .. } => exit::NOT_EXECUTABLE,
             _ => exit::NOT_BEGUN,
         })
+    })
+}
+
+/// The end of a verb about jails.
+fn done(result: jaula::Result<ExitCode>, color: When) -> ExitCode {
+    result.unwrap_or_else(|error| {
+        report(&error, error.help().as_deref(), color);
+        ExitCode::from(act::status(&error))
     })
 }
 

@@ -12,9 +12,11 @@ pub mod launch;
 pub mod ops;
 mod process;
 mod recover;
+pub mod registry;
 pub mod session;
 mod signals;
 pub mod state;
+mod tree;
 
 pub use error::{Error, Result};
 pub mod rootfs;

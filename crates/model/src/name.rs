@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 /// The name of a jail: 1 to 63 letters, digits, `_`, `.` and `-`, the first one a letter or
 /// digit, and not a number (numbers are ids).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(transparent)]
 pub struct Name(String);
 
@@ -49,6 +49,13 @@ impl FromStr for Name {
             return bad("a number is an id; put a letter into the name");
         }
         Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for Name {
+    /// In quotes, as messages have it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
     }
 }
 
