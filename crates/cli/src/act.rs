@@ -1,5 +1,6 @@
 //! What the verbs do: words into operations of `jaula`, results into text or JSON.
 
+pub(crate) mod exec;
 pub(crate) mod make;
 pub(crate) mod plan;
 

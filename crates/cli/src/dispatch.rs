@@ -28,12 +28,12 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
             Err(error) => fail(&error, None, color),
         },
         Command::Run(run) => command(crate::act::make::run(run), color),
+        Command::Exec(exec) => command(crate::act::exec::exec(exec), color),
+        Command::Enter(enter) => command(crate::act::exec::enter(&enter), color),
         Command::Create(_)
         | Command::Start(_)
         | Command::Restart(_)
         | Command::Stop(_)
-        | Command::Exec(_)
-        | Command::Enter(_)
         | Command::Console(_)
         | Command::Up(_)
         | Command::Down(_)

@@ -1,6 +1,8 @@
 //! What a user asks for, one file per operation.
 
 pub mod console;
+pub mod enter;
+pub mod exec;
 pub mod gc;
 pub mod live;
 pub mod prepare;
