@@ -2,6 +2,7 @@
 
 pub(crate) mod exec;
 pub(crate) mod make;
+pub(crate) mod operate;
 pub(crate) mod plan;
 
 use crate::command::{Op, Setting};
@@ -25,4 +26,12 @@ pub(crate) fn settings(given: &[Setting]) -> Vec<edit::Setting> {
 /// A status as a shell sees it.
 pub(crate) fn code(status: i32) -> ExitCode {
     ExitCode::from(u8::try_from(status & 0xff).unwrap_or(u8::MAX))
+}
+
+/// The status of a failed verb that names jails.
+pub(crate) fn status(error: &jaula::Error) -> u8 {
+    match error {
+        jaula::Error::NoJail(_) | jaula::Error::NotRunning(_) => crate::exit::NO_JAIL,
+        _ => crate::exit::FAILED,
+    }
 }

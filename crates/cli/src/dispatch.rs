@@ -1,5 +1,6 @@
 //! Each command to what does it.
 
+use crate::act::operate::{self, Talk};
 use crate::command::{Command, Invocation, Json, When};
 use crate::doc;
 use crate::exit;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 /// Does what was asked for.
 pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
     let color = invocation.color;
+    let talk = Talk { quiet: invocation.quiet, color };
     match invocation.command {
         Command::Help(verb) => {
             let style = Style::of(color, &io::stdout());
@@ -30,11 +32,12 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
         Command::Run(run) => command(crate::act::make::run(run), color),
         Command::Exec(exec) => command(crate::act::exec::exec(exec), color),
         Command::Enter(enter) => command(crate::act::exec::enter(&enter), color),
+        Command::Start(start) => jails(operate::start(&start, talk), color),
+        Command::Stop(stop) => jails(operate::stop(&stop, talk), color),
+        Command::Restart(which) => jails(operate::restart(&which, talk), color),
+        Command::Console(name) => jails(operate::console(&name, talk), color),
+        Command::Gc(gc) => jails(operate::gc(&gc), color),
         Command::Create(_)
-        | Command::Start(_)
-        | Command::Restart(_)
-        | Command::Stop(_)
-        | Command::Console(_)
         | Command::Up(_)
         | Command::Down(_)
         | Command::List(_)
@@ -48,10 +51,17 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
         | Command::ConfigPath(_)
         | Command::ConfigKeys(_)
         | Command::Delete(_)
-        | Command::Gc(_)
         | Command::Doctor(_)
         | Command::CompleteNames => fail(&NotBuilt, None, color),
     }
+}
+
+/// The end of a verb about jails.
+fn jails(result: jaula::Result<ExitCode>, color: When) -> ExitCode {
+    result.unwrap_or_else(|error| {
+        report(&error, error.help().as_deref(), color);
+        ExitCode::from(crate::act::status(&error))
+    })
 }
 
 /// The end of a verb that runs a command: its own failures are told from the command's.

@@ -253,7 +253,7 @@ fn adopt(claim: &Claim) -> Result<Option<Running>> {
     Ok(Some(Running {
         first,
         console: None,
-        terminal: None,
+        _terminal: None,
         config,
         state,
         notify: None,

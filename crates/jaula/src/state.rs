@@ -210,6 +210,9 @@ pub struct Ended {
     pub signal: Option<i32>,
     /// Why a start failed.
     pub failure: Option<String>,
+    /// Was it told to stop?
+    #[serde(default)]
+    pub stopped: bool,
 }
 
 impl Ended {
@@ -220,7 +223,7 @@ impl Ended {
             Some(Exit::Signal(signal)) => (None, Some(signal)),
             None => (None, None),
         };
-        Self { at: now(), status, signal, failure: None }
+        Self { at: now(), status, signal, failure: None, stopped: false }
     }
 
     /// A start that failed now.
@@ -237,6 +240,9 @@ impl Ended {
     pub fn words(&self) -> String {
         match (self.status, self.signal, &self.failure) {
             (_, _, Some(failure)) => format!("failed to start: {failure}"),
+            (Some(0), ..) if self.stopped => "stopped".to_owned(),
+            (Some(status), ..) if self.stopped => format!("stopped with status {status}"),
+            (_, Some(signal), _) if self.stopped => format!("stopped by signal {signal}"),
             (Some(status), _, _) => format!("exited with status {status}"),
             (_, Some(signal), _) => format!("ended by signal {signal}"),
             _ => "ended; how is not known".to_owned(),

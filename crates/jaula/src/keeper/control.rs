@@ -38,6 +38,8 @@ pub(crate) enum Reply {
         /// What the host lacks.
         warnings: Vec<String>,
     },
+    /// The jail ran already, with a keeper of its own.
+    Running,
     /// The jail has stopped, and nothing of it is left.
     Stopped {
         /// How it ended.
@@ -132,6 +134,9 @@ impl<'a> Report<'a> {
     }
 
     pub(crate) fn failed(&self, error: &Error) {
+        if let Error::Running(_) = error {
+            return self.say(&Reply::Running);
+        }
         self.say(&Reply::Failed { message: error.line(), help: error.help() });
     }
 

@@ -76,6 +76,8 @@ pub(crate) struct Watch {
     typed: Vec<u8>,
     /// When a jail that stops is killed.
     stop: Option<Instant>,
+    /// Processes that were told to end in place of a first process that cannot be told.
+    told: Vec<OwnedFd>,
     stopping: bool,
 }
 
@@ -108,6 +110,7 @@ impl Watch {
             log: None,
             typed: Vec::new(),
             stop: None,
+            told: Vec::new(),
             stopping: false,
         })
     }
@@ -133,8 +136,12 @@ impl Watch {
             let notify = jail.notify.as_ref().map(|n| (n.as_fd(), false));
             let asked = starting.as_ref().and_then(|s| s.asked.as_ref()).map(|c| (c.pidfd.as_fd(), false));
             wanted.extend(console.into_iter().chain(notify).chain(asked));
+            let before = wanted.len();
+            wanted.extend(self.told.iter().map(|process| (process.as_fd(), false)));
             let ready = self.wait(&wanted, timeout)?;
             let ended = ready[0];
+            let left: Vec<bool> =
+                ready[before..before + self.told.len()].iter().map(|ended| !ended).collect();
             if console.is_some() && ready[1] {
                 self.listen(jail);
             }
@@ -157,7 +164,11 @@ impl Watch {
             if ended {
                 return self.ended(jail, starting.is_some(), report);
             }
-            if self.stop.is_some_and(|at| at <= Instant::now()) {
+            let told = !self.told.is_empty();
+            let mut left = left.into_iter();
+            self.told.retain(|_| left.next().unwrap_or(true));
+            let done = told && self.told.is_empty();
+            if done || self.stop.is_some_and(|at| at <= Instant::now()) {
                 signals::deliver(jail.first.pid, &jail.first.pidfd, SIGKILL);
                 self.stop = None;
             }
@@ -256,9 +267,9 @@ impl Watch {
             true => Some(
                 sys::process::wait(&jail.first.pidfd).map_err(Error::call("wait for the first process"))?,
             ),
-            false => sys::process::exit_of(&jail.first.pidfd),
+            false => exit_of(&jail.first.pidfd),
         };
-        let ended = Ended::now(exit);
+        let ended = Ended { stopped: self.stopping, ..Ended::now(exit) };
         if starting {
             report.failed(&Error::EndedEarly { name: self.name.clone(), how: ended.words() });
             // A jail that never was ready is not started again: somebody waits for its error.
@@ -427,8 +438,20 @@ impl Watch {
         jail.state.write(&self.run)?;
         if !timeout.is_zero() {
             let signal = jail.config.boot.stop_signal.parse::<Signal>().map_or(SIGTERM, Signal::number);
-            crate::ops::stop::signal(&self.run, jail.first.pid, &jail.first.pidfd, signal);
+            self.told = crate::ops::stop::signal(&self.run, jail.first.pid, &jail.first.pidfd, signal);
         }
         Ok(())
+    }
+}
+
+/// How a process ended that is not our child. The kernel tells once its own parent has waited
+/// for it.
+fn exit_of(pidfd: &OwnedFd) -> Option<sys::process::Exit> {
+    let until = Instant::now() + Duration::from_millis(200);
+    loop {
+        match sys::process::exit_of(pidfd) {
+            None if Instant::now() < until => std::thread::sleep(Duration::from_millis(2)),
+            exit => return exit,
+        }
     }
 }

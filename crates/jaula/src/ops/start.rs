@@ -49,6 +49,7 @@ fn outcome(name: &Name, socket: &OwnedFd) -> Result<Started> {
     match report(socket) {
         Some(Reply::Ready { warnings }) => Ok(Started { warnings }),
         Some(Reply::Failed { message, help }) => Err(Error::Keeper { message, help }),
+        Some(Reply::Running) => Err(Error::Running(name.clone())),
         Some(Reply::Stopped { .. } | Reply::Console) | None => Err(Error::KeeperDied(name.clone())),
     }
 }

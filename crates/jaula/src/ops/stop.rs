@@ -93,21 +93,22 @@ fn tidy(house: &House, name: &Name) -> Result<()> {
 }
 
 /// Sends the signal that asks a jail to stop. A first process that handles it gets it. One
-/// that does not is immune to it; then all others inside get it, after which most first
-/// processes (shells, process supervisors) end by themselves; one that is alone is killed.
-pub(crate) fn signal(run: impl AsFd, pid: i32, first: impl AsFd, signal: i32) {
+/// that does not is immune to it, where any other program would have ended: then all others
+/// inside get it. They are returned; when they have ended, it is the first one's turn.
+pub(crate) fn signal(run: impl AsFd, pid: i32, first: impl AsFd, signal: i32) -> Vec<OwnedFd> {
     if effect(pid, signal) != Effect::Ends {
         // If it is gone by now, all is well.
         let _ = sys::process::signal(&first, signal);
-        return;
+        return Vec::new();
     }
     let others = others(run, pid);
     if others.is_empty() {
         deliver(pid, first, signal);
     }
-    for other in others {
-        let _ = sys::process::signal(&other, signal);
+    for other in &others {
+        let _ = sys::process::signal(other, signal);
     }
+    others
 }
 
 /// The jail's processes but its first, by its control group.
