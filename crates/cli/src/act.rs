@@ -2,6 +2,7 @@
 
 pub(crate) mod create;
 pub(crate) mod delete;
+pub(crate) mod exec;
 pub(crate) mod inspect;
 pub(crate) mod make;
 pub(crate) mod operate;

@@ -3,6 +3,8 @@
 pub mod console;
 pub mod create;
 pub mod delete;
+pub mod enter;
+pub mod exec;
 pub mod gc;
 pub mod list;
 pub mod live;
