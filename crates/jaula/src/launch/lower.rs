@@ -20,6 +20,13 @@ pub(crate) fn lower(steps: &[Step], descriptors: &BTreeMap<&str, i32>) -> Progra
             };
             *to = match arg {
                 Arg::Fd(name) => descriptor(name),
+                // Ranges are around what the parent has open, so that the number is known.
+                Arg::Before(name) => {
+                    program::Arg::Value(word(descriptors.get(name.as_ref()).map_or(-1, |fd| fd - 1)))
+                }
+                Arg::After(name) => {
+                    program::Arg::Value(word(descriptors.get(name.as_ref()).map_or(-1, |fd| fd + 1)))
+                }
                 Arg::SendFd(name) => message(&mut program, results.get(name.as_ref())),
                 Arg::LengthOfLast => program::Arg::Value(length),
                 other => {
@@ -71,7 +78,9 @@ fn argument(program: &mut Program, arg: &Arg) -> program::Arg {
         |program: &mut Program, words: &[u64]| Address(program.words(words.iter().copied().map(Value)));
     match arg {
         Arg::Here => Value(word(-100)),
-        Arg::Null | Arg::Fd(_) | Arg::SendFd(_) | Arg::LengthOfLast => Value(0),
+        Arg::Null | Arg::Fd(_) | Arg::Before(_) | Arg::After(_) | Arg::SendFd(_) | Arg::LengthOfLast => {
+            Value(0)
+        }
         Arg::Number(n) => Value(*n),
         Arg::Mode(mode) => Value((*mode).into()),
         Arg::Flags(flags) => Value(bits(flags)),

@@ -47,6 +47,10 @@ pub enum Expect {
 pub enum Arg {
     /// A descriptor by its name.
     Fd(Fd),
+    /// The number before a descriptor's: the end of a range that leaves it out.
+    Before(Fd),
+    /// The number after it.
+    After(Fd),
     /// The current directory (`AT_FDCWD`).
     Here,
     /// No address.
@@ -155,6 +159,8 @@ impl fmt::Display for Arg {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fd(name) => write!(f, "${name}"),
+            Self::Before(name) => write!(f, "${name} - 1"),
+            Self::After(name) => write!(f, "${name} + 1"),
             Self::Here => write!(f, "AT_FDCWD"),
             Self::Null => write!(f, "NULL"),
             Self::Number(n) => write!(f, "{n}"),
