@@ -36,11 +36,12 @@ pub fn start(plan: &Plan, journal: &mut Journal) -> Result<Launched, Error> {
     let mut descriptors: BTreeMap<&str, i32> =
         trees.iter().zip(&plan.trees).map(|(fd, tree)| (tree.fd.as_ref(), fd.as_raw_fd())).collect();
     descriptors.extend([("parent", ours.as_raw_fd()), ("meeting", theirs.as_raw_fd())]);
-    let mut program = lower(&plan.child, &descriptors);
+    let program = lower(&plan.child, &descriptors);
 
     let flags = namespaces(&plan.namespaces);
-    let first = sys::process::spawn(&mut program, flags, cgroup.as_ref().map(AsFd::as_fd), theirs.as_fd())
-        .map_err(Error::call("make the jail's first process"))?;
+    let (first, _loan) =
+        sys::process::spawn(program, flags, cgroup.as_ref().map(AsFd::as_fd), theirs.as_fd())
+            .map_err(Error::call("make the jail's first process"))?;
     drop(theirs);
 
     let met = meet(plan, &first, &trees, journal).and_then(|()| {
