@@ -19,6 +19,7 @@ mod running;
 pub mod session;
 mod signals;
 pub mod state;
+mod tree;
 
 pub use error::{Error, Result};
 pub mod rootfs;
