@@ -31,6 +31,8 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
             Err(error) => fail(&error, None, color),
         },
         Command::Run(run) => command(act::make::run(run), color),
+        Command::Exec(exec) => command(act::exec::exec(exec), color),
+        Command::Enter(enter) => command(act::exec::enter(&enter), color),
         Command::Create(create) => done(act::create::create(create, talk), color),
         Command::Delete(delete) => done(act::delete::delete(delete, talk), color),
         Command::List(list) => done(act::inspect::list(list, color), color),

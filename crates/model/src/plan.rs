@@ -173,6 +173,8 @@ pub struct First {
     pub environment: Vec<OsString>,
     /// Where it starts; inside.
     pub directory: PathBuf,
+    /// Does it start at `/` if it cannot start there? A login does, when there is no home.
+    pub or_top: bool,
     /// Its user, inside.
     pub user: u32,
     /// Its group.

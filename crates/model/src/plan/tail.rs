@@ -105,13 +105,15 @@ fn signals() -> Call {
     Call::new("rt_sigprocmask", [Arg::Flags(&[SIG_SETMASK]), none, Arg::Null, Arg::Number(8)])
 }
 
-/// Landlock's scopes: abstract unix sockets and signals end at the jail (landlock(7)).
+/// Landlock's scope: abstract unix sockets end at the jail (landlock(7)). Its scope for signals is
+/// left out: the pid namespace keeps them in already, and what `exec` brings in, which has a
+/// scope of its own, could not even signal the jail's other processes.
 fn scope(steps: &mut Steps, confinement: &Confinement) {
     if confinement.no_new_privileges {
         steps.say("setuid programs gain nothing", prctl(PR_SET_NO_NEW_PRIVS, &[1]));
     }
-    // struct landlock_ruleset_attr: no files, no ports, both scopes.
-    let rules = Arg::Words("scoped: abstract unix sockets, signals ", vec![0, 0, 3]);
+    // struct landlock_ruleset_attr: no files, no ports, LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET.
+    let rules = Arg::Words("scoped: abstract unix sockets ", vec![0, 0, 1]);
     steps.say(
         "the host's abstract sockets are out of reach",
         Call::new("landlock_create_ruleset", [rules, Arg::Number(24), Arg::Number(0)]).into("scope"),
@@ -186,7 +188,8 @@ pub(super) fn execute(steps: &mut Steps, confinement: &Confinement, first: &Firs
     // The process's root is the jail's, and so was its directory so far: nothing that a path can
     // name from here is outside.
     let directory = Arg::Text(first.directory.to_string_lossy().into_owned().into());
-    steps.say("where it starts", Call::new("chdir", [directory]));
+    let expect = if first.or_top { Expect::OrUnreachable } else { Expect::Success };
+    steps.say("where it starts", Call::new("chdir", [directory]).expect(expect));
     if confinement.no_new_privileges {
         // As late as can be: the filter of `strict` knows what the program needs, not what led to it.
         filter(steps, confinement);
