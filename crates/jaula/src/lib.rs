@@ -6,6 +6,7 @@ pub mod claim;
 pub mod error;
 pub mod facts;
 mod files;
+mod forget;
 pub mod house;
 pub mod journal;
 mod keeper;
@@ -19,4 +20,5 @@ mod signals;
 pub mod state;
 
 pub use error::{Error, Result};
+pub use forget::forget_caller;
 pub mod rootfs;

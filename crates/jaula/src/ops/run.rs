@@ -89,7 +89,7 @@ fn inside(house: &House, run: &Run, config: &Config, claim: &Claim, journal: &mu
         house,
         &claim.name,
         id,
-        &run.config,
+        config,
         Start { command: &run.command, passing: true, streams },
     )?;
     let signals = Signals::take(signals::PASSED_ON).map_err(Error::call("take signals"))?;
