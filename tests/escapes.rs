@@ -92,9 +92,16 @@ fn by_a_terminal(t: &Test) -> Outcome {
     let tree = tree(t)?;
     for profile in PROFILES {
         let options = format!("--tty --root {} --ephemeral --profile {profile}", dir(&tree));
-        for name in ["tiocsti-stdin", "tiocsti-stdin-high", "tiocsti-tty", "tiocsti-tty-high",
-            "tioclinux-stdin", "tioclinux-stdin-high", "tioclinux-tty", "tiocsti-console"]
-        {
+        for name in [
+            "tiocsti-stdin",
+            "tiocsti-stdin-high",
+            "tiocsti-tty",
+            "tiocsti-tty-high",
+            "tioclinux-stdin",
+            "tioclinux-stdin-high",
+            "tioclinux-tty",
+            "tiocsti-console",
+        ] {
             let words = words(&options, &["/bin/probe", name]);
             let mut terminal = Pty::spawn(&t.jaula().command(words)?)?;
             let said = terminal.expect("\n")?;

@@ -18,6 +18,7 @@ pub mod registry;
 pub mod session;
 mod signals;
 pub mod state;
+mod tree;
 
 pub use error::{Error, Result};
 pub use forget::forget_caller;
