@@ -43,8 +43,6 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
         Command::Restart(which) => done(operate::restart(&which, talk), color),
         Command::Console(name) => done(operate::console(&name, talk), color),
         Command::Gc(gc) => done(operate::gc(&gc), color),
-        Command::Exec(exec) => command(act::exec::exec(exec), color),
-        Command::Enter(enter) => command(act::exec::enter(&enter), color),
         Command::Up(_)
         | Command::Down(_)
         | Command::Logs(_)

@@ -86,9 +86,9 @@ fn begin(jail: &Running, steps: &[Step], terminal: Option<&Terminal>) -> Result<
         [("parent", ours.as_raw_fd()), ("meeting", theirs.as_raw_fd()), ("jail", jail.first.as_raw_fd())]
             .into();
     descriptors.extend(terminal.map(|t| ("terminal", t.theirs.as_raw_fd())));
-    let mut program = launch::lower(steps, &descriptors);
+    let program = launch::lower(steps, &descriptors);
     let born = jail.groups.born.as_ref().map(AsFd::as_fd);
-    let child = sys::process::spawn(&mut program, 0, born, theirs.as_fd())
+    let (child, _loan) = sys::process::spawn(program, 0, born, theirs.as_fd())
         .map_err(Error::call("make a process in the jail"))?;
     drop(theirs);
     match meet(jail, &child, steps, &ours) {
