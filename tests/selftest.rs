@@ -242,8 +242,7 @@ fn a_terminal_is_one(_: &Test) -> Outcome {
 /// killed wherever, the jail is gone with its first process.
 fn a_killed_maker_of_namespaces_leaves_nothing(t: &Test) -> Outcome {
     let jail = || {
-        let words =
-            ["--mount", "--pid", "--net", "--fork", "--kill-child", "sh", "-c", "mount -t tmpfs none /tmp"];
+        let words = ["--mount", "--pid", "--fork", "--kill-child", "true"];
         t.jaula().instead("unshare").command(words)
     };
     let check = |_: &Done| {
@@ -252,6 +251,6 @@ fn a_killed_maker_of_namespaces_leaves_nothing(t: &Test) -> Outcome {
     };
     let main = fault_at_every_call(Victim::Main, jail, check)?;
     let children = fault_at_every_call(Victim::Children, jail, check)?;
-    assert!(main.kills > 30 && children.kills > 50, "{main:?} {children:?}");
+    assert!(main.kills > 30 && children.kills > 20, "{main:?} {children:?}");
     Ok(())
 }

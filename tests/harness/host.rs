@@ -27,7 +27,7 @@ pub enum Kind {
     Firewall,
     /// An abstract unix socket.
     Socket,
-    /// A file below the `run` directory of a `JAULA_ROOT`.
+    /// What a `JAULA_ROOT` has only of running jails.
     RunFile,
 }
 
@@ -77,9 +77,9 @@ impl Snapshot {
         self
     }
 
-    /// The things with this mark in their description.
-    pub fn bearing(mut self, mark: &str) -> Self {
-        self.0.retain(|thing, description| thing.key.contains(mark) || description.contains(mark));
+    /// The things with one of these marks in their description.
+    pub fn bearing(mut self, marks: &[&str]) -> Self {
+        self.0.retain(|thing, text| marks.iter().any(|mark| thing.key.contains(mark) || text.contains(mark)));
         self
     }
 

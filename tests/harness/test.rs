@@ -44,6 +44,9 @@ impl<E: Display> From<E> for Stop {
 #[derive(Debug)]
 pub struct Test {
     mark: String,
+    /// What jaula puts into the names of this root's control groups, also of jails that it
+    /// names itself.
+    tag: String,
     root: PathBuf,
 }
 
@@ -55,7 +58,8 @@ impl Test {
         // Socket paths are limited to 107 bytes: the directory must be short.
         let root = PathBuf::from("/tmp").join(&mark);
         std::fs::create_dir(&root)?;
-        Ok(Self { mark, root })
+        let tag = format!("jaula.{}.", jaula::house::House::below(&root).tag);
+        Ok(Self { mark, tag, root })
     }
 
     /// A jail's name that no other test uses: `www` becomes something like `www-t3f1x007`.
@@ -78,9 +82,9 @@ impl Test {
         Jaula::new(&self.root)
     }
 
-    /// Everything on the host that bears this test's mark.
+    /// Everything on the host that bears this test's mark or is its `JAULA_ROOT`'s.
     pub fn left_behind(&self) -> Snapshot {
-        Snapshot::take().bearing(&self.mark)
+        Snapshot::take().bearing(&[&self.mark, &self.tag])
     }
 
     /// Ends the test as skipped: `return t.skip("no nftables here")`.

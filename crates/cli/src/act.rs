@@ -4,6 +4,7 @@ pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod inspect;
 pub(crate) mod make;
+pub(crate) mod operate;
 pub(crate) mod plan;
 
 use crate::command::{Op, Selection, Setting};

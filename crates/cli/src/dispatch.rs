@@ -1,6 +1,7 @@
 //! Each command to what does it.
 
-use crate::act;
+use crate::act::operate::{self, Talk};
+use crate::act::{create, delete, inspect};
 use crate::command::{Command, Invocation, Json, When};
 use crate::doc;
 use crate::exit;
@@ -15,7 +16,8 @@ use std::process::ExitCode;
 
 /// Does what was asked for.
 pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
-    let Invocation { command: _, quiet, color } = invocation;
+    let color = invocation.color;
+    let talk = Talk { quiet: invocation.quiet, color };
     match invocation.command {
         Command::Help(verb) => {
             let style = Style::of(color, &io::stdout());
@@ -28,18 +30,19 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error, None, color),
         },
-        Command::Run(run) => command(act::make::run(run), color),
-        Command::Create(create) => done(act::create::create(create, color, quiet), color),
-        Command::Delete(delete) => done(act::delete::delete(delete, color), color),
-        Command::List(list) => done(act::inspect::list(list, color), color),
-        Command::Status(status) => done(act::inspect::status(status, color), color),
-        Command::CompleteNames => done(act::inspect::names(), color),
-        Command::Start(_)
-        | Command::Restart(_)
-        | Command::Stop(_)
-        | Command::Exec(_)
+        Command::Run(run) => command(crate::act::make::run(run), color),
+        Command::Create(given) => jails(create::create(given, talk), color),
+        Command::Delete(given) => jails(delete::delete(given, talk), color),
+        Command::List(given) => jails(inspect::list(given, color), color),
+        Command::Status(given) => jails(inspect::status(given, color), color),
+        Command::CompleteNames => jails(inspect::names(), color),
+        Command::Start(start) => jails(operate::start(&start, talk), color),
+        Command::Stop(stop) => jails(operate::stop(&stop, talk), color),
+        Command::Restart(which) => jails(operate::restart(&which, talk), color),
+        Command::Console(name) => jails(operate::console(&name, talk), color),
+        Command::Gc(gc) => jails(operate::gc(&gc), color),
+        Command::Exec(_)
         | Command::Enter(_)
-        | Command::Console(_)
         | Command::Up(_)
         | Command::Down(_)
         | Command::Logs(_)
@@ -50,9 +53,16 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
         | Command::ConfigCheck(_)
         | Command::ConfigPath(_)
         | Command::ConfigKeys(_)
-        | Command::Gc(_)
         | Command::Doctor(_) => fail(&NotBuilt, None, color),
     }
+}
+
+/// The end of a verb about jails.
+fn jails(result: jaula::Result<ExitCode>, color: When) -> ExitCode {
+    result.unwrap_or_else(|error| {
+        report(&error, error.help().as_deref(), color);
+        ExitCode::from(crate::act::status(&error))
+    })
 }
 
 /// The end of a verb that runs a command: its own failures are told from the command's.
@@ -64,14 +74,6 @@ fn command(result: jaula::Result<ExitCode>, color: When) -> ExitCode {
             jaula::Error::NotExecutable { .. } => exit::NOT_EXECUTABLE,
             _ => exit::NOT_BEGUN,
         })
-    })
-}
-
-/// The end of a verb about jails.
-fn done(result: jaula::Result<ExitCode>, color: When) -> ExitCode {
-    result.unwrap_or_else(|error| {
-        report(&error, error.help().as_deref(), color);
-        ExitCode::from(act::status(&error))
     })
 }
 

@@ -18,6 +18,8 @@ pub struct Claim {
     pub name: Name,
     /// Its run directory.
     pub path: PathBuf,
+    /// Its configuration, if it has one.
+    pub config: PathBuf,
     directory: OwnedFd,
 }
 
@@ -65,7 +67,25 @@ impl Claim {
         // Whoever had it may have removed it while we waited for the lock.
         let mine = sys::fs::identity(&directory).map_err(Error::call("lock the jail"))?;
         let current = sys::fs::identity_at(sys::fs::CWD, &path).ok() == Some(mine);
-        Ok(current.then(|| Self { name: name.clone(), path, directory }))
+        Ok(current.then(|| Self { name: name.clone(), path, config: house.config(name), directory }))
+    }
+
+    /// Gives the lock back; the jail stays what it is.
+    pub fn unlock(&self) -> Result<()> {
+        sys::fs::unlock(self).map_err(Error::call("unlock the jail"))
+    }
+
+    /// Takes the lock again, waiting for whoever has it.
+    pub fn lock(&self) -> Result<()> {
+        let since = Instant::now();
+        while !sys::fs::try_lock(self).map_err(Error::call("lock the jail"))? {
+            if since.elapsed() > PATIENCE {
+                let (name, owner) = (self.name.clone(), owner(&self.path));
+                return Err(Error::Busy { name, owner, waited: since.elapsed() });
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
     }
 
     /// Gives the jail a number: its own, or with `None` the first free one of those for jails

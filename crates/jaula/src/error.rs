@@ -232,6 +232,18 @@ impl Error {
         Self::Child { call: Box::new(step.call.clone()), why: why.unwrap_or_default().to_owned(), number }
     }
 
+    /// The whole of it with its causes, in one line.
+    pub fn line(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = self.source();
+        while let Some(cause) = source {
+            text.push_str(": ");
+            text.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        text
+    }
+
     /// The way out, in one line.
     pub fn help(&self) -> Option<String> {
         match self {
@@ -307,15 +319,5 @@ fn child(call: &model::plan::call::Call, why: &str, number: Errno) -> String {
 }
 
 fn list(errors: &[Error]) -> String {
-    let one = |e: &Error| {
-        let mut text = e.to_string();
-        let mut source = e.source();
-        while let Some(cause) = source {
-            text.push_str(": ");
-            text.push_str(&cause.to_string());
-            source = cause.source();
-        }
-        text
-    };
-    errors.iter().map(one).collect::<Vec<_>>().join("\n       ")
+    errors.iter().map(Error::line).collect::<Vec<_>>().join("; ")
 }

@@ -8,6 +8,7 @@ pub mod facts;
 mod files;
 pub mod house;
 pub mod journal;
+mod keeper;
 pub mod launch;
 pub mod ops;
 mod process;

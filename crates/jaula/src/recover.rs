@@ -31,3 +31,14 @@ pub(crate) fn stale(house: &House, claim: &Claim) -> Result<()> {
     let failures = launch::undo(&entries, &claim.name, &house.run);
     if failures.is_empty() { claim.clear() } else { Err(Error::Several(failures)) }
 }
+
+/// Undoes a claimed jail that has ended without its keeper; one that runs, or that somebody
+/// keeps, is left alone. Returns whether there was anything to undo.
+pub(crate) fn abandoned(house: &House, claim: Claim) -> Result<bool> {
+    if let Some(state) = State::read(&claim)?
+        && (state.keeper.open().is_some() || state.first.is_some_and(|first| first.open().is_some()))
+    {
+        return Ok(false);
+    }
+    undo(house, claim).map(|()| true)
+}

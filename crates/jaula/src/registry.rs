@@ -167,6 +167,11 @@ pub fn read(house: &House, name: &Name) -> Result<Stored> {
     Ok(Stored { path, text, config })
 }
 
+/// A jail's configuration.
+pub fn config(house: &House, name: &Name) -> Result<Config> {
+    read(house, name).map(|stored| stored.config)
+}
+
 /// Reads a file of configuration: a regular file of UTF-8, and not a large one.
 pub fn read_text(path: &Path) -> Result<String> {
     let failed = || Error::io("read", path);

@@ -11,6 +11,8 @@ const CHUNK: usize = 4096;
 pub struct Session {
     /// Our end of the jail's terminal.
     terminal: OwnedFd,
+    /// The jail's end: while somebody has it open, reading waits for more instead of failing.
+    _peer: OwnedFd,
     /// Only if the caller types: its terminal passes all keys on.
     raw: Option<Raw>,
     typed: Vec<u8>,
@@ -24,11 +26,12 @@ impl Session {
     pub fn join(terminal: OwnedFd, typing: bool) -> Result<Self> {
         let failed = || Error::call("join the terminals");
         sys::fs::set_nonblocking(&terminal, true).map_err(failed())?;
+        let peer = sys::terminal::peer(&terminal).map_err(failed())?;
         let raw = match typing {
             true => Some(Raw::enter(std::io::stdin()).map_err(failed())?),
             false => None,
         };
-        let session = Self { terminal, raw, typed: Vec::new(), shown: Vec::new(), deaf: false };
+        let session = Self { terminal, _peer: peer, raw, typed: Vec::new(), shown: Vec::new(), deaf: false };
         session.resize();
         Ok(session)
     }
@@ -74,7 +77,7 @@ impl Session {
 
     fn listen(&mut self) {
         let mut buffer = [0; CHUNK];
-        // EIO: no program has the terminal open now. One may open it again.
+        // EAGAIN: nothing now.
         if let Ok(n) = sys::fs::read(&self.terminal, &mut buffer) {
             self.shown.extend_from_slice(&buffer[..n]);
         }

@@ -13,6 +13,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{SystemTime, UNIX_EPOCH};
 use sys::process::Exit;
 
+/// How a jail ended last, in what it keeps.
+pub const LAST: &str = "last.json";
 const STATE: &str = "state";
 const FILTER: &str = "filter";
 
@@ -200,6 +202,9 @@ pub struct Ended {
     pub signal: Option<i32>,
     /// Why a start failed.
     pub failure: Option<String>,
+    /// Was it told to stop?
+    #[serde(default)]
+    pub stopped: bool,
 }
 
 impl Ended {
@@ -210,7 +215,7 @@ impl Ended {
             Some(Exit::Signal(signal)) => (None, Some(signal)),
             None => (None, None),
         };
-        Self { at: now(), status, signal, failure: None }
+        Self { at: now(), status, signal, failure: None, stopped: false }
     }
 
     /// A start that failed now.
@@ -227,6 +232,9 @@ impl Ended {
     pub fn words(&self) -> String {
         match (self.status, self.signal, &self.failure) {
             (_, _, Some(failure)) => format!("failed to start: {failure}"),
+            (Some(0), ..) if self.stopped => "stopped".to_owned(),
+            (Some(status), ..) if self.stopped => format!("stopped with status {status}"),
+            (_, Some(signal), _) if self.stopped => format!("stopped by signal {signal}"),
             (Some(status), _, _) => format!("exited with status {status}"),
             (_, Some(signal), _) => format!("ended by signal {signal}"),
             _ => "ended; how is not known".to_owned(),

@@ -151,6 +151,8 @@ pub struct Jail<'a> {
     pub app: &'a [AppEntry],
     /// Those sources of `mounts` that are no directories.
     pub files: &'a [PathBuf],
+    /// The socket on the host where it says that it is ready (sd_notify(3)).
+    pub notify: Option<&'a Path>,
     /// Does it live only as long as the command that made it (`run`)?
     pub passing: bool,
 }
@@ -332,6 +334,17 @@ fn trees(jail: &Jail<'_>) -> Vec<Tree> {
             why: "what the jail writes".into(),
         });
     }
+    if let Some(socket) = jail.notify {
+        trees.push(Tree {
+            fd: "notify".into(),
+            path: socket.to_owned(),
+            recursive: false,
+            attributes: &[],
+            mapped: false,
+            mount_points: &[],
+            why: "where it says that it is ready".into(),
+        });
+    }
     for (n, mount) in jail.config.mounts.iter().enumerate() {
         if let MountSource::Bind { path, mapped } = &mount.source {
             trees.push(Tree {
@@ -362,9 +375,9 @@ impl crate::config::Mount {
 }
 
 /// The plan of a mount into a jail that runs: the tree, and what a child does that has the
-/// tree, with the jail's first process as `$jail`.
-pub fn mount_live(mount: &crate::config::Mount) -> Vec<Step> {
-    child::mount_live(mount)
+/// tree, with the jail's first process as `$jail`. `file`: its source is no directory.
+pub fn mount_live(mount: &crate::config::Mount, file: bool) -> Vec<Step> {
+    child::mount_live(mount, file)
 }
 
 /// What a child does to take a mount out of a jail that runs.

@@ -35,3 +35,29 @@ pub fn set(mount: impl AsFd, attributes: u64, users: Option<BorrowedFd<'_>>, rec
     };
     check(done, || format!("mount_setattr({fd}, {attributes:#x}, userns: {users})")).map(drop)
 }
+
+/// A new file system, mounted nowhere (fsopen(2), fsconfig(2), fsmount(2), Linux 5.2).
+pub fn new(kind: &str, options: &[(&str, String)], attributes: u64) -> Result<OwnedFd> {
+    const SET_STRING: u32 = 1;
+    const CREATE: u32 = 6;
+    const CLOEXEC: u32 = 1;
+    let name = c(kind);
+    // SAFETY: `name` is a C string that lives over the call.
+    let fs = unsafe { libc::syscall(libc::SYS_fsopen, name.as_ptr(), CLOEXEC) };
+    let fs = check(fs, || format!("fsopen({kind:?})")).map(own)?;
+    for (key, value) in options {
+        let (k, v) = (c(key), c(value));
+        // SAFETY: both are C strings that live over the call.
+        let set = unsafe {
+            libc::syscall(libc::SYS_fsconfig, fs.as_raw_fd(), SET_STRING, k.as_ptr(), v.as_ptr(), 0)
+        };
+        check(set, || format!("fsconfig({kind}, {key:?}, {value:?})"))?;
+    }
+    let null = std::ptr::null::<u8>();
+    // SAFETY: this command takes neither key nor value.
+    let made = unsafe { libc::syscall(libc::SYS_fsconfig, fs.as_raw_fd(), CREATE, null, null, 0) };
+    check(made, || format!("fsconfig({kind}, CREATE)"))?;
+    // SAFETY: fsmount takes no pointers.
+    let mount = unsafe { libc::syscall(libc::SYS_fsmount, fs.as_raw_fd(), CLOEXEC, attributes) };
+    check(mount, || format!("fsmount({kind}, {attributes:#x})")).map(own)
+}

@@ -184,6 +184,36 @@ pub fn redirect(fd: impl AsFd, number: i32) -> Result<()> {
     check(unsafe { libc::dup2(fd, number) }.into(), || format!("dup2({fd}, {number})")).map(drop)
 }
 
+/// Closes every descriptor from 3 on but one (close_range(2), Linux 5.9).
+///
+/// For a process that has just been forked and goes its own way: whatever its parent had open,
+/// it must not keep open. Nothing that owns one of them may be used or dropped afterwards.
+pub fn close_all_but(keep: impl AsFd) -> Result<()> {
+    let keep = keep.as_fd().as_raw_fd().cast_unsigned();
+    for (from, to) in [(3, keep.wrapping_sub(1)), (keep + 1, u32::MAX)] {
+        if from <= to {
+            // SAFETY: close_range takes no pointers; that nothing uses the descriptors any more is
+            // the caller's word, see above.
+            let done = unsafe { libc::syscall(libc::SYS_close_range, from, to, 0) };
+            check(done, || format!("close_range({from}, {to}, 0)"))?;
+        }
+    }
+    Ok(())
+}
+
+/// The name that `ps` shows for this process; the kernel keeps 15 bytes (`PR_SET_NAME`).
+pub fn set_name(name: &str) {
+    let name = crate::call::path(name);
+    // SAFETY: `name` is a C string that lives over the call.
+    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr(), 0, 0, 0) };
+}
+
+/// Ends this process at once, without what a returning `main` would still do.
+pub fn exit(status: i32) -> ! {
+    // SAFETY: _exit does not return and runs nothing of ours.
+    unsafe { libc::_exit(status) }
+}
+
 /// May this process be traced or its memory read by others of its user (`PR_SET_DUMPABLE`)?
 pub fn set_dumpable(dumpable: bool) -> Result<()> {
     // SAFETY: this prctl takes no pointers.

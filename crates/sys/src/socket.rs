@@ -4,7 +4,7 @@ use crate::call::{check, own, path as c};
 use crate::error::Result;
 use std::mem::{MaybeUninit, offset_of};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Two connected sockets that keep messages whole (socketpair(2), `SOCK_SEQPACKET`).
 pub fn pair() -> Result<(OwnedFd, OwnedFd)> {
@@ -98,6 +98,14 @@ fn bound(dir: impl AsFd, name: &str, kind: i32) -> Result<OwnedFd> {
     Ok(fd)
 }
 
+/// Lets everybody write to a socket in the directory (fchmodat(2)).
+pub fn open_to_all(dir: impl AsFd, name: &str) -> Result<()> {
+    let (fd, path) = (dir.as_fd().as_raw_fd(), c(name));
+    // SAFETY: `path` is a C string that lives over the call.
+    let done = unsafe { libc::fchmodat(fd, path.as_ptr(), 0o666, 0) };
+    check(done.into(), || format!("fchmodat({fd}, {name:?}, 0666)")).map(drop)
+}
+
 /// Connects to the socket `name` in the directory.
 pub fn connect(dir: impl AsFd, name: &str) -> Result<OwnedFd> {
     let (fd, (address, length)) = (socket(libc::SOCK_STREAM)?, address(dir, name)?);
@@ -126,7 +134,14 @@ pub fn accept(listener: impl AsFd) -> Result<Option<OwnedFd>> {
     }
 }
 
-/// Does a path fit a socket's address? For messages only.
-pub fn fits(path: &Path) -> bool {
-    path.as_os_str().len() < 108
+/// Sends as many bytes as the socket takes now; a peer that is gone is an error, not a signal
+/// (send(2), `MSG_DONTWAIT | MSG_NOSIGNAL`).
+pub fn send(fd: impl AsFd, bytes: &[u8]) -> Result<usize> {
+    let fd = fd.as_fd().as_raw_fd();
+    // SAFETY: the pointer and length are those of `bytes`.
+    let n = unsafe {
+        libc::send(fd, bytes.as_ptr().cast(), bytes.len(), libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL)
+    };
+    check(n as libc::c_long, || format!("send({fd}, …, {})", bytes.len()))
+        .map(|n| usize::try_from(n).unwrap_or(0))
 }

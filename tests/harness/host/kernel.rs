@@ -42,24 +42,34 @@ pub(super) fn loops(all: &mut Snapshot) {
     }
 }
 
-/// Files below `run` of every test's `JAULA_ROOT`: of a stopped jail nothing may be there.
-/// Empty lock files are no jail's and stay.
+/// What every test's `JAULA_ROOT` has of running jails: all below `run/jaula`, and what a jail of
+/// `jaula run` keeps on disk while it runs. Directories that begin with a dot and empty lock files
+/// are no jail's and stay.
 pub(super) fn run_files(all: &mut Snapshot) {
     for test in fs::read_dir("/tmp").into_iter().flatten().flatten() {
         if test.file_name().as_encoded_bytes().starts_with(b"t") {
-            files_below(&test.path().join("run"), all);
+            below(&test.path().join("run/jaula"), all);
+            for kept in fs::read_dir(test.path().join("var/lib/jaula/jails")).into_iter().flatten().flatten()
+            {
+                if kept.file_name().as_encoded_bytes().starts_with(b"run-") {
+                    all.add(Kind::RunFile, kept.path().display().to_string(), String::new());
+                }
+            }
         }
     }
 }
 
-fn files_below(directory: &Path, all: &mut Snapshot) {
+fn below(directory: &Path, all: &mut Snapshot) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let (path, Ok(kind)) = (entry.path(), entry.file_type()) else { continue };
-        if kind.is_dir() {
-            files_below(&path, all);
-        } else if !(path.to_string_lossy().ends_with("lock") && entry.metadata().is_ok_and(|m| m.len() == 0))
-        {
+        let is_own = entry.file_name().as_encoded_bytes().starts_with(b".");
+        let is_lock =
+            path.to_string_lossy().ends_with("lock") && entry.metadata().is_ok_and(|meta| meta.len() == 0);
+        if !(kind.is_dir() && is_own || is_lock) {
             all.add(Kind::RunFile, path.display().to_string(), String::new());
+        }
+        if kind.is_dir() {
+            below(&path, all);
         }
     }
 }

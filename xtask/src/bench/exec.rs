@@ -26,7 +26,7 @@ pub(super) fn exec(ground: &Ground) -> Result {
     }
     let measured = measured(&contenders, &directory);
     if let Some(jaula) = &ground.jaula {
-        output(in_root(jaula, &jaula_root).args(["delete", "--force", "bench"]))?;
+        output(in_root(jaula, &jaula_root).args(["stop", "bench"]))?;
     }
     let text = format!(
         "`/bin/true` in a running jail; {ROUNDS} interleaved rounds of {RUNS} runs each. The floor\n\

@@ -174,7 +174,8 @@ impl Host {
         let processes = self.processes()?.len();
         let mounts = fs::read_to_string("/proc/self/mountinfo")?;
         let mounts = mounts.lines().filter(|line| line.contains(&*self.root.to_string_lossy())).count();
-        let cgroups = output(&mut command(&["find", "/sys/fs/cgroup", "-type", "d", "-name", "many[0-9]*"]))?;
+        let cgroups =
+            output(&mut command(&["find", "/sys/fs/cgroup", "-type", "d", "-name", "*many[0-9]*"]))?;
         let cgroups = cgroups.lines().count();
         if processes + mounts + cgroups == 0 {
             return Ok(());

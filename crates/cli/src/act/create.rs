@@ -1,17 +1,17 @@
 //! `create`
 
+use crate::act::operate::{Talk, start_all};
 use crate::act::{printed, settings};
-use crate::command::{Create, DryRun, When};
+use crate::command::{Create, DryRun};
 use crate::output::print_text;
+use jaula::Result;
 use jaula::house::House;
-use jaula::ops::{self, create, pending};
-use jaula::{Error, Result};
+use jaula::ops::create;
 use model::config::{Operation, Setting};
-use model::name::Name;
 use std::process::ExitCode;
 
 /// `jaula create`
-pub(crate) fn create(given: Create, color: When, quiet: bool) -> Result<ExitCode> {
+pub(crate) fn create(given: Create, talk: Talk) -> Result<ExitCode> {
     let house = House::from_environment();
     let mut settings = settings(&given.settings);
     if !given.command.is_empty() {
@@ -23,31 +23,16 @@ pub(crate) fn create(given: Create, color: When, quiet: bool) -> Result<ExitCode
         crate::act::plan::print(&create::plan(&house, &create)?, how == DryRun::Json)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let created = ops::create::create(&house, &create)?;
-    if !quiet {
+    let created = create::create(&house, &create)?;
+    if !talk.quiet {
         let text =
             format!("jail {} is created with id {}: {}\n", created.name, created.id, created.path.display());
         printed(print_text(&text))?;
     }
     if given.start {
-        return start(&house, &[created.name], color);
+        return start_all(&house, &[created.name], talk);
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Starts jails, and reports those that fail.
-pub(crate) fn start(house: &House, names: &[Name], color: When) -> Result<ExitCode> {
-    all(pending::start(house, names), color)
-}
-
-/// Reports each failure of an operation on several jails; the last one decides the status.
-pub(crate) fn all<T>(results: Vec<(Name, Result<T>)>, color: When) -> Result<ExitCode> {
-    let mut failures: Vec<Error> = results.into_iter().filter_map(|(_, result)| result.err()).collect();
-    let Some(last) = failures.pop() else { return Ok(ExitCode::SUCCESS) };
-    for error in failures {
-        crate::output::error::report(&error, error.help().as_deref(), color);
-    }
-    Err(last)
 }
 
 /// Words as a list in TOML. Its strings are those of JSON, but for one character.

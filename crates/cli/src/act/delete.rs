@@ -1,17 +1,17 @@
 //! `delete`
 
-use crate::act::create::all;
+use crate::act::operate::{Talk, failed};
 use crate::act::selected;
-use crate::command::{Delete, When};
+use crate::command::Delete;
 use crate::output::confirm::confirm;
 use jaula::house::House;
-use jaula::ops::{delete, list, pending};
+use jaula::ops::{delete, list, stop};
 use jaula::{Error, Result};
 use model::name::Name;
 use std::process::ExitCode;
 
 /// `jaula delete`
-pub(crate) fn delete(given: Delete, color: When) -> Result<ExitCode> {
+pub(crate) fn delete(given: Delete, talk: Talk) -> Result<ExitCode> {
     let house = House::from_environment();
     let jails = list::list(&house, &selected(&house, &given.jails)?)?;
     if let Some(passing) = jails.iter().find(|jail| jail.passing) {
@@ -44,8 +44,19 @@ pub(crate) fn delete(given: Delete, color: When) -> Result<ExitCode> {
         Ok(false) => return Err(Error::Refused { message: "nothing was deleted".to_owned(), help: None }),
         Err(none) => return Err(Error::refused(none.to_string(), none.help())),
     }
-    for (_, stopped) in pending::stop(&house, &running) {
-        stopped?;
+    let mut status = 0;
+    let mut left = names;
+    stop::stop(&house, &running, None, |name, done| match done {
+        Ok(_) | Err(Error::NotRunning(_)) => {}
+        Err(error) => {
+            failed(&error, talk, &mut status);
+            left.retain(|other| other != name);
+        }
+    });
+    for name in &left {
+        if let Err(error) = delete::delete(&house, name) {
+            failed(&error, talk, &mut status);
+        }
     }
-    all(names.iter().map(|name| (name.clone(), delete::delete(&house, name))).collect(), color)
+    Ok(ExitCode::from(status))
 }

@@ -14,6 +14,13 @@ pub(crate) fn report(error: &dyn Error, help: Option<&str>, color: When) {
     let _ = stderr.write_all(message(error, help, style).as_bytes());
 }
 
+/// Prints `warning: …`.
+pub(crate) fn warn(text: &str, color: When) {
+    let mut stderr = io::stderr().lock();
+    let style = Style::of(color, &stderr);
+    let _ = stderr.write_all(format!("{} {}\n", style.bold("warning:"), harmless(text)).as_bytes());
+}
+
 fn message(error: &dyn Error, help: Option<&str>, style: Style) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::facts;
 use crate::house::House;
 use crate::rootfs::app;
-use model::config::{Config, MountSource, RootSpec, Writes};
+use model::config::{Config, MountSource, Ready, RootSpec, Writes};
 use model::confinement::Confinement;
 use model::facts::Facts;
 use model::name::{Id, Name};
@@ -15,6 +15,9 @@ use std::path::{Path, PathBuf};
 
 /// What programs are searched in when a command has no `/`.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The socket in a jail's run directory where it says that it is ready.
+pub(crate) const NOTIFY: &str = "notify";
 
 /// A jail that could start now.
 #[derive(Debug)]
@@ -61,7 +64,13 @@ pub fn prepare(house: &House, name: &Name, id: Id, config: &Config, start: Start
         ([], own, _) => own.iter().map(OsString::from).collect(),
         (given, ..) => given.to_vec(),
     };
-    let environment = environment(&identity, &config.environment, start.streams.contains(&Stream::Terminal));
+    let notify =
+        (config.boot.ready == Ready::Notify && !start.passing).then(|| house.running(name).join(NOTIFY));
+    let mut own = config.environment.clone();
+    if notify.is_some() {
+        own.insert("NOTIFY_SOCKET".to_owned(), "/run/notify".to_owned());
+    }
+    let environment = environment(&identity, &own, start.streams.contains(&Stream::Terminal));
     let first = first(&command, environment, config.boot.directory.clone(), &identity, start.streams);
     let jail = Jail {
         name,
@@ -72,6 +81,7 @@ pub fn prepare(house: &House, name: &Name, id: Id, config: &Config, start: Start
         first: &first,
         app: &app_entries,
         files: &files,
+        notify: notify.as_deref(),
         passing: start.passing,
     };
     Ok(Prepared { plan: plan(&jail), confinement })

@@ -9,7 +9,7 @@ use crate::ops::prepare::{Prepared, Start, prepare};
 use crate::session::{Session, streams};
 use crate::signals;
 use crate::state::{self, Phase, State};
-use model::config::Config;
+use model::config::{Config, Writes};
 use model::name::{Id, Name};
 use model::plan::Plan;
 use std::ffi::OsString;
@@ -31,6 +31,23 @@ pub struct Run {
 }
 
 impl Run {
+    /// The configuration as a run has it: what is written is not kept, since there is nothing
+    /// to keep it under when the command has ended.
+    fn config(&self) -> Result<Config> {
+        let mut config = self.config.clone();
+        match config.root.writes {
+            Some(Writes::Kept) => {
+                return Err(Error::refused(
+                    "root.writes = \"kept\": a run keeps nothing",
+                    "make a jail that stays: jaula create NAME …; or let writes be discarded: --ephemeral",
+                ));
+            }
+            Some(_) => {}
+            None => config.root.writes = Some(Writes::Refused),
+        }
+        Ok(config)
+    }
+
     fn name(&self) -> Result<Name> {
         match &self.name {
             Some(name) => Ok(name.clone()),
@@ -43,7 +60,7 @@ impl Run {
 pub fn plan(house: &House, run: &Run) -> Result<Plan> {
     let id = run.config.id.map_or_else(|| Id::new(Id::FIRST_PASSING).map_err(|_| Error::NoId), Ok)?;
     let start = Start { command: &run.command, passing: true, streams: streams(run.terminal).0 };
-    Ok(prepare(house, &run.name()?, id, &run.config, start)?.plan)
+    Ok(prepare(house, &run.name()?, id, &run.config()?, start)?.plan)
 }
 
 /// Runs it. The process that is called is the jail's keeper; nothing of the jail is left when
@@ -53,18 +70,19 @@ pub fn run(house: &House, run: &Run) -> Result<Exit> {
     if house.config(&name).exists() {
         return Err(Error::Exists(name));
     }
+    let config = run.config()?;
     let claim = Claim::take(house, &name)?;
     crate::recover::stale(house, &claim)?;
     let mut journal = Journal::begin(&claim)?;
-    let done = inside(house, run, &claim, &mut journal);
+    let done = inside(house, run, &config, &claim, &mut journal);
     let undone = crate::recover::undo(house, claim);
     let exit = done?;
     undone?;
     Ok(exit)
 }
 
-fn inside(house: &House, run: &Run, claim: &Claim, journal: &mut Journal) -> Result<Exit> {
-    let id = claim.id(house, run.config.id)?;
+fn inside(house: &House, run: &Run, config: &Config, claim: &Claim, journal: &mut Journal) -> Result<Exit> {
+    let id = claim.id(house, config.id)?;
     journal.write(&Entry::Id(id))?;
     let (streams, typing) = streams(run.terminal);
     let Prepared { plan, confinement } = prepare(
@@ -76,10 +94,10 @@ fn inside(house: &House, run: &Run, claim: &Claim, journal: &mut Journal) -> Res
     )?;
     let signals = Signals::take(signals::PASSED_ON).map_err(Error::call("take signals"))?;
     let launched = launch::start(&plan, journal)?;
-    let state = State::of(&claim.name, &run.config, &confinement, id, &launched, Phase::Running, true)?;
+    let state = State::of(&claim.name, config, &confinement, id, &launched, Phase::Running, true)?;
     state::write_filter(claim, &confinement.filter)?;
     state.write(claim)?;
-    sys::fs::unlock(claim).map_err(Error::call("unlock the jail"))?;
+    claim.unlock()?;
     watch(launched, &signals, typing)
 }
 

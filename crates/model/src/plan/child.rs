@@ -21,6 +21,7 @@ pub(super) const READ_ONLY: &[Flag] = &[MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MO
 pub(super) fn program(jail: &Jail<'_>) -> Vec<Step> {
     let mut steps = Steps(Vec::with_capacity(160));
     meet(&mut steps, jail);
+    trees(&mut steps, jail);
     scratch(&mut steps, jail);
     root(&mut steps, jail);
     devices(&mut steps, jail);
@@ -120,33 +121,26 @@ fn place_tree(tree: impl Into<super::Fd>, at: impl Into<Text>) -> Call {
     Call::new("move_mount", [fd(tree), text(""), Arg::Here, text(at), Arg::Flags(&[MOVE_MOUNT_F_EMPTY_PATH])])
 }
 
-/// Takes a tree of the host. An administrator's parent has it ready, its owners mapped; without
-/// root only the child may clone one, in its own user namespace.
-fn take_tree(
-    steps: &mut Steps,
-    jail: &Jail<'_>,
-    name: &str,
-    at: &Path,
-    recursive: bool,
-    attributes: &'static [Flag],
-) {
+/// Takes hold of the host's trees, before anything is mounted over them. An administrator's
+/// parent has them ready, their owners mapped; without root only the child may clone one, in
+/// its own user namespace.
+fn trees(steps: &mut Steps, jail: &Jail<'_>) {
     if jail.facts.root() {
         return;
     }
-    let clone: &'static [Flag] = if recursive {
-        &[OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC, AT_RECURSIVE]
-    } else {
-        &[OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC]
-    };
-    let how: &'static [Flag] = if recursive { &[AT_EMPTY_PATH, AT_RECURSIVE] } else { &[AT_EMPTY_PATH] };
-    steps.say(
-        format!("take hold of {}", at.display()),
-        Call::new("open_tree", [Arg::Here, path(at), Arg::Flags(clone)]).into(name.to_owned()),
-    );
-    if !attributes.is_empty() {
-        let args =
-            [fd(name.to_owned()), text(""), Arg::Flags(how), Arg::MountAttr(attributes), Arg::Number(32)];
-        steps.and(Call::new("mount_setattr", args));
+    for tree in super::trees(jail) {
+        let (clone, how): (&'static [Flag], &'static [Flag]) = if tree.recursive {
+            (&[OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC, AT_RECURSIVE], &[AT_EMPTY_PATH, AT_RECURSIVE])
+        } else {
+            (&[OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC], &[AT_EMPTY_PATH])
+        };
+        let open = Call::new("open_tree", [Arg::Here, path(&tree.path), Arg::Flags(clone)]);
+        steps.say(tree.why, open.into(tree.fd.clone()));
+        if !tree.attributes.is_empty() {
+            let args =
+                [fd(tree.fd), text(""), Arg::Flags(how), Arg::MountAttr(tree.attributes), Arg::Number(32)];
+            steps.and(Call::new("mount_setattr", args));
+        }
     }
 }
 
@@ -213,12 +207,10 @@ fn root(steps: &mut Steps, jail: &Jail<'_>) {
         steps.say("the layer that is only read", mkdir("lower", 0o755));
     }
     match &jail.config.root.from {
-        Some(RootSpec::Dir(at)) => {
-            take_tree(steps, jail, "root", at, false, root_attributes(jail));
+        Some(RootSpec::Dir(_)) => {
             steps.say("the jail's root, owners mapped", place_tree("root", base));
         }
         Some(RootSpec::Host) => {
-            take_tree(steps, jail, "root", Path::new("/"), true, root_attributes(jail));
             steps.say("the host's own root", place_tree("root", base));
         }
         Some(RootSpec::App(_)) => skeleton(steps, jail, base),
@@ -234,7 +226,6 @@ fn root(steps: &mut Steps, jail: &Jail<'_>) {
 
 fn overlay(steps: &mut Steps, jail: &Jail<'_>) {
     let upper = if jail.writes() == Writes::Kept {
-        take_tree(steps, jail, "kept", &jail.overlay(), false, &[]);
         steps.say("the layer that keeps what is written", mkdir("kept", 0o700));
         steps.and(place_tree("kept", "kept"));
         "kept/upper"
@@ -314,9 +305,8 @@ fn mkdir_all(base: &str, directory: Option<&PathBuf>) -> Call {
 }
 
 fn files(steps: &mut Steps, jail: &Jail<'_>, layered: bool) {
-    for (n, (entry, source)) in sources(jail.app).enumerate() {
+    for (n, (entry, _)) in sources(jail.app).enumerate() {
         let name = format!("file{n}");
-        take_tree(steps, jail, &name, source, false, READ_ONLY);
         steps.say(
             format!("/{}", entry.path.display()),
             place_tree(name, format!("root/{}", entry.path.display())),
@@ -452,6 +442,10 @@ fn memory(steps: &mut Steps, jail: &Jail<'_>) {
     let attributes: &'static [Flag] = &[MS_NOSUID, MS_NODEV];
     steps.say("/run is made anew at each start", mkdir("run", 0o755));
     steps.and(mount("run", "run", Some("tmpfs"), attributes, "mode=755,size=64m"));
+    if jail.notify.is_some() {
+        steps.say("where it says that it is ready", touch("run/notify"));
+        steps.and(place_tree("notify", "run/notify"));
+    }
     steps.and(place("run", "root/run"));
     if jail.writes() == Writes::Refused {
         steps.say("a place to write, in memory", mkdir("tmp", 0o1777));
@@ -489,10 +483,7 @@ fn mounts(steps: &mut Steps, jail: &Jail<'_>) {
     for (n, wanted) in jail.config.mounts.iter().enumerate() {
         let (tree, target) = (format!("mount{n}"), format!("target{n}"));
         let file = match &wanted.source {
-            MountSource::Bind { path, .. } => {
-                take_tree(steps, jail, &tree, path, false, wanted.attributes());
-                jail.files.contains(path)
-            }
+            MountSource::Bind { path, .. } => jail.files.contains(path),
             MountSource::Tmpfs { size, mode } => {
                 steps.say("memory", mkdir(tree.clone(), 0o755));
                 let data = format!("mode={mode:o},size={}", size.0);
@@ -584,10 +575,10 @@ fn identity(steps: &mut Steps, jail: &Jail<'_>) {
 
 /// With the tree as `$tree` and the jail's first process as `$jail`: no user namespace is
 /// joined, since the mount namespace's own owner may attach it, and no program is executed.
-pub(super) fn mount_live(wanted: &crate::config::Mount) -> Vec<Step> {
+pub(super) fn mount_live(wanted: &crate::config::Mount, file: bool) -> Vec<Step> {
     let mut steps = Steps(Vec::new());
     live(&mut steps);
-    make_target(&mut steps, &wanted.target, false, 0);
+    make_target(&mut steps, &wanted.target, file, 0);
     steps.say(
         format!("mounts: {}", wanted.target.display()),
         open_in_root(&wanted.target, "target".to_owned()),

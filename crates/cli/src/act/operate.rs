@@ -1,0 +1,129 @@
+//! `start`, `stop`, `restart`, `console`, `gc`.
+
+use crate::act::selected;
+use crate::command::{Gc, Selection, Start, Stop, When};
+use crate::output::error::report;
+use crate::output::progress::Progress;
+use crate::output::{print_json, print_text};
+use jaula::house::House;
+use jaula::ops::gc::Found;
+use jaula::{Error, Result, ops, registry};
+use model::name::Name;
+use std::fmt::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// How to talk about what is done.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Talk {
+    pub(crate) quiet: bool,
+    pub(crate) color: When,
+}
+
+/// Prints what failed for one of several jails. The last failure decides the status.
+pub(crate) fn failed(error: &Error, talk: Talk, status: &mut u8) {
+    report(error, error.help().as_deref(), talk.color);
+    *status = crate::act::status(error);
+}
+
+/// `jaula start`
+pub(crate) fn start(given: &Start, talk: Talk) -> Result<ExitCode> {
+    let house = House::from_environment();
+    let names = selected(&house, &given.jails)?;
+    start_all(&house, &names, talk)
+}
+
+/// Starts jails, and prints what failed.
+pub(crate) fn start_all(house: &House, names: &[Name], talk: Talk) -> Result<ExitCode> {
+    let mut status = 0;
+    let mut progress = Progress::new(talk.quiet || names.len() < 2);
+    let mut count = 0;
+    ops::start::start(house, names, |name, done| {
+        count += 1;
+        progress.say(&format!("started {count} of {}: {name}", names.len()));
+        match done {
+            Ok(started) => {
+                for warning in started.warnings {
+                    if !talk.quiet {
+                        crate::output::error::warn(&format!("jail {name}: {warning}"), talk.color);
+                    }
+                }
+            }
+            // Whoever asks for it to run has what they asked for.
+            Err(Error::Running(_)) => {}
+            Err(error) => failed(&error, talk, &mut status),
+        }
+    });
+    Ok(ExitCode::from(status))
+}
+
+/// `jaula stop`
+pub(crate) fn stop(given: &Stop, talk: Talk) -> Result<ExitCode> {
+    let house = House::from_environment();
+    let names = selected(&house, &given.jails)?;
+    let mut status = 0;
+    let mut progress = Progress::new(talk.quiet || names.len() < 2);
+    let mut count = 0;
+    ops::stop::stop(&house, &names, given.timeout.map(|t| t.0), |name, done| {
+        count += 1;
+        progress.say(&format!("stopped {count} of {}: {name}", names.len()));
+        match done {
+            Ok(_) | Err(Error::NotRunning(_)) if given.jails == Selection::All => {}
+            Ok(_) => {}
+            Err(error) => failed(&error, talk, &mut status),
+        }
+    });
+    Ok(ExitCode::from(status))
+}
+
+/// `jaula restart`
+pub(crate) fn restart(jails: &Selection, talk: Talk) -> Result<ExitCode> {
+    let house = House::from_environment();
+    let names = selected(&house, jails)?;
+    let mut status = 0;
+    let mut again = Vec::new();
+    ops::stop::stop(&house, &names, None, |name, done| match done {
+        // One that does not run is started: whoever restarts a jail wants it to run.
+        Ok(_) | Err(Error::NotRunning(_)) => again.push(name.clone()),
+        Err(error) => failed(&error, talk, &mut status),
+    });
+    let started = start_all(&house, &again, talk)?;
+    Ok(if status == 0 { started } else { ExitCode::from(status) })
+}
+
+/// `jaula console`
+pub(crate) fn console(name: &str, talk: Talk) -> Result<ExitCode> {
+    let house = House::from_environment();
+    let name = registry::one(&house, name)?;
+    ops::console::console(&house, &name, || {
+        if !talk.quiet {
+            eprint_line(&format!("at the console of {name}; leave it with Ctrl-]"));
+        }
+    })?;
+    if !talk.quiet {
+        eprint_line("\r");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn eprint_line(text: &str) {
+    // Nobody reads it if it cannot be written.
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{text}\r\n").as_bytes());
+}
+
+/// `jaula gc`
+pub(crate) fn gc(given: &Gc) -> Result<ExitCode> {
+    let found = ops::gc::gc(&House::from_environment(), !given.dry_run)?;
+    let mut text = String::new();
+    for one in &found {
+        let _ = match one {
+            Found::Abandoned(name) => writeln!(text, "{name}: ended without its keeper; undone"),
+            Found::Orphan(name) => writeln!(text, "{name}: runs without its keeper; has a new one"),
+            Found::Number(number) => writeln!(text, "id {number}: nobody has it; given back"),
+            Found::Temporary(file) => writeln!(text, "{file}: half written; removed"),
+        };
+    }
+    let printed = if given.json { print_json(&found) } else { print_text(&text) };
+    printed.map_err(Error::io("write to", Path::new("standard output")))?;
+    Ok(ExitCode::SUCCESS)
+}

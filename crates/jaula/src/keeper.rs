@@ -1,0 +1,288 @@
+//! The process beside a running jail: it launches the jail, holds its console, answers for it,
+//! starts it again, and undoes what was done to the host at the end.
+//!
+//! [`keep`] is its life. It has one thread and one poll(2), see [`watch`]. It can be killed at
+//! any point: the journal knows what is on the host, the jail runs on, and the next command
+//! puts a new keeper beside it ([`Begin::Adopt`]).
+
+pub(crate) mod control;
+pub(crate) mod log;
+mod watch;
+
+use crate::claim::Claim;
+use crate::error::{Error, Result};
+use crate::house::{House, make_private, replace};
+use crate::journal::{self, Entry, Journal};
+use crate::launch;
+use crate::ops::prepare::{NOTIFY, Prepared, Start, prepare};
+use crate::recover;
+use crate::state::{self, Ended, Phase, State};
+use control::Reply;
+use model::config::{Config, Ready, Restart};
+use model::name::Name;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+use sys::process::Child;
+use watch::{Verdict, Watch};
+
+/// How a keeper begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begin {
+    /// With a jail that does not run.
+    Start,
+    /// With one that runs, whose keeper is gone.
+    Adopt,
+}
+
+/// Makes a keeper for a jail: a process of its own, which reports to the returned socket once
+/// the jail is ready or has failed ([`control::Reply`]).
+pub(crate) fn make(house: &House, name: &Name, begin: Begin) -> Result<OwnedFd> {
+    let (ours, theirs) = sys::socket::pair().map_err(Error::call("make a keeper"))?;
+    let keeper = sys::process::fork().map_err(Error::call("make a keeper"))?;
+    if keeper.is_some() {
+        return Ok(ours);
+    }
+    // The child. It never returns: what its parent holds is the parent's.
+    let report = control::Report::to(&theirs);
+    let kept = detach(name, &theirs).and_then(|()| keep(house, name, begin, &report));
+    if let Err(error) = &kept {
+        report.failed(error);
+    }
+    sys::process::exit(i32::from(kept.is_err()))
+}
+
+/// Leaves everything of the caller's: terminal, session, directory, descriptors.
+fn detach(name: &Name, keep: &OwnedFd) -> Result<()> {
+    let failed = || Error::call("leave the caller");
+    sys::process::new_session().map_err(failed())?;
+    std::env::set_current_dir("/").map_err(Error::io("enter", std::path::Path::new("/")))?;
+    let null = sys::fs::open(sys::fs::CWD, "/dev/null", sys::fs::O_RDWR, 0).map_err(failed())?;
+    for stream in 0..3 {
+        sys::process::redirect(&null, stream).map_err(failed())?;
+    }
+    std::mem::forget(null);
+    sys::process::close_all_but(keep).map_err(failed())?;
+    sys::process::set_name(&format!("jaula:{name}"));
+    Ok(())
+}
+
+/// A keeper's life.
+fn keep(house: &House, name: &Name, begin: Begin, report: &control::Report<'_>) -> Result<()> {
+    let claim = Claim::take(house, name)?;
+    let mut watch;
+    let mut running = match begin {
+        Begin::Start => {
+            recover::stale(house, &claim)?;
+            watch = Watch::begin(house, &claim)?;
+            match launch(house, &claim, 0) {
+                Ok(running) => Some(running),
+                Err(error) => {
+                    remember(house, name, &Ended::failed(error.line()));
+                    recover::undo(house, claim)?;
+                    return Err(error);
+                }
+            }
+        }
+        Begin::Adopt => match adopt(&claim)? {
+            Some(running) => {
+                watch = Watch::begin(house, &claim)?;
+                Some(running)
+            }
+            // Somebody else was faster, or it has ended: then nobody knows how.
+            None => {
+                recover::abandoned(house, claim)?;
+                report.ready(&[]);
+                return Ok(());
+            }
+        },
+    };
+    let mut pause = Pause::default();
+    let mut restarts = 0;
+    let ended = loop {
+        claim.unlock()?;
+        let since = Instant::now();
+        let verdict = match &mut running {
+            Some(jail) => watch.over(jail, report)?,
+            None => watch.pause(pause.next())?,
+        };
+        claim.lock()?;
+        if since.elapsed() > Pause::STABLE {
+            pause = Pause::default();
+        }
+        if let (Some(jail), Verdict::Ended(ended) | Verdict::Stopped(ended)) = (running.take(), &verdict) {
+            remember(house, name, ended);
+            let entries = journal::read(&claim)?;
+            let failures = launch::undo(&entries, name, &house.run);
+            if !failures.is_empty() {
+                return Err(Error::Several(failures));
+            }
+            if verdict.is_stopped() || !again(jail.config.boot.restart, ended) {
+                break Some(ended.clone());
+            }
+        }
+        match verdict {
+            Verdict::Stopped(_) | Verdict::StoppedWaiting => break None,
+            Verdict::Ended(ended) => waiting(&claim, restarts, &ended)?,
+            Verdict::Rested => {
+                restarts += 1;
+                match launch(house, &claim, restarts) {
+                    Ok(jail) => running = Some(jail),
+                    Err(error) => {
+                        let failed = Ended::failed(error.line());
+                        remember(house, name, &failed);
+                        launch::undo(&journal::read(&claim)?, name, &house.run);
+                        waiting(&claim, restarts, &failed)?;
+                    }
+                }
+            }
+        }
+    };
+    recover::undo(house, claim)?;
+    watch.dismiss(&Reply::Stopped { ended });
+    Ok(())
+}
+
+/// Does the policy want it to start again?
+fn again(policy: Restart, ended: &Ended) -> bool {
+    match policy {
+        Restart::No => false,
+        Restart::OnFailure => !ended.success(),
+        Restart::Always => true,
+    }
+}
+
+/// The state of a jail that waits to start again.
+fn waiting(claim: &Claim, restarts: u32, ended: &Ended) -> Result<()> {
+    if let Some(mut state) = State::read(claim)? {
+        state.phase = Phase::Waiting;
+        state.first = None;
+        state.restarts = restarts;
+        state.started = ended.at;
+        state.write(claim)?;
+    }
+    Ok(())
+}
+
+/// How long to wait before a jail that ended starts again: twice as long each time.
+#[derive(Debug, Default)]
+struct Pause(u32);
+
+impl Pause {
+    /// A jail that ran for so long begins anew with short pauses.
+    const STABLE: Duration = Duration::from_secs(10);
+
+    fn next(&mut self) -> Duration {
+        let pause = Duration::from_millis(500).saturating_mul(1 << self.0.min(7));
+        self.0 += 1;
+        pause.min(Duration::from_secs(60))
+    }
+}
+
+/// A jail whose first process runs.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) first: Child,
+    /// The other end of its console, unless a keeper before this one took it to the grave.
+    pub(crate) console: Option<OwnedFd>,
+    /// The jail's end of it: while somebody has that open, reading never fails for want of a program
+    /// that has.
+    pub(crate) _terminal: Option<OwnedFd>,
+    pub(crate) config: Config,
+    pub(crate) state: State,
+    /// Where it says that it is ready.
+    pub(crate) notify: Option<OwnedFd>,
+    /// Is it our own child?
+    pub(crate) own: bool,
+    pub(crate) warnings: Vec<String>,
+}
+
+fn launch(house: &House, claim: &Claim, restarts: u32) -> Result<Running> {
+    let name = &claim.name;
+    let config = crate::registry::config(house, name)?;
+    let mut journal = Journal::begin(claim)?;
+    let id = claim.id(house, config.id)?;
+    journal.write(&Entry::Id(id))?;
+    let Prepared { plan, confinement } = prepare(house, name, id, &config, Start::LASTING)?;
+    let notify = (config.boot.ready == Ready::Notify).then(|| notify_socket(claim)).transpose()?;
+    let launched = launch::start(&plan, &mut journal)?;
+    let mut state = State::of(name, &config, &confinement, id, &launched, Phase::Starting, false)?;
+    state.restarts = restarts;
+    state::write_filter(claim, &confinement.filter)?;
+    state.write(claim)?;
+    let launch::Launched { first, console } = launched;
+    let terminal =
+        console.as_ref().map(sys::terminal::peer).transpose().map_err(Error::call("hold the console"))?;
+    Ok(Running {
+        first,
+        console,
+        _terminal: terminal,
+        config,
+        state,
+        notify,
+        own: true,
+        warnings: plan.warnings,
+    })
+}
+
+fn notify_socket(claim: &Claim) -> Result<OwnedFd> {
+    // One that a start before this one left behind cannot be bound again.
+    let _ = sys::fs::remove(claim, NOTIFY, false);
+    let make = || {
+        let socket = sys::socket::datagrams(claim, NOTIFY)?;
+        sys::socket::open_to_all(claim, NOTIFY)?;
+        Ok(socket)
+    };
+    make().map_err(Error::call("make the readiness socket"))
+}
+
+/// Takes over a jail whose keeper is gone; `None` if there is none such.
+fn adopt(claim: &Claim) -> Result<Option<Running>> {
+    let Some(mut state) = State::read(claim)? else { return Ok(None) };
+    let Some(first) = state.first else { return Ok(None) };
+    if state.keeper.open().is_some() {
+        return Ok(None);
+    }
+    let Some(pidfd) = first.open() else { return Ok(None) };
+    state.keeper = state::ProcessId::own()?;
+    state.phase = Phase::Running;
+    state.write(claim)?;
+    // What the configuration says now may differ, but only its restart policy and times matter.
+    let config =
+        std::fs::read_to_string(&claim.config).ok().and_then(|t| Config::parse(&t).ok()).unwrap_or_default();
+    let first = Child { pid: first.pid, pidfd };
+    Ok(Some(Running {
+        first,
+        console: None,
+        _terminal: None,
+        config,
+        state,
+        notify: None,
+        own: false,
+        warnings: Vec::new(),
+    }))
+}
+
+/// Keeps how a jail ended, for `status`. A full disk must not keep the jail from being undone.
+fn remember(house: &House, name: &Name, ended: &Ended) {
+    let directory = house.kept(name);
+    if let Ok(text) = serde_json::to_vec(ended) {
+        let _ = make_private(&directory).and_then(|()| replace(&directory.join(state::LAST), &text));
+    }
+}
+
+/// Runs a command inside and tells whether it exited with 0, for `boot.ready`.
+pub(crate) fn probe(house: &House, name: &Name, command: &[String]) -> Result<Child> {
+    let child = sys::process::fork().map_err(Error::call("ask whether the jail is ready"))?;
+    if let Some(child) = child {
+        return Ok(child);
+    }
+    // TODO merge exec
+    let _ = (house, name, command);
+    sys::process::exit(0)
+}
+
+impl AsFd for Running {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.first.pidfd.as_fd()
+    }
+}

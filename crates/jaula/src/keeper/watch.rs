@@ -1,0 +1,457 @@
+//! A keeper's waiting: one poll(2) over the jail, its console, those connected to it, and the
+//! clock.
+
+use super::Running;
+use super::control::{self, Order, RESIZED, Reply, Report, TYPED};
+use super::log::Log;
+use crate::claim::Claim;
+use crate::error::{Error, Result};
+use crate::house::House;
+use crate::signals;
+use crate::state::{Ended, Phase};
+use model::config::Ready;
+use model::name::Name;
+use model::signal::Signal;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+use sys::process::Child;
+use sys::signal::{SIGHUP, SIGINT, SIGKILL, SIGTERM, Signals};
+
+/// What waiting came to.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// The jail ended by itself.
+    Ended(Ended),
+    /// It ended since it was to stop.
+    Stopped(Ended),
+    /// It was to stop while it waited to start again.
+    StoppedWaiting,
+    /// The pause is over.
+    Rested,
+}
+
+impl Verdict {
+    pub(crate) fn is_stopped(&self) -> bool {
+        matches!(self, Self::Stopped(_))
+    }
+}
+
+/// Somebody connected to the keeper.
+#[derive(Debug)]
+struct Client {
+    socket: OwnedFd,
+    role: Role,
+    input: Vec<u8>,
+    output: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// It has not said yet what it wants.
+    New,
+    /// It waits for the jail to have stopped.
+    Stops,
+    /// It has the console.
+    Console,
+    /// It is done with, once its output is out.
+    Leaving,
+}
+
+/// Somebody who reads so little that this much waits for it is cut off.
+const PATIENCE: usize = 1 << 18;
+const CHUNK: usize = 4096;
+
+/// What a keeper waits for beside its jail.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    house: House,
+    name: Name,
+    /// The jail's run directory, for its state.
+    run: OwnedFd,
+    control: OwnedFd,
+    signals: Signals,
+    clients: Vec<Client>,
+    log: Option<Log>,
+    /// What is to be typed into the console.
+    typed: Vec<u8>,
+    /// When a jail that stops is killed.
+    stop: Option<Instant>,
+    /// Processes that were told to end in place of a first process that cannot be told.
+    told: Vec<OwnedFd>,
+    stopping: bool,
+}
+
+/// Where a start stands.
+struct Starting {
+    until: Instant,
+    /// A command that asks whether it is ready, and when it is asked next.
+    asked: Option<Child>,
+    ask: Instant,
+}
+
+/// How often `boot.ready`'s command is run.
+const ASK_EVERY: Duration = Duration::from_millis(250);
+
+impl Watch {
+    pub(crate) fn begin(house: &House, claim: &Claim) -> Result<Self> {
+        let failed = || Error::call("begin to listen");
+        // A keeper that was killed left its socket.
+        let _ = sys::fs::remove(claim, control::SOCKET, false);
+        let control = sys::socket::listen(claim, control::SOCKET).map_err(failed())?;
+        let signals = Signals::take(&[SIGTERM, SIGINT, SIGHUP]).map_err(failed())?;
+        let run = claim.as_fd().try_clone_to_owned().map_err(Error::io("open", &claim.path))?;
+        Ok(Self {
+            house: house.clone(),
+            name: claim.name.clone(),
+            run,
+            control,
+            signals,
+            clients: Vec::new(),
+            log: None,
+            typed: Vec::new(),
+            stop: None,
+            told: Vec::new(),
+            stopping: false,
+        })
+    }
+
+    /// Watches over a jail until its first process has ended.
+    pub(crate) fn over(&mut self, jail: &mut Running, report: &Report<'_>) -> Result<Verdict> {
+        let boot = &jail.config.boot;
+        self.log = Some(Log::open(&self.house.kept(&self.name), boot.log_size.0, boot.log_files));
+        if let Some(console) = &jail.console {
+            sys::fs::set_nonblocking(console, true).map_err(Error::call("hold the console"))?;
+        }
+        let now = Instant::now();
+        let mut starting = (jail.state.phase == Phase::Starting && boot.ready != Ready::Alive)
+            .then(|| Starting { until: now + boot.start_timeout.0, asked: None, ask: now });
+        if starting.is_none() {
+            self.ready(jail, report)?;
+        }
+        loop {
+            let timeout =
+                self.deadline(starting.as_ref()).map(|at| at.saturating_duration_since(Instant::now()));
+            let mut wanted = vec![(jail.as_fd(), false)];
+            let console = jail.console.as_ref().map(|c| (c.as_fd(), !self.typed.is_empty()));
+            let notify = jail.notify.as_ref().map(|n| (n.as_fd(), false));
+            let asked = starting.as_ref().and_then(|s| s.asked.as_ref()).map(|c| (c.pidfd.as_fd(), false));
+            wanted.extend(console.into_iter().chain(notify).chain(asked));
+            let before = wanted.len();
+            wanted.extend(self.told.iter().map(|process| (process.as_fd(), false)));
+            let ready = self.wait(&wanted, timeout)?;
+            let ended = ready[0];
+            let left: Vec<bool> =
+                ready[before..before + self.told.len()].iter().map(|ended| !ended).collect();
+            if console.is_some() && ready[1] {
+                self.listen(jail);
+            }
+            if let Some(begun) = &mut starting {
+                match self.is_ready(jail, begun)? {
+                    Some(true) => {
+                        starting = None;
+                        self.ready(jail, report)?;
+                    }
+                    Some(false) => {
+                        let after = jail.config.boot.start_timeout.0;
+                        report.failed(&Error::NotReady { name: self.name.clone(), after });
+                        starting = None;
+                        self.begin_stop(jail, Some(Duration::ZERO))?;
+                    }
+                    None => {}
+                }
+            }
+            self.orders(Some(jail))?;
+            if ended {
+                return self.ended(jail, starting.is_some(), report);
+            }
+            let told = !self.told.is_empty();
+            let mut left = left.into_iter();
+            self.told.retain(|_| left.next().unwrap_or(true));
+            let done = told && self.told.is_empty();
+            if done || self.stop.is_some_and(|at| at <= Instant::now()) {
+                signals::deliver(jail.first.pid, &jail.first.pidfd, SIGKILL);
+                self.stop = None;
+            }
+        }
+    }
+
+    /// Waits before a jail starts again.
+    pub(crate) fn pause(&mut self, pause: Duration) -> Result<Verdict> {
+        let until = Instant::now() + pause;
+        while Instant::now() < until {
+            self.wait(&[], Some(until.saturating_duration_since(Instant::now())))?;
+            self.orders(None)?;
+            if self.stopping {
+                return Ok(Verdict::StoppedWaiting);
+            }
+        }
+        Ok(Verdict::Rested)
+    }
+
+    /// Tells those who wait for the end that this is it.
+    pub(crate) fn dismiss(mut self, reply: &Reply) {
+        for client in self.clients.iter_mut().filter(|c| c.role == Role::Stops) {
+            client.output.extend(control::line(reply));
+        }
+        for client in self.clients.iter().filter(|c| !c.output.is_empty()) {
+            // Whoever does not read its last words now will not.
+            let _ = sys::fs::write(&client.socket, &client.output);
+        }
+    }
+
+    fn deadline(&self, starting: Option<&Starting>) -> Option<Instant> {
+        let asks = starting.map(|s| if s.asked.is_none() { s.until.min(s.ask) } else { s.until });
+        [self.stop, asks].into_iter().flatten().min()
+    }
+
+    /// Waits for `wanted` and for everybody connected; returns which of `wanted` are ready.
+    fn wait(&self, wanted: &[(BorrowedFd<'_>, bool)], timeout: Option<Duration>) -> Result<Vec<bool>> {
+        let mut all = wanted.to_vec();
+        all.push((self.control.as_fd(), false));
+        all.push((self.signals.as_fd(), false));
+        all.extend(self.clients.iter().map(|c| (c.socket.as_fd(), !c.output.is_empty())));
+        sys::poll::wait(&all, timeout).map_err(Error::call("watch over the jail"))
+    }
+
+    fn ready(&self, jail: &mut Running, report: &Report<'_>) -> Result<()> {
+        jail.state.phase = Phase::Running;
+        jail.state.write(&self.run)?;
+        report.ready(&jail.warnings);
+        Ok(())
+    }
+
+    /// Is it ready? `Some(false)`: it will not be in time.
+    fn is_ready(&self, jail: &Running, starting: &mut Starting) -> Result<Option<bool>> {
+        if let Some(socket) = &jail.notify {
+            let mut message = [0; CHUNK];
+            while let Ok(n) = sys::fs::read(socket, &mut message) {
+                if message[..n].split(|b| *b == b'\n').any(|line| line == b"READY=1") {
+                    return Ok(Some(true));
+                }
+            }
+        }
+        if let Ready::Command(command) = &jail.config.boot.ready {
+            let exit = match &starting.asked {
+                Some(child) => {
+                    sys::process::try_wait(&child.pidfd).map_err(Error::call("ask whether it is ready"))?
+                }
+                None => None,
+            };
+            if let Some(exit) = exit {
+                if exit.code() == 0 {
+                    return Ok(Some(true));
+                }
+                starting.asked = None;
+                starting.ask = Instant::now() + ASK_EVERY;
+            }
+            if starting.asked.is_none() && starting.ask <= Instant::now() {
+                starting.asked = Some(super::probe(&self.house, &self.name, command)?);
+            }
+        }
+        let late = starting.until <= Instant::now();
+        if late && let Some(child) = &starting.asked {
+            // Its answer does not matter any more; nor does it if it has just ended.
+            let _ = sys::process::signal(&child.pidfd, SIGKILL);
+            let _ = sys::process::wait(&child.pidfd);
+        }
+        Ok(late.then_some(false))
+    }
+
+    /// The first process has ended.
+    fn ended(&mut self, jail: &mut Running, starting: bool, report: &Report<'_>) -> Result<Verdict> {
+        // What it said last is still on its way.
+        for _ in 0..64 {
+            self.listen(jail);
+        }
+        let exit = match jail.own {
+            true => Some(
+                sys::process::wait(&jail.first.pidfd).map_err(Error::call("wait for the first process"))?,
+            ),
+            false => exit_of(&jail.first.pidfd),
+        };
+        let ended = Ended { stopped: self.stopping, ..Ended::now(exit) };
+        if starting {
+            report.failed(&Error::EndedEarly { name: self.name.clone(), how: ended.words() });
+            // A jail that never was ready is not started again: somebody waits for its error.
+            return Ok(Verdict::Stopped(ended));
+        }
+        for client in self.clients.iter_mut().filter(|c| c.role == Role::Console) {
+            client.role = Role::Leaving;
+        }
+        self.stop = None;
+        Ok(if self.stopping { Verdict::Stopped(ended) } else { Verdict::Ended(ended) })
+    }
+
+    /// Console to log and to those who have it; what they typed to the console.
+    fn listen(&mut self, jail: &mut Running) {
+        let Some(console) = &jail.console else { return };
+        let mut buffer = [0; CHUNK];
+        match sys::fs::read(console, &mut buffer) {
+            Ok(n) if n > 0 => {
+                if let Some(log) = &mut self.log {
+                    log.write(&buffer[..n]);
+                }
+                for client in self.clients.iter_mut().filter(|c| c.role == Role::Console) {
+                    client.output.extend_from_slice(&buffer[..n]);
+                }
+            }
+            Err(e) if e.is(sys::errno::EAGAIN) => {}
+            // Nothing, and nothing will come: the terminal is gone.
+            _ => jail.console = None,
+        }
+        if let Some(console) = &jail.console
+            && !self.typed.is_empty()
+        {
+            let part = self.typed.len().min(256);
+            match sys::fs::write(console, &self.typed[..part]) {
+                Err(e) if e.is(sys::errno::EAGAIN) => {}
+                _ => drop(self.typed.drain(..part)),
+            }
+        }
+    }
+
+    /// Signals to the keeper, and what those connected to it say.
+    fn orders(&mut self, mut jail: Option<&mut Running>) -> Result<()> {
+        while let Some(signal) = self.signals.next().map_err(Error::call("read a signal"))? {
+            // The host shuts down, or somebody means the jail.
+            if signal == SIGTERM || signal == SIGINT {
+                self.stop_or_rest(jail.as_deref_mut(), None)?;
+            }
+        }
+        while let Some(socket) =
+            sys::socket::accept(&self.control).map_err(Error::call("accept a command"))?
+        {
+            self.clients.push(Client { socket, role: Role::New, input: Vec::new(), output: Vec::new() });
+        }
+        for at in 0..self.clients.len() {
+            let gone = !self.hear(at) | !self.answer(at);
+            let client = &mut self.clients[at];
+            if gone || client.output.len() > PATIENCE || client.input.len() > PATIENCE {
+                client.role = Role::Leaving;
+                client.output.clear();
+            }
+            match client.role {
+                Role::New => self.new_order(at, jail.as_deref_mut())?,
+                Role::Console => self.console_frames(at, jail.as_deref_mut()),
+                Role::Stops | Role::Leaving => {}
+            }
+            self.answer(at);
+        }
+        self.clients.retain(|c| c.role != Role::Leaving || !c.output.is_empty());
+        Ok(())
+    }
+
+    /// Reads what a client says; `false`: it is gone.
+    fn hear(&mut self, at: usize) -> bool {
+        let client = &mut self.clients[at];
+        let mut buffer = [0; CHUNK];
+        match sys::fs::read(&client.socket, &mut buffer) {
+            Ok(0) => false,
+            Ok(n) => {
+                client.input.extend_from_slice(&buffer[..n]);
+                true
+            }
+            Err(e) => e.is(sys::errno::EAGAIN),
+        }
+    }
+
+    /// Writes what waits for a client; `false`: it is gone.
+    fn answer(&mut self, at: usize) -> bool {
+        let client = &mut self.clients[at];
+        while !client.output.is_empty() {
+            let part = client.output.len().min(CHUNK);
+            match sys::socket::send(&client.socket, &client.output[..part]) {
+                Ok(n) => drop(client.output.drain(..n)),
+                Err(e) => return e.is(sys::errno::EAGAIN),
+            }
+        }
+        true
+    }
+
+    fn new_order(&mut self, at: usize, jail: Option<&mut Running>) -> Result<()> {
+        let client = &mut self.clients[at];
+        let Some(end) = client.input.iter().position(|b| *b == b'\n') else {
+            if client.input.len() > control::LINE {
+                client.role = Role::Leaving;
+            }
+            return Ok(());
+        };
+        let line: Vec<u8> = client.input.drain(..=end).collect();
+        match (serde_json::from_slice(&line), &jail) {
+            (Ok(Order::Stop { timeout }), _) => {
+                client.role = Role::Stops;
+                self.stop_or_rest(jail, timeout.map(Duration::from_millis))?;
+            }
+            (Ok(Order::Console), Some(Running { console: Some(_), .. })) => {
+                client.role = Role::Console;
+                client.output.extend(control::line(&Reply::Console));
+            }
+            (Ok(Order::Console), _) => {
+                client.role = Role::Leaving;
+                let message = "the jail has no console now".to_owned();
+                let help = Some(format!(
+                    "its keeper was replaced, or it waits to start again; restart it: jaula restart {}",
+                    self.name
+                ));
+                client.output.extend(control::line(&Reply::Failed { message, help }));
+            }
+            (Err(_), _) => client.role = Role::Leaving,
+        }
+        Ok(())
+    }
+
+    fn console_frames(&mut self, at: usize, jail: Option<&mut Running>) {
+        let client = &mut self.clients[at];
+        while let Some((kind, bytes)) = control::take_frame(&mut client.input) {
+            match (kind, &bytes[..], jail.as_ref().and_then(|j| j.console.as_ref())) {
+                (TYPED, _, _) => self.typed.extend_from_slice(&bytes),
+                (RESIZED, &[a, b, c, d], Some(console)) => {
+                    let size = sys::terminal::Size {
+                        rows: u16::from_be_bytes([a, b]),
+                        columns: u16::from_be_bytes([c, d]),
+                    };
+                    // A terminal that is gone needs no size.
+                    let _ = sys::terminal::set_size(console, size);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn stop_or_rest(&mut self, jail: Option<&mut Running>, timeout: Option<Duration>) -> Result<()> {
+        match jail {
+            Some(jail) => self.begin_stop(jail, timeout),
+            None => {
+                self.stopping = true;
+                Ok(())
+            }
+        }
+    }
+
+    /// Tells the jail to stop, and sets the time at which it is killed.
+    fn begin_stop(&mut self, jail: &mut Running, timeout: Option<Duration>) -> Result<()> {
+        self.stopping = true;
+        let timeout = timeout.unwrap_or(jail.config.boot.stop_timeout.0);
+        let until = Instant::now() + timeout;
+        self.stop = Some(self.stop.map_or(until, |before| before.min(until)));
+        jail.state.phase = Phase::Stopping;
+        jail.state.write(&self.run)?;
+        if !timeout.is_zero() {
+            let signal = jail.config.boot.stop_signal.parse::<Signal>().map_or(SIGTERM, Signal::number);
+            self.told = crate::ops::stop::signal(&self.run, jail.first.pid, &jail.first.pidfd, signal);
+        }
+        Ok(())
+    }
+}
+
+/// How a process ended that is not our child. The kernel tells once its own parent has waited
+/// for it.
+fn exit_of(pidfd: &OwnedFd) -> Option<sys::process::Exit> {
+    let until = Instant::now() + Duration::from_millis(200);
+    loop {
+        match sys::process::exit_of(pidfd) {
+            None if Instant::now() < until => std::thread::sleep(Duration::from_millis(2)),
+            exit => return exit,
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Mounts that come and go while a jail runs.
+
+use crate::error::{Error, Result};
+use crate::house::House;
+use crate::launch;
+use crate::state::State;
+use model::config::{Mount, MountSource};
+use model::name::Name;
+use model::plan::Step;
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+/// Brings a running jail's mounts from `old` to `new`. A jail that does not run has none.
+pub fn mounts(house: &House, name: &Name, old: &[Mount], new: &[Mount]) -> Result<()> {
+    let flags = sys::fs::O_PATH | sys::fs::O_DIRECTORY;
+    let Ok(run) = sys::fs::open(sys::fs::CWD, house.running(name), flags, 0) else { return Ok(()) };
+    let Some(state) = State::read(&run)? else { return Ok(()) };
+    let Some(first) = state.first.and_then(|f| Some((f.pid, f.open()?))) else { return Ok(()) };
+    for gone in old.iter().filter(|m| !new.contains(m)).rev() {
+        inside(&model::plan::unmount_live(&gone.target), &first.1, None)?;
+    }
+    for added in new.iter().filter(|m| !old.contains(m)) {
+        let (tree, file) = tree(added, first.0)?;
+        inside(&model::plan::mount_live(added, file), &first.1, Some(&tree))?;
+    }
+    Ok(())
+}
+
+/// The mount, detached, with its owners mapped as it asks; and whether it is a file.
+fn tree(mount: &Mount, first: i32) -> Result<(OwnedFd, bool)> {
+    let bits = model::plan::call::bits(mount.attributes());
+    match &mount.source {
+        MountSource::Bind { path, mapped } => {
+            let failed = |e| Error::tree(path, "mounts", e);
+            let file = !std::fs::metadata(path).map_err(Error::io("use", path))?.is_dir();
+            let tree = sys::mount::clone_tree(sys::fs::CWD, path, false).map_err(failed)?;
+            let users = format!("/proc/{first}/ns/user");
+            let users = sys::fs::open(sys::fs::CWD, &users, sys::fs::O_RDONLY, 0).map_err(failed)?;
+            let bits = if *mapped { bits | sys::mount::MOUNT_ATTR_IDMAP } else { bits };
+            sys::mount::set(&tree, bits, mapped.then_some(users.as_fd()), false).map_err(failed)?;
+            Ok((tree, file))
+        }
+        MountSource::Tmpfs { size, mode } => {
+            let options = [("size", size.0.to_string()), ("mode", format!("{mode:o}"))];
+            let tree =
+                sys::mount::new("tmpfs", &options, bits).map_err(Error::call("make memory to mount"))?;
+            Ok((tree, false))
+        }
+    }
+}
+
+/// Has a child do these steps in the jail's mount namespace.
+fn inside(steps: &[Step], jail: &OwnedFd, tree: Option<&OwnedFd>) -> Result<()> {
+    let failed = || Error::call("reach into the jail");
+    let (ours, theirs) = sys::socket::pair().map_err(failed())?;
+    let mut descriptors: BTreeMap<&str, i32> =
+        [("parent", ours.as_raw_fd()), ("meeting", theirs.as_raw_fd()), ("jail", jail.as_raw_fd())].into();
+    descriptors.extend(tree.map(|tree| ("tree", tree.as_raw_fd())));
+    let mut program = launch::lower(steps, &descriptors);
+    let child = sys::process::spawn(&mut program, 0, None, theirs.as_fd()).map_err(failed())?;
+    drop(theirs);
+    let done = launch::outcome(steps, ours.as_fd());
+    sys::process::wait(&child.pidfd).map_err(failed())?;
+    done.map(drop)
+}
