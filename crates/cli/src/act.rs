@@ -1,8 +1,10 @@
 //! What the verbs do: words into operations of `jaula`, results into text or JSON.
 
+pub(crate) mod config;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod inspect;
+pub(crate) mod logs;
 pub(crate) mod make;
 pub(crate) mod operate;
 pub(crate) mod plan;

@@ -1,7 +1,7 @@
 //! Each command to what does it.
 
 use crate::act::operate::{self, Talk};
-use crate::act::{create, delete, inspect};
+use crate::act::{config, create, delete, inspect, logs, plan};
 use crate::command::{Command, Invocation, Json, When};
 use crate::doc;
 use crate::exit;
@@ -35,25 +35,23 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
         Command::Delete(given) => jails(delete::delete(given, talk), color),
         Command::List(given) => jails(inspect::list(given, color), color),
         Command::Status(given) => jails(inspect::status(given, color), color),
+        Command::Logs(given) => jails(logs::logs(&given), color),
+        Command::Plan(given) => jails(plan::of_jail(&given.name, given.json), color),
+        Command::Set(given) => jails(config::set(&given, talk), color),
+        Command::ConfigShow(given) => jails(config::show(&given), color),
+        Command::ConfigEdit(name) => jails(config::edit::edit(&name, talk), color),
+        Command::ConfigCheck(given) => jails(config::check(&given, talk), color),
+        Command::ConfigPath(name) => jails(config::path(&name), color),
+        Command::ConfigKeys(given) => jails(config::keys(&given), color),
         Command::CompleteNames => jails(inspect::names(), color),
         Command::Start(start) => jails(operate::start(&start, talk), color),
         Command::Stop(stop) => jails(operate::stop(&stop, talk), color),
         Command::Restart(which) => jails(operate::restart(&which, talk), color),
         Command::Console(name) => jails(operate::console(&name, talk), color),
         Command::Gc(gc) => jails(operate::gc(&gc), color),
-        Command::Exec(_)
-        | Command::Enter(_)
-        | Command::Up(_)
-        | Command::Down(_)
-        | Command::Logs(_)
-        | Command::Plan(_)
-        | Command::Set(_)
-        | Command::ConfigShow(_)
-        | Command::ConfigEdit(_)
-        | Command::ConfigCheck(_)
-        | Command::ConfigPath(_)
-        | Command::ConfigKeys(_)
-        | Command::Doctor(_) => fail(&NotBuilt, None, color),
+        Command::Exec(_) | Command::Enter(_) | Command::Up(_) | Command::Down(_) | Command::Doctor(_) => {
+            fail(&NotBuilt, None, color)
+        }
     }
 }
 

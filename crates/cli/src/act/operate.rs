@@ -1,7 +1,7 @@
 //! `start`, `stop`, `restart`, `console`, `gc`.
 
 use crate::act::selected;
-use crate::command::{Gc, Selection, Start, Stop, When};
+use crate::command::{DryRun, Gc, Selection, Start, Stop, When};
 use crate::output::error::report;
 use crate::output::progress::Progress;
 use crate::output::{print_json, print_text};
@@ -30,6 +30,12 @@ pub(crate) fn failed(error: &Error, talk: Talk, status: &mut u8) {
 pub(crate) fn start(given: &Start, talk: Talk) -> Result<ExitCode> {
     let house = House::from_environment();
     let names = selected(&house, &given.jails)?;
+    if let Some(how) = given.dry_run {
+        for name in &names {
+            crate::act::plan::print(&ops::plan::plan(&house, name)?, how == DryRun::Json)?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     start_all(&house, &names, talk)
 }
 
