@@ -2,7 +2,9 @@
 
 pub(crate) mod config;
 pub(crate) mod create;
+pub(crate) mod declare;
 pub(crate) mod delete;
+pub(crate) mod doctor;
 pub(crate) mod inspect;
 pub(crate) mod logs;
 pub(crate) mod make;

@@ -1,7 +1,7 @@
 //! Each command to what does it.
 
 use crate::act::operate::{self, Talk};
-use crate::act::{config, create, delete, inspect, logs, plan};
+use crate::act::{config, create, declare, delete, doctor, inspect, logs, plan};
 use crate::command::{Command, Invocation, Json, When};
 use crate::doc;
 use crate::exit;
@@ -43,15 +43,16 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
         Command::ConfigCheck(given) => jails(config::check(&given, talk), color),
         Command::ConfigPath(name) => jails(config::path(&name), color),
         Command::ConfigKeys(given) => jails(config::keys(&given), color),
+        Command::Up(directory) => jails(declare::up(&directory, talk), color),
+        Command::Down(directory) => jails(declare::down(&directory, talk), color),
         Command::CompleteNames => jails(inspect::names(), color),
         Command::Start(start) => jails(operate::start(&start, talk), color),
         Command::Stop(stop) => jails(operate::stop(&stop, talk), color),
         Command::Restart(which) => jails(operate::restart(&which, talk), color),
         Command::Console(name) => jails(operate::console(&name, talk), color),
         Command::Gc(gc) => jails(operate::gc(&gc), color),
-        Command::Exec(_) | Command::Enter(_) | Command::Up(_) | Command::Down(_) | Command::Doctor(_) => {
-            fail(&NotBuilt, None, color)
-        }
+        Command::Doctor(json) => jails(doctor::examine(json, talk), color),
+        Command::Exec(_) | Command::Enter(_) => fail(&NotBuilt, None, color),
     }
 }
 

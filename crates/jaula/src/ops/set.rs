@@ -33,7 +33,11 @@ pub fn set(house: &House, names: &[Name], settings: &[Setting]) -> Result<Vec<Ch
     let lock = registry::lock(house)?;
     let change = |name: &Name| {
         let old = registry::read_whatever(house, name)?;
-        let text = edit::apply(&old.text, settings).map_err(|p| Error::problems(&p, Some(&old.path)))?;
+        let text = edit::apply(&old.text, settings).map_err(|problems| {
+            // What has no place came from the command line.
+            let file = problems.iter().any(|p| p.at.is_some()).then_some(old.path.as_path());
+            Error::problems(&problems, file)
+        })?;
         Ok((name.clone(), old, text))
     };
     let changes = names.iter().map(change).collect::<Result<Vec<_>>>()?;
