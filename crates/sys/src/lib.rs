@@ -17,6 +17,7 @@ pub mod error;
 pub mod fs;
 pub mod mount;
 pub mod poll;
+pub mod probe;
 pub mod process;
 pub mod program;
 pub mod signal;
