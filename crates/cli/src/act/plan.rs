@@ -117,3 +117,6 @@ fn text(plan: &Plan) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests;
