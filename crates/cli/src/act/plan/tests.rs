@@ -6,7 +6,6 @@ use super::text;
 use model::config::Config;
 use model::confinement::Confinement;
 use model::facts::{Cgroups, Facts};
-use model::name::Id;
 use model::plan::{First, Jail, Stream, plan};
 use model::seccomp::Arch;
 use std::fs;
@@ -56,7 +55,7 @@ fn printed(config: &str) -> String {
     };
     text(&plan(&Jail {
         name: &"www".parse().unwrap(),
-        id: config.id.unwrap_or(Id::new(Id::FIRST).unwrap()),
+        id: config.id.unwrap(),
         config: &config,
         facts: &host(),
         confinement: &confinement,
