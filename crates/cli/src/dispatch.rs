@@ -1,6 +1,7 @@
 //! Each command to what does it.
 
-use crate::act::operate::{self, Talk};
+use crate::act::operate::Talk;
+use crate::act::{self, operate};
 use crate::command::{Command, Invocation, Json, When};
 use crate::doc;
 use crate::exit;
@@ -15,8 +16,8 @@ use std::process::ExitCode;
 
 /// Does what was asked for.
 pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
-    let color = invocation.color;
-    let talk = Talk { quiet: invocation.quiet, color };
+    let Invocation { command: _, quiet, color } = invocation;
+    let talk = Talk { quiet, color };
     match invocation.command {
         Command::Help(verb) => {
             let style = Style::of(color, &io::stdout());
@@ -29,19 +30,21 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error, None, color),
         },
-        Command::Run(run) => command(crate::act::make::run(run), color),
-        Command::Start(start) => jails(operate::start(&start, talk), color),
-        Command::Stop(stop) => jails(operate::stop(&stop, talk), color),
-        Command::Restart(which) => jails(operate::restart(&which, talk), color),
-        Command::Console(name) => jails(operate::console(&name, talk), color),
-        Command::Gc(gc) => jails(operate::gc(&gc), color),
-        Command::Create(_)
-        | Command::Exec(_)
+        Command::Run(run) => command(act::make::run(run), color),
+        Command::Create(create) => done(act::create::create(create, talk), color),
+        Command::Delete(delete) => done(act::delete::delete(delete, talk), color),
+        Command::List(list) => done(act::inspect::list(list, color), color),
+        Command::Status(status) => done(act::inspect::status(status, color), color),
+        Command::CompleteNames => done(act::inspect::names(), color),
+        Command::Start(start) => done(operate::start(&start, talk), color),
+        Command::Stop(stop) => done(operate::stop(&stop, talk), color),
+        Command::Restart(which) => done(operate::restart(&which, talk), color),
+        Command::Console(name) => done(operate::console(&name, talk), color),
+        Command::Gc(gc) => done(operate::gc(&gc), color),
+        Command::Exec(_)
         | Command::Enter(_)
         | Command::Up(_)
         | Command::Down(_)
-        | Command::List(_)
-        | Command::Status(_)
         | Command::Logs(_)
         | Command::Plan(_)
         | Command::Set(_)
@@ -50,18 +53,8 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
         | Command::ConfigCheck(_)
         | Command::ConfigPath(_)
         | Command::ConfigKeys(_)
-        | Command::Delete(_)
-        | Command::Doctor(_)
-        | Command::CompleteNames => fail(&NotBuilt, None, color),
+        | Command::Doctor(_) => fail(&NotBuilt, None, color),
     }
-}
-
-/// The end of a verb about jails.
-fn jails(result: jaula::Result<ExitCode>, color: When) -> ExitCode {
-    result.unwrap_or_else(|error| {
-        report(&error, error.help().as_deref(), color);
-        ExitCode::from(crate::act::status(&error))
-    })
 }
 
 /// The end of a verb that runs a command: its own failures are told from the command's.
@@ -73,6 +66,14 @@ fn command(result: jaula::Result<ExitCode>, color: When) -> ExitCode {
             jaula::Error::NotExecutable { .. } => exit::NOT_EXECUTABLE,
             _ => exit::NOT_BEGUN,
         })
+    })
+}
+
+/// The end of a verb about jails.
+fn done(result: jaula::Result<ExitCode>, color: When) -> ExitCode {
+    result.unwrap_or_else(|error| {
+        report(&error, error.help().as_deref(), color);
+        ExitCode::from(act::status(&error))
     })
 }
 

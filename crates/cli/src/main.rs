@@ -22,6 +22,9 @@ use command::When;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // A jail's mount points and its root have the modes that stand in the code, whatever the
+    // caller's umask is; what is private is made so by its own mode.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     match parse::parse(std::env::args_os().skip(1)) {
         Ok(invocation) => dispatch::dispatch(invocation),
         Err(error) => {

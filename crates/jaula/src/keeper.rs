@@ -198,7 +198,7 @@ pub(crate) struct Running {
 
 fn launch(house: &House, claim: &Claim, restarts: u32) -> Result<Running> {
     let name = &claim.name;
-    let config = crate::registry::config(house, name)?;
+    let config = crate::registry::read(house, name)?.config;
     let mut journal = Journal::begin(claim)?;
     let id = claim.id(house, config.id)?;
     journal.write(&Entry::Id(id))?;

@@ -76,10 +76,19 @@ fn host_steps(plan: &Plan, journal: &mut Journal) -> Result<Option<OwnedFd>, Err
                     born = Some(open.map_err(Error::call("open the control group"))?);
                 }
             }
-            HostStep::Keep(path) => crate::house::make_private(path)?,
+            HostStep::Keep(path) => keep(path)?,
         }
     }
     Ok(born)
+}
+
+/// Makes a directory whose mode the jail sees as its root's, in one that only the owner enters.
+fn keep(path: &Path) -> Result<(), Error> {
+    crate::house::make_private(path.parent().unwrap_or(path))?;
+    match sys::fs::make_dir(sys::fs::CWD, path, 0o755) {
+        Err(e) if !e.is(sys::errno::EEXIST) => Err(Error::call("make what the jail writes to")(e)),
+        _ => Ok(()),
+    }
 }
 
 fn clone_trees(trees: &[Tree]) -> Result<Vec<OwnedFd>, Error> {

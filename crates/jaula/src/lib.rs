@@ -17,6 +17,7 @@ pub mod registry;
 pub mod session;
 mod signals;
 pub mod state;
+mod tree;
 
 pub use error::{Error, Result};
 pub mod rootfs;

@@ -24,6 +24,8 @@ pub enum Within {
     Root,
     /// No link may be on the way, nor `..` out of it (`RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS`).
     Beneath,
+    /// As `Beneath`, and no other mount may be on the way (`RESOLVE_NO_XDEV`).
+    Mount,
 }
 
 /// Opens a path (openat(2)); always close-on-exec. `mode` is for files that it creates.
@@ -47,6 +49,7 @@ pub fn open_in(
         | match within {
             Within::Root => libc::RESOLVE_IN_ROOT,
             Within::Beneath => libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS,
+            Within::Mount => libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_XDEV,
         };
     let how = [u64::from((flags | O_CLOEXEC).cast_unsigned()), u64::from(mode), resolve];
     // SAFETY: `how` has the layout of struct open_how (three u64) and its size is given.
@@ -89,6 +92,22 @@ pub fn rename(dir: impl AsFd, from: impl AsRef<Path> + Debug, to: impl AsRef<Pat
     // SAFETY: both are C strings that live over the call.
     let done = unsafe { libc::renameat(dir, old.as_ptr(), dir, new.as_ptr()) };
     check(done.into(), || format!("renameat({dir}, {from:?}, {dir}, {to:?})")).map(drop)
+}
+
+/// Moves a file into another directory, where nothing of that name may be (renameat2(2)).
+pub fn move_to(
+    from_dir: impl AsFd,
+    from: impl AsRef<Path> + Debug,
+    to_dir: impl AsFd,
+    to: impl AsRef<Path> + Debug,
+) -> Result<()> {
+    let [from_dir, to_dir] = [from_dir.as_fd().as_raw_fd(), to_dir.as_fd().as_raw_fd()];
+    let (old, new) = (c(from.as_ref()), c(to.as_ref()));
+    // SAFETY: both are C strings that live over the call.
+    let done =
+        unsafe { libc::renameat2(from_dir, old.as_ptr(), to_dir, new.as_ptr(), libc::RENAME_NOREPLACE) };
+    check(done.into(), || format!("renameat2({from_dir}, {from:?}, {to_dir}, {to:?}, RENAME_NOREPLACE)"))
+        .map(drop)
 }
 
 /// Writes all bytes in one call where the kernel takes them (write(2)).

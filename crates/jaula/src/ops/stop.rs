@@ -68,6 +68,8 @@ fn wait(house: &House, name: &Name, told: Told, timeout: Option<Duration>) -> Re
         Told::Keeper(socket) => match reply(&socket, None)? {
             Some(Reply::Stopped { ended }) => Ok(ended),
             Some(Reply::Failed { message, help }) => Err(Error::Keeper { message, help }),
+            // It ended by itself while we asked, and its keeper with it.
+            _ if !house.running(name).exists() => Ok(None),
             _ => Err(Error::KeeperDied(name.clone())),
         },
         Told::Passing(state) => {

@@ -396,6 +396,7 @@ const PROC_READ_ONLY: &[&str] = &["bus", "fs", "irq", "sys"];
 
 fn processes(steps: &mut Steps, jail: &Jail<'_>) {
     if jail.config.security.proc == Some(false) {
+        cover(steps, jail, "proc", "root/proc");
         return;
     }
     let attributes: &'static [Flag] = &[MS_NOSUID, MS_NODEV, MS_NOEXEC];
@@ -425,11 +426,22 @@ fn processes(steps: &mut Steps, jail: &Jail<'_>) {
     steps.say("into the root", place("proc", "root/proc"));
 }
 
+/// The host's own root comes with the host's `/proc` and `/sys`, which tell of all its processes
+/// and devices: a jail without its own sees an empty directory there.
+fn cover(steps: &mut Steps, jail: &Jail<'_>, name: &'static str, at: &'static str) {
+    if jail.config.root.from == Some(RootSpec::Host) {
+        steps.say(format!("not the host's /{name}"), mkdir(name, 0o555));
+        steps.and(bind("mask/dir", name));
+        steps.and(place(name, at));
+    }
+}
+
 fn system(steps: &mut Steps, jail: &Jail<'_>) {
     // sysfs belongs to a network namespace; with the host's, only the host may mount it, and a
     // program that does not look after hardware misses nothing.
     let wanted = jail.config.security.sys.unwrap_or(jail.config.security.profile != Profile::Strict);
     if !wanted || jail.config.network.mode == NetworkMode::Host {
+        cover(steps, jail, "sys", "root/sys");
         return;
     }
     steps.say("/sys, only read", mkdir("sys", 0o555));
