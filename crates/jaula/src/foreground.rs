@@ -50,7 +50,9 @@ pub(crate) fn watch(
                 (Some(_), SIGTERM | SIGHUP, Role::Shell) => session = None,
                 (_, _, Role::First) => {
                     let ends = signals::deliver(program.pid, &program.pidfd, signal);
-                    ended_by = ended_by.or(ends.then_some(signal));
+                    if ends {
+                        ended_by = Some(signal);
+                    }
                 }
                 // Whoever is gone needs no signal.
                 _ => drop(sys::process::signal(&program.pidfd, signal)),

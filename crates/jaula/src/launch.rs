@@ -77,6 +77,11 @@ fn host_steps(plan: &Plan, journal: &mut Journal) -> Result<Option<OwnedFd>, Err
                     born = Some(open.map_err(Error::call("open the control group"))?);
                 }
             }
+            HostStep::LowPorts(path) => {
+                let group = sys::fs::open(sys::fs::CWD, path, sys::fs::O_RDONLY | sys::fs::O_DIRECTORY, 0);
+                let group = group.map_err(Error::call("open the control group"))?;
+                sys::bpf::allow_low_ports(&group).map_err(Error::call("allow ports below 1024"))?;
+            }
             HostStep::Keep(path) => keep(path)?,
         }
     }

@@ -2,12 +2,13 @@
 
 use crate::command::{Enter, Exec};
 use jaula::house::House;
-use jaula::{Result, ops};
+use jaula::{Result, ops, registry};
 use std::process::ExitCode;
 
 /// `jaula exec`
 pub(crate) fn exec(given: Exec) -> Result<ExitCode> {
-    let name = given.name.parse()?;
+    let house = House::from_environment();
+    let name = registry::one(&house, &given.name)?;
     let exec = ops::exec::Exec {
         command: given.command,
         user: given.user,
@@ -15,12 +16,12 @@ pub(crate) fn exec(given: Exec) -> Result<ExitCode> {
         directory: given.directory.map(Into::into),
         environment: given.environment,
     };
-    ops::exec::exec(&House::from_environment(), &name, &exec).map(|exit| crate::act::code(exit.code()))
+    ops::exec::exec(&house, &name, &exec).map(|exit| crate::act::code(exit.code()))
 }
 
 /// `jaula enter`
 pub(crate) fn enter(given: &Enter) -> Result<ExitCode> {
-    let name = given.name.parse()?;
-    ops::enter::enter(&House::from_environment(), &name, given.user.as_deref())
-        .map(|exit| crate::act::code(exit.code()))
+    let house = House::from_environment();
+    let name = registry::one(&house, &given.name)?;
+    ops::enter::enter(&house, &name, given.user.as_deref()).map(|exit| crate::act::code(exit.code()))
 }

@@ -126,12 +126,13 @@ fn argument(program: &mut Program, arg: &Arg) -> program::Arg {
 
 fn expect(expect: Expect) -> program::Expect {
     use sys::errno::{
-        EBADF, EDQUOT, EEXIST, EINVAL, ELOOP, ENOENT, ENOSYS, ENOTDIR, EOPNOTSUPP, EPERM, EROFS,
+        EACCES, EBADF, EDQUOT, EEXIST, EINVAL, ELOOP, ENOENT, ENOSYS, ENOTDIR, EOPNOTSUPP, EPERM, EROFS,
     };
     match expect {
         Expect::Success => program::Expect::Success,
         Expect::Exactly(n) => program::Expect::Exactly(n),
         Expect::OrThere => program::Expect::SuccessOr(&[EEXIST, EROFS]),
+        Expect::OrUnreachable => program::Expect::SuccessOr(&[ENOENT, ENOTDIR, ELOOP, EACCES]),
         // EBADF: the descriptor of something that was absent.
         Expect::OrAbsent => program::Expect::SuccessOr(&[ENOENT, ENOTDIR, ELOOP, EBADF]),
         Expect::OrRefused => program::Expect::SuccessOr(&[ENOSYS, EPERM, EOPNOTSUPP, EINVAL, EDQUOT]),

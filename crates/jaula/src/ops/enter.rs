@@ -10,7 +10,6 @@ use crate::session::streams;
 use model::name::Name;
 use model::plan::Stream;
 use std::ffi::OsString;
-use std::path::PathBuf;
 use sys::process::Exit;
 
 /// What every root is expected to have.
@@ -23,8 +22,9 @@ pub fn enter(house: &House, name: &Name, user: Option<&str>) -> Result<Exit> {
     // Without a terminal of the caller's it reads its commands from standard input.
     let (streams, typing) = streams(None);
     let environment = environment(&identity, &jail.state.environment, streams.contains(&Stream::Terminal));
-    let home = if jail.has_directory(&identity.home) { identity.home.clone() } else { PathBuf::from("/") };
-    let mut shell = first(&[identity.shell.clone().into()], environment, home, &identity, streams);
+    let command = [identity.shell.clone().into()];
+    let mut shell = first(&command, environment, identity.home.clone(), &identity, streams);
+    shell.or_top = true;
     shell.programs.push(SHELL.into());
     shell.programs.dedup();
     // This is how a shell knows that it is a login shell (login(1)).

@@ -37,6 +37,9 @@ pub enum Expect {
     OrThere,
     /// Success, or that the thing is not there (`ENOENT`, `ENOTDIR`).
     OrAbsent,
+    /// Success, or that the thing is not there or may not be entered (`ENOENT`, `ENOTDIR`,
+    /// `EACCES`).
+    OrUnreachable,
     /// Success, or that the kernel or the host does not have or allow it (`ENOSYS`, `EPERM`,
     /// `EOPNOTSUPP`): for what only adds to a confinement that stands without it.
     OrRefused,
@@ -125,6 +128,7 @@ impl fmt::Display for Call {
             Expect::Exactly(n) => write!(f, " == {n}"),
             Expect::OrThere => write!(f, " or EEXIST, EROFS"),
             Expect::OrAbsent => write!(f, " or ENOENT"),
+            Expect::OrUnreachable => write!(f, " or ENOENT, EACCES"),
             Expect::OrRefused => write!(f, " or ENOSYS, EPERM"),
         }
     }
