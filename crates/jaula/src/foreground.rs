@@ -5,7 +5,7 @@ use crate::session::Session;
 use crate::signals;
 use std::os::fd::{AsFd, BorrowedFd};
 use sys::process::{Child, Exit};
-use sys::signal::{SIGHUP, SIGTERM, SIGWINCH, Signals};
+use sys::signal::{SIGHUP, SIGKILL, SIGTERM, SIGWINCH, Signals};
 
 /// What the program is to its jail; signals reach it accordingly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub(crate) fn watch(
     signals: &Signals,
     role: Role,
 ) -> Result<Exit> {
+    // The signal that a kill stood in for.
+    let mut ended_by = None;
     loop {
         let mut ended = false;
         let mut signalled = false;
@@ -40,13 +42,18 @@ pub(crate) fn watch(
             None => wait(&[]).map(|_| None)?,
         };
         if let Some(signal) = key.filter(|_| role == Role::First) {
-            signals::deliver(program.pid, &program.pidfd, signal);
+            ended_by = signals::deliver(program.pid, &program.pidfd, signal).then_some(signal);
         }
         while let Some(signal) = signals.next().ok().flatten().filter(|_| signalled) {
             match (&session, signal, role) {
                 (Some(session), SIGWINCH, _) => session.resize(),
                 (Some(_), SIGTERM | SIGHUP, Role::Shell) => session = None,
-                (_, _, Role::First) => drop(signals::deliver(program.pid, &program.pidfd, signal)),
+                (_, _, Role::First) => {
+                    let ends = signals::deliver(program.pid, &program.pidfd, signal);
+                    if ends {
+                        ended_by = Some(signal);
+                    }
+                }
                 // Whoever is gone needs no signal.
                 _ => drop(sys::process::signal(&program.pidfd, signal)),
             }
@@ -55,7 +62,11 @@ pub(crate) fn watch(
             if let Some(session) = session {
                 session.finish();
             }
-            return sys::process::wait(&program.pidfd).map_err(Error::call("wait for the program"));
+            let exit = sys::process::wait(&program.pidfd).map_err(Error::call("wait for the program"))?;
+            return Ok(match (exit, ended_by) {
+                (Exit::Signal(SIGKILL), Some(signal)) => Exit::Signal(signal),
+                (exit, _) => exit,
+            });
         }
         // Dropped, it hangs up: the programs on the jail's terminal are told.
         session = session.filter(|session| !session.is_gone());

@@ -7,6 +7,7 @@ pub mod error;
 pub mod facts;
 mod files;
 mod foreground;
+mod forget;
 pub mod house;
 pub mod journal;
 mod keeper;
@@ -22,4 +23,5 @@ pub mod state;
 mod tree;
 
 pub use error::{Error, Result};
+pub use forget::forget_caller;
 pub mod rootfs;

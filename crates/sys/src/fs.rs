@@ -65,6 +65,12 @@ pub fn make_dir(dir: impl AsFd, path: impl AsRef<Path> + Debug, mode: u32) -> Re
     check(done.into(), || format!("mkdirat({dir}, {path:?}, {mode:#o})")).map(drop)
 }
 
+/// Sets which bits of a mode are taken from what this process makes (umask(2)).
+pub fn set_umask(mask: u32) {
+    // SAFETY: umask takes no pointers and cannot fail.
+    unsafe { libc::umask(mask) };
+}
+
 /// Makes a symbolic link at `path` that reads `target` (symlinkat(2)).
 pub fn make_link(
     target: impl AsRef<OsStr> + Debug,

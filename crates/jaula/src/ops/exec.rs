@@ -36,14 +36,24 @@ pub struct Exec {
 /// Runs it, and waits for its end.
 pub fn exec(house: &House, name: &Name, exec: &Exec) -> Result<Exit> {
     let jail = Running::open(house, name)?;
-    let identity = jail.identity(exec.user.as_deref())?;
     let (streams, typing) = streams(exec.terminal);
+    bring_in(&jail, &program(&jail, exec, streams)?, typing, Role::Command)
+}
+
+/// Runs a command that nobody listens to, for its exit status.
+pub(crate) fn quietly(house: &House, name: &Name, command: &[String]) -> Result<Exit> {
+    let jail = Running::open(house, name)?;
+    let exec = Exec { command: command.iter().map(OsString::from).collect(), ..Exec::default() };
+    bring_in(&jail, &program(&jail, &exec, [Stream::Null; 3])?, false, Role::Command)
+}
+
+fn program(jail: &Running, exec: &Exec, streams: [Stream; 3]) -> Result<First> {
+    let identity = jail.identity(exec.user.as_deref())?;
     let mut own = jail.state.environment.clone();
     own.extend(exec.environment.iter().cloned());
     let environment = environment(&identity, &own, streams.contains(&Stream::Terminal));
     let directory = exec.directory.clone().unwrap_or_else(|| jail.state.directory.clone());
-    let program = first(&exec.command, environment, directory, &identity, streams);
-    bring_in(&jail, &program, typing, Role::Command)
+    Ok(first(&exec.command, environment, directory, &identity, streams))
 }
 
 /// Brings a program into a jail, with the caller in front of it. This process joins the jail and
@@ -76,9 +86,9 @@ fn begin(jail: &Running, steps: &[Step], terminal: Option<&Terminal>) -> Result<
         [("parent", ours.as_raw_fd()), ("meeting", theirs.as_raw_fd()), ("jail", jail.first.as_raw_fd())]
             .into();
     descriptors.extend(terminal.map(|t| ("terminal", t.theirs.as_raw_fd())));
-    let mut program = launch::lower(steps, &descriptors);
+    let program = launch::lower(steps, &descriptors);
     let born = jail.groups.born.as_ref().map(AsFd::as_fd);
-    let child = sys::process::spawn(&mut program, 0, born, theirs.as_fd())
+    let (child, _loan) = sys::process::spawn(program, 0, born, theirs.as_fd())
         .map_err(Error::call("make a process in the jail"))?;
     drop(theirs);
     match meet(jail, &child, steps, &ours) {

@@ -44,6 +44,7 @@ flags! {
     PR_CAP_AMBIENT = 47;
     PR_CAP_AMBIENT_RAISE = 2;
     SIGKILL = 9;
+    SIGHUP = 1;
     SIGPIPE = 13;
     SIG_SETMASK = 2;
     KEYCTL_JOIN_SESSION_KEYRING = 1;

@@ -1,7 +1,7 @@
 //! The end of a child's program, the same for a jail's first process and for what `exec`
 //! brings in: terminal, limits, privileges, filter, program.
 
-use super::call::{Arg, Call, Expect, Text};
+use super::call::{Arg, Call, Expect, Flag, Text};
 use super::child::{Steps, prctl};
 use super::flags::*;
 use super::{First, Step, Stream};
@@ -61,10 +61,7 @@ pub(super) fn confine(steps: &mut Steps, confinement: &Confinement, first: &Firs
         steps.say("its limits", Call::new("prlimit64", args));
     }
     steps.say("signals and modes as a program expects them", signals());
-    steps.and(Call::new(
-        "rt_sigaction",
-        [Arg::Flags(&[SIGPIPE]), Arg::Words("SIG_DFL", vec![0; 4]), Arg::Null, Arg::Number(8)],
-    ));
+    steps.and(by_default(&[SIGPIPE]));
     steps.and(Call::new("umask", [Arg::Mode(0o022)]));
     if confinement.scoped && facts.landlock >= LANDLOCK_SCOPES {
         scope(steps, confinement);
@@ -103,6 +100,12 @@ fn streams(steps: &mut Steps, first: &First) {
 fn signals() -> Call {
     let none = Arg::Words("{}", vec![0]);
     Call::new("rt_sigprocmask", [Arg::Flags(&[SIG_SETMASK]), none, Arg::Null, Arg::Number(8)])
+}
+
+/// The signal does what it does by default (rt_sigaction(2)).
+fn by_default(signal: &'static [Flag]) -> Call {
+    let default = Arg::Words("SIG_DFL", vec![0; 4]);
+    Call::new("rt_sigaction", [Arg::Flags(signal), default, Arg::Null, Arg::Number(8)])
 }
 
 /// Landlock's scope: abstract unix sockets end at the jail (landlock(7)). Its scope for signals is
@@ -187,6 +190,10 @@ pub(super) fn execute(steps: &mut Steps, confinement: &Confinement, first: &Firs
     steps.and(range(Arg::After("meeting".into()), Arg::Number(u32::MAX.into())));
     // The process's root is the jail's, and so was its directory so far: nothing that a path can
     // name from here is outside.
+    if !dies_with_parent {
+        // nohup(1) is about the command that it starts, not about a jail that stays.
+        steps.and(by_default(&[SIGHUP]));
+    }
     let directory = Arg::Text(first.directory.to_string_lossy().into_owned().into());
     let expect = if first.or_top { Expect::OrUnreachable } else { Expect::Success };
     steps.say("where it starts", Call::new("chdir", [directory]).expect(expect));
