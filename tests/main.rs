@@ -4,6 +4,7 @@
 mod confinement;
 mod declared;
 mod escapes;
+mod exec;
 mod ground;
 mod isolation;
 mod lifecycle;
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
         isolation::trials(),
         confinement::trials(),
         lifecycle::trials(),
+        exec::trials(),
     ];
     jaula_tests::harness::run(areas.into_iter().flatten().collect())
 }
