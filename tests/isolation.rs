@@ -38,8 +38,10 @@ fn mount_table(mountinfo: &str) -> Outcome<Vec<String>> {
         let dash = words.iter().position(|word| *word == "-").ok_or("no - in mountinfo")?;
         // Whether times are kept is nothing that a jail is held in by.
         let flags: Vec<&str> = words[5].split(',').filter(|flag| *flag != "relatime").collect();
-        assert!(!words[6..dash].iter().any(|word| word.contains("shared:") || word.contains("master:")),
-            "tied to another mount namespace: {line}");
+        assert!(
+            !words[6..dash].iter().any(|word| word.contains("shared:") || word.contains("master:")),
+            "tied to another mount namespace: {line}"
+        );
         table.push(format!("{} {} {}", words[4], words[dash + 1], flags.join(",")));
     }
     table.sort();
@@ -63,8 +65,19 @@ fn expected_mounts(profile: &str, network: &str, of: &str) -> Vec<String> {
     if profile != "strict" {
         // What this kernel has of the files that are hidden.
         let there = |name: &&&str| Path::new("/proc").join(name).exists();
-        let hidden = ["acpi", "asound", "kcore", "keys", "kmsg", "latency_stats", "sched_debug", "scsi",
-            "sysrq-trigger", "timer_list", "timer_stats"];
+        let hidden = [
+            "acpi",
+            "asound",
+            "kcore",
+            "keys",
+            "kmsg",
+            "latency_stats",
+            "sched_debug",
+            "scsi",
+            "sysrq-trigger",
+            "timer_list",
+            "timer_stats",
+        ];
         table.extend(hidden.iter().filter(there).map(|n| format!("/proc/{n} tmpfs ro,nosuid,nodev,noexec")));
         let read: &[&str] =
             if profile == "server" { &["bus", "fs", "irq"] } else { &["bus", "fs", "irq", "sys"] };
@@ -111,8 +124,19 @@ fn the_root_has_nothing_above(t: &Test) -> Outcome {
 /// The fields of /proc/self/status that say what a process may do.
 fn privileges(t: &Test, tree: &Path, options: &str) -> Outcome<Vec<(String, String)>> {
     let status = shell(t, tree, options, "cat /proc/self/status")?;
-    let fields = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp",
-        "Seccomp_filters", "Uid", "Gid", "Groups"];
+    let fields = [
+        "CapInh",
+        "CapPrm",
+        "CapEff",
+        "CapBnd",
+        "CapAmb",
+        "NoNewPrivs",
+        "Seccomp",
+        "Seccomp_filters",
+        "Uid",
+        "Gid",
+        "Groups",
+    ];
     let lines = status.lines().filter_map(|line| line.split_once(':'));
     Ok(lines
         .filter(|(name, _)| fields.contains(name))
@@ -221,7 +245,8 @@ fn the_environment_is_its_own(t: &Test) -> Outcome {
     let options = format!("--root {} --ephemeral", dir(&tree));
     let run = |options: &str, tty: bool| -> Outcome<BTreeSet<String>> {
         let binary = Jaula::binary()?;
-        let mut all = ["SECRET=1", "LD_PRELOAD=", "PATH=/bin", "container=other", "HOME=/home/caller"].to_vec();
+        let mut all =
+            ["SECRET=1", "LD_PRELOAD=", "PATH=/bin", "container=other", "HOME=/home/caller"].to_vec();
         let binary = binary.to_string_lossy();
         all.push(&binary);
         all.extend(words(options, &["cat", "/proc/self/environ"]));
@@ -287,7 +312,8 @@ fn no_descriptor_comes_along(t: &Test) -> Outcome {
     }
     // A closed standard stream of the caller's does not let another file take its place.
     let closed = "import os\nos.close(0)";
-    let done = under(t, closed, &format!("--root {} --ephemeral", dir(&tree)), &["ls", "-l", "/proc/self/fd/0"])?;
+    let done =
+        under(t, closed, &format!("--root {} --ephemeral", dir(&tree)), &["ls", "-l", "/proc/self/fd/0"])?;
     assert!(!done.stdout.contains("socket:") && !done.stdout.contains("/run/jaula"), "{done}");
     Ok(())
 }
@@ -387,9 +413,16 @@ fn keys_of_the_caller_are_out_of_reach(t: &Test) -> Outcome {
 fn jails_do_not_see_each_other(t: &Test) -> Outcome {
     let tree = tree(t)?;
     let root = dir(&tree);
-    let mut other = Background::run(t, &format!("--root {root} --ephemeral"), &["sh", "-c",
-        "echo secret >/etc/secret; echo s >/dev/shm/s; nc -l -p 7777 -e echo heard & sleep 0.1; \
-         /bin/probe sysv-put 4712 >/dev/null; echo ready; sleep 100"])?;
+    let mut other = Background::run(
+        t,
+        &format!("--root {root} --ephemeral"),
+        &[
+            "sh",
+            "-c",
+            "echo secret >/etc/secret; echo s >/dev/shm/s; nc -l -p 7777 -e echo heard & sleep 0.1; \
+         /bin/probe sysv-put 4712 >/dev/null; echo ready; sleep 100",
+        ],
+    )?;
     other.wait_for("ready")?;
     let outside = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
     assert!(!outside.is_empty());
@@ -423,8 +456,11 @@ fn processes_are_its_own(t: &Test) -> Outcome {
 /// them; in their user namespace they are root.
 fn the_host_sees_all(t: &Test) -> Outcome {
     let tree = tree(t)?;
-    let mut jail =
-        Background::run(t, &format!("--root {} --ephemeral", dir(&tree)), &["sh", "-c", "echo ready; sleep 1004"])?;
+    let mut jail = Background::run(
+        t,
+        &format!("--root {} --ephemeral", dir(&tree)),
+        &["sh", "-c", "echo ready; sleep 1004"],
+    )?;
     jail.wait_for("ready")?;
     let pid = jail.jail_process()?;
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
@@ -444,11 +480,16 @@ fn mounts_differ_between_jails(t: &Test) -> Outcome {
     fs::write(data.join("file"), "of the host\n")?;
     let options = format!("--root {} --ephemeral --profile server", dir(&tree));
     let first = format!("{options} --mount {}:/var", data.display());
-    let mut one = Background::run(t, &first, &["sh", "-c",
-        "cat /var/file; mount -t tmpfs none /root; echo x >/root/x; echo ready; sleep 100"])?;
+    let mut one = Background::run(
+        t,
+        &first,
+        &["sh", "-c", "cat /var/file; mount -t tmpfs none /root; echo x >/root/x; echo ready; sleep 100"],
+    )?;
     let said = one.wait_for("ready")?;
     assert!(said.starts_with("of the host\n"), "{said}");
-    let other = t.jaula().ok(&words(&options, &["sh", "-c", "ls /var /root; grep -c ' /root ' /proc/mounts; true"]))?;
+    let other = t
+        .jaula()
+        .ok(&words(&options, &["sh", "-c", "ls /var /root; grep -c ' /root ' /proc/mounts; true"]))?;
     assert_eq!(other, "/root:\n\n/var:\n0\n");
     assert!(!fs::read_to_string("/proc/mounts")?.contains("/root tmpfs"));
     one.end()
@@ -497,6 +538,11 @@ impl Background {
         let id = self.child.id();
         let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
         Ok(children.split_whitespace().next().ok_or("jaula has no child")?.parse()?)
+    }
+
+    /// Has it not ended?
+    pub(crate) fn runs(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
     }
 
     /// jaula's own process number.

@@ -70,7 +70,9 @@ pub fn heed_all_but(kept: &[i32]) {
     for signal in (1..=64).filter(|signal| !kept.contains(signal)) {
         // SAFETY: zeros are a `struct sigaction` of the kernel that says SIG_DFL, which runs no
         // code of ours; the mask's size is the kernel's.
-        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, &raw const default, std::ptr::null::<u8>(), 8) };
+        unsafe {
+            libc::syscall(libc::SYS_rt_sigaction, signal, &raw const default, std::ptr::null::<u8>(), 8)
+        };
     }
 }
 

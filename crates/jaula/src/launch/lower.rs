@@ -129,6 +129,7 @@ fn expect(expect: Expect) -> program::Expect {
         Expect::OrThere => program::Expect::SuccessOr(&[EEXIST, EROFS]),
         // EBADF: the descriptor of something that was absent.
         Expect::OrAbsent => program::Expect::SuccessOr(&[ENOENT, ENOTDIR, ELOOP, EBADF]),
+        Expect::OrUnlike => program::Expect::SuccessOr(&[ENOENT, ENOTDIR, ELOOP, EBADF, EINVAL]),
         Expect::OrRefused => program::Expect::SuccessOr(&[ENOSYS, EPERM, EOPNOTSUPP, EINVAL, EDQUOT]),
     }
 }

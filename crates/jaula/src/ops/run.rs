@@ -85,13 +85,8 @@ fn inside(house: &House, run: &Run, config: &Config, claim: &Claim, journal: &mu
     let id = claim.id(house, config.id)?;
     journal.write(&Entry::Id(id))?;
     let (streams, typing) = streams(run.terminal);
-    let Prepared { plan, confinement } = prepare(
-        house,
-        &claim.name,
-        id,
-        config,
-        Start { command: &run.command, passing: true, streams },
-    )?;
+    let Prepared { plan, confinement } =
+        prepare(house, &claim.name, id, config, Start { command: &run.command, passing: true, streams })?;
     let signals = Signals::take(signals::PASSED_ON).map_err(Error::call("take signals"))?;
     let launched = launch::start(&plan, journal)?;
     let state = State::of(&claim.name, config, &confinement, id, &launched, Phase::Running, true)?;

@@ -37,6 +37,8 @@ pub enum Expect {
     OrThere,
     /// Success, or that the thing is not there (`ENOENT`, `ENOTDIR`).
     OrAbsent,
+    /// The same, or that a file is to be mounted on a directory (`EINVAL`).
+    OrUnlike,
     /// Success, or that the kernel or the host does not have or allow it (`ENOSYS`, `EPERM`,
     /// `EOPNOTSUPP`): for what only adds to a confinement that stands without it.
     OrRefused,
@@ -121,6 +123,7 @@ impl fmt::Display for Call {
             Expect::Exactly(n) => write!(f, " == {n}"),
             Expect::OrThere => write!(f, " or EEXIST, EROFS"),
             Expect::OrAbsent => write!(f, " or ENOENT"),
+            Expect::OrUnlike => write!(f, " or ENOENT, EINVAL"),
             Expect::OrRefused => write!(f, " or ENOSYS, EPERM"),
         }
     }

@@ -252,6 +252,7 @@ pub(super) fn sources(app: &[AppEntry]) -> impl Iterator<Item = (&AppEntry, &Pat
 
 /// The directories, links and empty files of an app jail, in the order that they need.
 fn skeleton(steps: &mut Steps, jail: &Jail<'_>, base: &str) {
+    let mut files = Vec::new();
     let mut directories: BTreeSet<PathBuf> = super::MOUNT_POINTS.iter().map(PathBuf::from).collect();
     directories.insert("tmp".into());
     let parents = |path: &Path, all: &mut BTreeSet<PathBuf>| {
@@ -265,7 +266,22 @@ fn skeleton(steps: &mut Steps, jail: &Jail<'_>, base: &str) {
     }
     for mount in &jail.config.mounts {
         let target = mount.target.strip_prefix("/").unwrap_or(&mount.target);
+        // A link would lead out of the scratch, to the host's own files; what lies behind one is
+        // made when the root stands.
+        let linked = |path: &Path| {
+            jail.app.iter().any(|entry| entry.path == path && matches!(entry.what, AppFile::Link(_)))
+        };
+        if target.ancestors().any(linked) {
+            continue;
+        }
         parents(target, &mut directories);
+        if jail.app.iter().any(|entry| entry.path == target) {
+            continue;
+        }
+        match &mount.source {
+            MountSource::Bind { path, .. } if jail.files.contains(path) => files.push(target),
+            _ => drop(directories.insert(target.to_owned())),
+        }
     }
     // A directory that is a link elsewhere (`lib64 -> usr/lib64`) holds nothing of its own.
     for entry in jail.app.iter().filter(|e| matches!(e.what, AppFile::Link(_))) {
@@ -274,6 +290,9 @@ fn skeleton(steps: &mut Steps, jail: &Jail<'_>, base: &str) {
     steps.say("the directories of the program's files", mkdir_all(base, directories.iter().next()));
     for directory in directories.iter().skip(1) {
         steps.and(mkdir_all(base, Some(directory)));
+    }
+    for file in files {
+        steps.and(touch(format!("{base}/{}", file.display())));
     }
     for entry in jail.app {
         let at = format!("{base}/{}", entry.path.display());
@@ -469,10 +488,13 @@ fn memory(steps: &mut Steps, jail: &Jail<'_>) {
 const IN_ROOT: &[Flag] = &[RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS];
 
 fn open_in_root(at: &Path, name: String) -> Call {
+    open_in_root_as(at, name, &[O_PATH, O_CLOEXEC])
+}
+
+fn open_in_root_as(at: &Path, name: String, flags: &'static [Flag]) -> Call {
     let at = at.strip_prefix("/").unwrap_or(at);
     let at = if at.as_os_str().is_empty() { Path::new(".") } else { at };
-    Call::new("openat2", [fd("top"), path(at), Arg::OpenHow(&[O_PATH, O_CLOEXEC], IN_ROOT), Arg::Number(24)])
-        .into(name)
+    Call::new("openat2", [fd("top"), path(at), Arg::OpenHow(flags, IN_ROOT), Arg::Number(24)]).into(name)
 }
 
 fn onto(target: String) -> [Arg; 3] {
@@ -529,7 +551,8 @@ fn make_target(steps: &mut Steps, target: &Path, file: bool, n: usize) {
     let mut parent = PathBuf::from("/");
     for (depth, part) in parts.iter().enumerate() {
         let name = format!("parent{n}.{depth}");
-        steps.and(open_in_root(&parent, name.clone()));
+        let why = if depth == 0 { format!("a place for {}", target.display()) } else { String::new() };
+        steps.say(why, open_in_root(&parent, name.clone()));
         let (call, mode) =
             if file && depth + 1 == parts.len() { ("mknodat", S_IFREG | 0o644) } else { ("mkdirat", 0o755) };
         let mut args = vec![fd(name), path(Path::new(part)), Arg::Mode(mode)];
@@ -541,19 +564,24 @@ fn make_target(steps: &mut Steps, target: &Path, file: bool, n: usize) {
     }
 }
 
+/// An empty directory over each directory, an empty file over everything else. A directory is
+/// opened as one, so that whatever else goes wrong with it is an error; over the directory that
+/// then lies there, the file does not fit.
 fn hide(steps: &mut Steps, jail: &Jail<'_>) {
     for (n, hidden) in jail.config.security.hide.iter().enumerate() {
-        let target = format!("hidden{n}");
-        let [to, empty, flags] = onto(target.clone());
-        steps
-            .say(format!("hide {}", hidden.display()), open_in_root(hidden, target).expect(Expect::OrAbsent));
-        // Only one of the two fits, a file or a directory.
-        for mask in ["mask/dir", "mask/file"] {
+        let mut why = format!("hide {}", hidden.display());
+        for (mask, flags, expect) in [
+            ("dir", &[O_PATH, O_DIRECTORY, O_CLOEXEC][..], Expect::OrAbsent),
+            ("file", &[O_PATH, O_CLOEXEC][..], Expect::OrUnlike),
+        ] {
+            let (target, name) = (format!("hidden.{mask}{n}"), format!("{mask}{n}"));
+            let open = open_in_root_as(hidden, target.clone(), flags).expect(Expect::OrAbsent);
+            steps.say(std::mem::take(&mut why), open);
             let clone: &'static [Flag] = &[OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC];
-            let name = format!("{}{n}", &mask[5..]);
-            steps.and(Call::new("open_tree", [Arg::Here, text(mask), Arg::Flags(clone)]).into(name.clone()));
-            let args = [fd(name), text(""), to.clone(), empty.clone(), flags.clone()];
-            steps.and(Call::new("move_mount", args).expect(Expect::OrAbsent));
+            let args = [Arg::Here, text(format!("mask/{mask}")), Arg::Flags(clone)];
+            steps.and(Call::new("open_tree", args).into(name.clone()));
+            let [to, empty, how] = onto(target);
+            steps.and(Call::new("move_mount", [fd(name), text(""), to, empty, how]).expect(expect));
         }
     }
 }
