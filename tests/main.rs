@@ -2,16 +2,24 @@
 #![forbid(unsafe_code)]
 
 mod confinement;
+mod declared;
 mod escapes;
 mod ground;
 mod isolation;
+mod lifecycle;
 mod roots;
 mod selftest;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let areas =
-        [selftest::trials(), escapes::trials(), isolation::trials(), confinement::trials(), roots::trials()];
+    let areas = [
+        selftest::trials(),
+        escapes::trials(),
+        isolation::trials(),
+        confinement::trials(),
+        roots::trials(),
+        lifecycle::trials(),
+    ];
     jaula_tests::harness::run(areas.into_iter().flatten().collect())
 }

@@ -1,7 +1,7 @@
 //! Each command to what does it.
 
-use crate::act::operate::Talk;
-use crate::act::{self, operate};
+use crate::act::operate::{self, Talk};
+use crate::act::{config, create, declare, delete, doctor, exec, inspect, logs, make, plan};
 use crate::command::{Command, Invocation, Json, When};
 use crate::doc;
 use crate::exit;
@@ -16,8 +16,8 @@ use std::process::ExitCode;
 
 /// Does what was asked for.
 pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
-    let Invocation { command: _, quiet, color } = invocation;
-    let talk = Talk { quiet, color };
+    let color = invocation.color;
+    let talk = Talk { quiet: invocation.quiet, color };
     match invocation.command {
         Command::Help(verb) => {
             let style = Style::of(color, &io::stdout());
@@ -30,31 +30,39 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error, None, color),
         },
-        Command::Run(run) => command(act::make::run(run), color),
-        Command::Create(create) => done(act::create::create(create, talk), color),
-        Command::Delete(delete) => done(act::delete::delete(delete, talk), color),
-        Command::List(list) => done(act::inspect::list(list, color), color),
-        Command::Status(status) => done(act::inspect::status(status, color), color),
-        Command::CompleteNames => done(act::inspect::names(), color),
+        Command::Run(run) => command(make::run(run), color),
+        Command::Create(given) => done(create::create(given, talk), color),
+        Command::Delete(given) => done(delete::delete(given, talk), color),
+        Command::List(given) => done(inspect::list(given, color), color),
+        Command::Status(given) => done(inspect::status(given, color), color),
+        Command::Logs(given) => done(logs::logs(&given), color),
+        Command::Plan(given) => done(plan::of_jail(&given.name, given.json), color),
+        Command::Set(given) => done(config::set(&given, talk), color),
+        Command::ConfigShow(given) => done(config::show(&given), color),
+        Command::ConfigEdit(name) => done(config::edit::edit(&name, talk), color),
+        Command::ConfigCheck(given) => done(config::check(&given, talk), color),
+        Command::ConfigPath(name) => done(config::path(&name), color),
+        Command::ConfigKeys(given) => done(config::keys(&given), color),
+        Command::Up(directory) => done(declare::up(&directory, talk), color),
+        Command::Down(directory) => done(declare::down(&directory, talk), color),
+        Command::CompleteNames => done(inspect::names(), color),
         Command::Start(start) => done(operate::start(&start, talk), color),
         Command::Stop(stop) => done(operate::stop(&stop, talk), color),
         Command::Restart(which) => done(operate::restart(&which, talk), color),
         Command::Console(name) => done(operate::console(&name, talk), color),
         Command::Gc(gc) => done(operate::gc(&gc), color),
-        Command::Exec(_)
-        | Command::Enter(_)
-        | Command::Up(_)
-        | Command::Down(_)
-        | Command::Logs(_)
-        | Command::Plan(_)
-        | Command::Set(_)
-        | Command::ConfigShow(_)
-        | Command::ConfigEdit(_)
-        | Command::ConfigCheck(_)
-        | Command::ConfigPath(_)
-        | Command::ConfigKeys(_)
-        | Command::Doctor(_) => fail(&NotBuilt, None, color),
+        Command::Doctor(json) => done(doctor::examine(json, talk), color),
+        Command::Exec(given) => command(exec::exec(given), color),
+        Command::Enter(given) => command(exec::enter(&given), color),
     }
+}
+
+/// The end of a verb about jails.
+fn done(result: jaula::Result<ExitCode>, color: When) -> ExitCode {
+    result.unwrap_or_else(|error| {
+        report(&error, error.help().as_deref(), color);
+        ExitCode::from(crate::act::status(&error))
+    })
 }
 
 /// The end of a verb that runs a command: its own failures are told from the command's.
@@ -68,19 +76,6 @@ fn command(result: jaula::Result<ExitCode>, color: When) -> ExitCode {
         })
     })
 }
-
-/// The end of a verb about jails.
-fn done(result: jaula::Result<ExitCode>, color: When) -> ExitCode {
-    result.unwrap_or_else(|error| {
-        report(&error, error.help().as_deref(), color);
-        ExitCode::from(act::status(&error))
-    })
-}
-
-/// A verb that is described, but that nothing does yet.
-#[derive(Debug, thiserror::Error)]
-#[error("not built yet")]
-struct NotBuilt;
 
 /// Prints the error; the command failed.
 fn fail(error: &dyn std::error::Error, help: Option<&str>, color: When) -> ExitCode {

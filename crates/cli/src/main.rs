@@ -11,7 +11,6 @@ mod doc;
 #[cfg_attr(not(test), expect(dead_code))]
 mod exit;
 mod given;
-#[expect(dead_code)]
 mod output;
 mod parse;
 mod suggest;

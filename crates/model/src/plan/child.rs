@@ -11,7 +11,7 @@
 use super::call::{Arg, Call, Expect, Flag, Text};
 use super::flags::*;
 use super::{AppEntry, AppFile, Jail, Step, Stream, tail};
-use crate::config::{MountSource, NetworkMode, Profile, RootSpec, Writes};
+use crate::config::{Mount, MountSource, NetworkMode, Profile, RootSpec, Writes};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -252,7 +252,6 @@ pub(super) fn sources(app: &[AppEntry]) -> impl Iterator<Item = (&AppEntry, &Pat
 
 /// The directories, links and empty files of an app jail, in the order that they need.
 fn skeleton(steps: &mut Steps, jail: &Jail<'_>, base: &str) {
-    let mut files = Vec::new();
     let mut directories: BTreeSet<PathBuf> = super::MOUNT_POINTS.iter().map(PathBuf::from).collect();
     directories.insert("tmp".into());
     let parents = |path: &Path, all: &mut BTreeSet<PathBuf>| {
@@ -266,21 +265,12 @@ fn skeleton(steps: &mut Steps, jail: &Jail<'_>, base: &str) {
     }
     for mount in &jail.config.mounts {
         let target = mount.target.strip_prefix("/").unwrap_or(&mount.target);
-        // A link would lead out of the scratch, to the host's own files; what lies behind one is
-        // made when the root stands.
-        let linked = |path: &Path| {
-            jail.app.iter().any(|entry| entry.path == path && matches!(entry.what, AppFile::Link(_)))
-        };
-        if target.ancestors().any(linked) {
+        if !is_free(jail, target) {
             continue;
         }
         parents(target, &mut directories);
-        if jail.app.iter().any(|entry| entry.path == target) {
-            continue;
-        }
-        match &mount.source {
-            MountSource::Bind { path, .. } if jail.files.contains(path) => files.push(target),
-            _ => drop(directories.insert(target.to_owned())),
+        if !is_file(jail, mount) {
+            directories.insert(target.to_owned());
         }
     }
     // A directory that is a link elsewhere (`lib64 -> usr/lib64`) holds nothing of its own.
@@ -291,8 +281,9 @@ fn skeleton(steps: &mut Steps, jail: &Jail<'_>, base: &str) {
     for directory in directories.iter().skip(1) {
         steps.and(mkdir_all(base, Some(directory)));
     }
-    for file in files {
-        steps.and(touch(format!("{base}/{}", file.display())));
+    let free = |m: &&crate::config::Mount| is_free(jail, m.target.strip_prefix("/").unwrap_or(&m.target));
+    for mount in jail.config.mounts.iter().filter(|m| is_file(jail, m)).filter(free) {
+        steps.and(touch(format!("{base}{}", mount.target.display())).expect(Expect::OrThere));
     }
     for entry in jail.app {
         let at = format!("{base}/{}", entry.path.display());
@@ -315,6 +306,19 @@ fn skeleton(steps: &mut Steps, jail: &Jail<'_>, base: &str) {
             AppFile::Directory(_) => {}
         }
     }
+}
+
+/// Is what is mounted no directory?
+fn is_file(jail: &Jail<'_>, mount: &Mount) -> bool {
+    matches!(&mount.source, MountSource::Bind { path, .. } if jail.files.contains(path))
+}
+
+/// May the target of a mount be made in the skeleton? Not where the program has a file already;
+/// and behind a link only when the root stands, since here it would lead to the host's own files.
+fn is_free(jail: &Jail<'_>, target: &Path) -> bool {
+    let link = |path: &Path, entry: &AppEntry| entry.path == path && matches!(entry.what, AppFile::Link(_));
+    let linked = |path: &Path| jail.app.iter().any(|entry| link(path, entry));
+    !jail.app.iter().any(|entry| entry.path == target) && !target.ancestors().any(linked)
 }
 
 fn mkdir_all(base: &str, directory: Option<&PathBuf>) -> Call {
