@@ -8,6 +8,7 @@ mod exec;
 mod ground;
 mod isolation;
 mod lifecycle;
+mod roots;
 mod selftest;
 
 use std::process::ExitCode;
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
         escapes::trials(),
         isolation::trials(),
         confinement::trials(),
+        roots::trials(),
         lifecycle::trials(),
         exec::trials(),
     ];
