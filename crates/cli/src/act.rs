@@ -5,6 +5,7 @@ pub(crate) mod create;
 pub(crate) mod declare;
 pub(crate) mod delete;
 pub(crate) mod doctor;
+pub(crate) mod exec;
 pub(crate) mod inspect;
 pub(crate) mod logs;
 pub(crate) mod make;

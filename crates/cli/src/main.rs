@@ -21,6 +21,7 @@ use command::When;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    jaula::forget_caller();
     match parse::parse(std::env::args_os().skip(1)) {
         Ok(invocation) => dispatch::dispatch(invocation),
         Err(error) => {

@@ -6,6 +6,8 @@ pub mod create;
 pub mod delete;
 pub mod doctor;
 pub mod effective;
+pub mod enter;
+pub mod exec;
 pub mod gc;
 pub mod list;
 pub mod live;

@@ -2,6 +2,7 @@
 //!
 //! The only crate with `unsafe`; each block says why it is sound.
 
+pub mod bpf;
 mod call;
 
 /// The error numbers that callers tell apart (errno(3)).

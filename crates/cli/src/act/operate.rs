@@ -1,6 +1,6 @@
 //! `start`, `stop`, `restart`, `console`, `gc`.
 
-use crate::act::selected;
+use crate::act::{printed, selected};
 use crate::command::{DryRun, Gc, Selection, Start, Stop, When};
 use crate::output::error::report;
 use crate::output::progress::Progress;
@@ -10,7 +10,6 @@ use jaula::ops::gc::Found;
 use jaula::{Error, Result, ops, registry};
 use model::name::Name;
 use std::fmt::Write;
-use std::path::Path;
 use std::process::ExitCode;
 
 /// How to talk about what is done.
@@ -129,7 +128,5 @@ pub(crate) fn gc(given: &Gc) -> Result<ExitCode> {
             Found::Temporary(file) => writeln!(text, "{file}: half written; removed"),
         };
     }
-    let printed = if given.json { print_json(&found) } else { print_text(&text) };
-    printed.map_err(Error::io("write to", Path::new("standard output")))?;
-    Ok(ExitCode::SUCCESS)
+    printed(if given.json { print_json(&found) } else { print_text(&text) })
 }

@@ -11,7 +11,7 @@ use sys::errno::{EACCES, EINVAL, ENOSPC, EPERM, EUSERS};
 use sys::fs::{CWD, O_DIRECTORY, O_PATH, O_RDONLY, O_WRONLY};
 use sys::process::{
     CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS,
-    Child,
+    Child, Loan,
 };
 use sys::program::{Arg, Expect, Op, Program};
 
@@ -49,12 +49,14 @@ pub(super) fn findings(house: &House) -> Vec<Finding> {
 struct Trial {
     child: Child,
     ours: OwnedFd,
+    /// What the child uses of this process.
+    _loan: Loan,
 }
 
 impl Trial {
     fn begin(flags: i32, group: Option<&OwnedFd>) -> sys::Result<Self> {
         let (ours, theirs) = sys::socket::pair()?;
-        let mut program = Program::default();
+        let mut program = Program::with_capacity(2);
         let byte = program.memory(1);
         let (kind, at) = (program.bytes(b"proc"), program.bytes(b"/proc"));
         let fd = Arg::Value(u64::from(theirs.as_raw_fd().cast_unsigned()));
@@ -65,8 +67,8 @@ impl Trial {
         call("read", [fd, Arg::Address(byte), Arg::Value(1), zero, zero, zero], Expect::Exactly(1));
         let mount = [Arg::Address(kind), Arg::Address(at), Arg::Address(kind), zero, zero, zero];
         call("mount", mount, Expect::Success);
-        let child = sys::process::spawn(&mut program, flags, group.map(AsFd::as_fd), theirs.as_fd())?;
-        Ok(Self { child, ours })
+        let (child, loan) = sys::process::spawn(program, flags, group.map(AsFd::as_fd), theirs.as_fd())?;
+        Ok(Self { child, ours, _loan: loan })
     }
 
     fn findings(&self, house: &House) -> Vec<Finding> {
