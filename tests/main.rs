@@ -8,6 +8,7 @@ mod exec;
 mod ground;
 mod isolation;
 mod lifecycle;
+mod manage;
 mod roots;
 mod selftest;
 
@@ -15,13 +16,14 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let areas = [
-        selftest::trials(),
-        escapes::trials(),
-        isolation::trials(),
         confinement::trials(),
-        roots::trials(),
-        lifecycle::trials(),
+        escapes::trials(),
         exec::trials(),
+        isolation::trials(),
+        lifecycle::trials(),
+        manage::trials(),
+        roots::trials(),
+        selftest::trials(),
     ];
     jaula_tests::harness::run(areas.into_iter().flatten().collect())
 }
