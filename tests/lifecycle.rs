@@ -151,11 +151,8 @@ fn start_of_a_missing_program(t: &Test) -> Outcome {
 }
 
 fn start_of_several_goes_on_after_a_failure(t: &Test) -> Outcome {
-    let jails = [
-        Declared::idle(t, "a")?,
-        Declared::command(t, "b", &["/bin/nowhere"], "")?,
-        Declared::idle(t, "c")?,
-    ];
+    let jails =
+        [Declared::idle(t, "a")?, Declared::command(t, "b", &["/bin/nowhere"], "")?, Declared::idle(t, "c")?];
     let names: Vec<&str> = jails.iter().map(|jail| jail.name.as_str()).collect();
     let done = t.jaula().run(&[&["start", "--quiet"], &names[..]].concat())?;
     assert_eq!(done.status.code(), Some(1));
@@ -225,7 +222,8 @@ fn stop_with_no_time_kills_at_once(t: &Test) -> Outcome {
 }
 
 fn stop_ends_all_who_left_their_session(t: &Test) -> Outcome {
-    let fled = "(setsid sh -c 'trap \"\" TERM HUP; echo fled; while :; do sleep 0.05; done' &) ; exec sleep 1000";
+    let fled =
+        "(setsid sh -c 'trap \"\" TERM HUP; echo fled; while :; do sleep 0.05; done' &) ; exec sleep 1000";
     let jail = Declared::shell(t, "flees", fled, "stop_timeout = \"500ms\"")?;
     jail.start()?;
     jail.says("fled")?;

@@ -2,12 +2,13 @@
 #![forbid(unsafe_code)]
 
 mod declared;
+mod faults;
 mod lifecycle;
 mod selftest;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let areas = [selftest::trials(), lifecycle::trials()];
+    let areas = [selftest::trials(), lifecycle::trials(), faults::trials()];
     jaula_tests::harness::run(areas.into_iter().flatten().collect())
 }
