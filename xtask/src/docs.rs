@@ -21,5 +21,7 @@ pub(crate) fn docs() -> Result {
         fs::write(&path, text)?;
         println!("docs: {}", path.display());
     }
-    Ok(())
+    // The page that shows a plan is compared with the code by this test, which can also write it.
+    run(command(&["cargo", "test", "--quiet", "--package", "jaula-cli", "the_page_shows_the_plan"])
+        .env("JAULA_DOCS_RENEW", "1"))
 }

@@ -1,6 +1,7 @@
 //! Each command to what does it.
 
 use crate::act::operate::{self, Talk};
+use crate::act::{config, create, declare, delete, doctor, exec, inspect, logs, make, plan};
 use crate::command::{Command, Invocation, Json, When};
 use crate::doc;
 use crate::exit;
@@ -29,35 +30,35 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error, None, color),
         },
-        Command::Run(run) => command(crate::act::make::run(run), color),
-        Command::Start(start) => jails(operate::start(&start, talk), color),
-        Command::Stop(stop) => jails(operate::stop(&stop, talk), color),
-        Command::Restart(which) => jails(operate::restart(&which, talk), color),
-        Command::Console(name) => jails(operate::console(&name, talk), color),
-        Command::Gc(gc) => jails(operate::gc(&gc), color),
-        Command::Create(_)
-        | Command::Exec(_)
-        | Command::Enter(_)
-        | Command::Up(_)
-        | Command::Down(_)
-        | Command::List(_)
-        | Command::Status(_)
-        | Command::Logs(_)
-        | Command::Plan(_)
-        | Command::Set(_)
-        | Command::ConfigShow(_)
-        | Command::ConfigEdit(_)
-        | Command::ConfigCheck(_)
-        | Command::ConfigPath(_)
-        | Command::ConfigKeys(_)
-        | Command::Delete(_)
-        | Command::Doctor(_)
-        | Command::CompleteNames => fail(&NotBuilt, None, color),
+        Command::Run(run) => command(make::run(run), color),
+        Command::Create(given) => done(create::create(given, talk), color),
+        Command::Delete(given) => done(delete::delete(given, talk), color),
+        Command::List(given) => done(inspect::list(given, color), color),
+        Command::Status(given) => done(inspect::status(given, color), color),
+        Command::Logs(given) => done(logs::logs(&given), color),
+        Command::Plan(given) => done(plan::of_jail(&given.name, given.json), color),
+        Command::Set(given) => done(config::set(&given, talk), color),
+        Command::ConfigShow(given) => done(config::show(&given), color),
+        Command::ConfigEdit(name) => done(config::edit::edit(&name, talk), color),
+        Command::ConfigCheck(given) => done(config::check(&given, talk), color),
+        Command::ConfigPath(name) => done(config::path(&name), color),
+        Command::ConfigKeys(given) => done(config::keys(&given), color),
+        Command::Up(directory) => done(declare::up(&directory, talk), color),
+        Command::Down(directory) => done(declare::down(&directory, talk), color),
+        Command::CompleteNames => done(inspect::names(), color),
+        Command::Start(start) => done(operate::start(&start, talk), color),
+        Command::Stop(stop) => done(operate::stop(&stop, talk), color),
+        Command::Restart(which) => done(operate::restart(&which, talk), color),
+        Command::Console(name) => done(operate::console(&name, talk), color),
+        Command::Gc(gc) => done(operate::gc(&gc), color),
+        Command::Doctor(json) => done(doctor::examine(json, talk), color),
+        Command::Exec(given) => command(exec::exec(given), color),
+        Command::Enter(given) => command(exec::enter(&given), color),
     }
 }
 
 /// The end of a verb about jails.
-fn jails(result: jaula::Result<ExitCode>, color: When) -> ExitCode {
+fn done(result: jaula::Result<ExitCode>, color: When) -> ExitCode {
     result.unwrap_or_else(|error| {
         report(&error, error.help().as_deref(), color);
         ExitCode::from(crate::act::status(&error))
@@ -75,11 +76,6 @@ fn command(result: jaula::Result<ExitCode>, color: When) -> ExitCode {
         })
     })
 }
-
-/// A verb that is described, but that nothing does yet.
-#[derive(Debug, thiserror::Error)]
-#[error("not built yet")]
-struct NotBuilt;
 
 /// Prints the error; the command failed.
 fn fail(error: &dyn std::error::Error, help: Option<&str>, color: When) -> ExitCode {

@@ -11,7 +11,6 @@ mod doc;
 #[cfg_attr(not(test), expect(dead_code))]
 mod exit;
 mod given;
-#[expect(dead_code)]
 mod output;
 mod parse;
 mod suggest;
@@ -22,6 +21,7 @@ use command::When;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    jaula::forget_caller();
     match parse::parse(std::env::args_os().skip(1)) {
         Ok(invocation) => dispatch::dispatch(invocation),
         Err(error) => {

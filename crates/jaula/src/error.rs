@@ -74,6 +74,9 @@ pub enum Error {
     /// No such jail.
     #[error("there is no jail {0:?}")]
     NoJail(String),
+    /// Words that mean no jail, or not one only.
+    #[error(transparent)]
+    Select(#[from] model::select::SelectError),
     /// A jail that must run does not.
     #[error("jail {0:?} is not running")]
     NotRunning(Name),
@@ -248,6 +251,7 @@ impl Error {
             | Self::Refused { help, .. }
             | Self::Keeper { help, .. }
             | Self::App { help, .. } => help.clone(),
+            Self::Select(select) => select.help().or_else(|| Some("jaula list shows all jails".to_owned())),
             Self::NoJail(_) => Some("jaula list shows all jails".to_owned()),
             Self::NotRunning(name) => Some(format!("start it: jaula start {name}")),
             Self::Running(name) => Some(format!("stop it first: jaula stop {name}")),
@@ -309,8 +313,8 @@ fn help_for_child(call: &model::plan::call::Call, number: Errno) -> Option<Strin
 
 fn child(call: &model::plan::call::Call, why: &str, number: Errno) -> String {
     match number.0 {
-        0 => format!("the jail's first process was cut short ({why}): {call}"),
-        _ => format!("the jail's first process failed ({why}): {call} = {number}"),
+        0 => format!("a process of the jail's was cut short ({why}): {call}"),
+        _ => format!("a process of the jail's failed ({why}): {call} = {number}"),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::error::Error;
 use model::name::Name;
 use std::ffi::OsStr;
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// The directories of one house. `JAULA_ROOT=DIR` moves all of them below `DIR`.
@@ -84,12 +84,14 @@ pub fn make_private(path: &Path) -> Result<(), Error> {
 pub fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {
     let directory = path.parent().unwrap_or_else(|| Path::new("/"));
     let temporary = path.with_extension(format!("new.{}", std::process::id()));
+    // Who could read the old one may read the new one.
+    let mode = std::fs::metadata(path).map_or(0o600, |old| old.mode() & 0o777);
     let write = || {
         let mut file = std::fs::OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(true)
-            .mode(0o600)
+            .mode(mode)
             .open(&temporary)?;
         file.write_all(content)?;
         file.sync_all()?;

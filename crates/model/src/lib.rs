@@ -15,5 +15,6 @@ pub mod seccomp;
 pub mod select;
 pub mod signal;
 pub mod suggest;
+pub mod time;
 pub mod units;
 pub mod users;

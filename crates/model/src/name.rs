@@ -9,12 +9,6 @@ use std::str::FromStr;
 #[serde(transparent)]
 pub struct Name(String);
 
-impl fmt::Debug for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
 /// Why a text is no [`Name`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{name:?} is not a jail's name: {why}")]
@@ -55,6 +49,13 @@ impl FromStr for Name {
             return bad("a number is an id; put a letter into the name");
         }
         Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for Name {
+    /// As a quoted text: messages name jails so.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

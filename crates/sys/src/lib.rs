@@ -2,6 +2,7 @@
 //!
 //! The only crate with `unsafe`; each block says why it is sound.
 
+pub mod bpf;
 mod call;
 
 /// The error numbers that callers tell apart (errno(3)).
@@ -9,13 +10,14 @@ pub mod errno {
     pub use libc::{
         E2BIG, EACCES, EAGAIN, EBADF, EBUSY, ECONNREFUSED, EDQUOT, EEXIST, EINVAL, EIO, EISDIR, ELOOP,
         ENODEV, ENOENT, ENOEXEC, ENOMEM, ENOSPC, ENOSYS, ENOTDIR, ENOTEMPTY, EOPNOTSUPP, EPERM, EPIPE, EROFS,
-        ESRCH, ETXTBSY, EUSERS,
+        ESRCH, ETXTBSY, EUSERS, EXDEV,
     };
 }
 pub mod error;
 pub mod fs;
 pub mod mount;
 pub mod poll;
+pub mod probe;
 pub mod process;
 pub mod program;
 pub mod signal;

@@ -1,15 +1,15 @@
 //! `start`, `stop`, `restart`, `console`, `gc`.
 
-use crate::command::{Gc, Selection, Start, Stop, When};
+use crate::act::{printed, selected};
+use crate::command::{DryRun, Gc, Selection, Start, Stop, When};
 use crate::output::error::report;
 use crate::output::progress::Progress;
 use crate::output::{print_json, print_text};
 use jaula::house::House;
 use jaula::ops::gc::Found;
-use jaula::{Error, Result, ops};
+use jaula::{Error, Result, ops, registry};
 use model::name::Name;
 use std::fmt::Write;
-use std::path::Path;
 use std::process::ExitCode;
 
 /// How to talk about what is done.
@@ -20,27 +20,26 @@ pub(crate) struct Talk {
 }
 
 /// Prints what failed for one of several jails. The last failure decides the status.
-fn failed(error: &Error, talk: Talk, status: &mut u8) {
+pub(crate) fn failed(error: &Error, talk: Talk, status: &mut u8) {
     report(error, error.help().as_deref(), talk.color);
     *status = crate::act::status(error);
-}
-
-fn select(house: &House, jails: &Selection) -> Result<Vec<Name>> {
-    let _ = house;
-    match jails {
-        Selection::Named(n) => Ok(n.iter().map(|n| n.parse()).collect::<std::result::Result<_, _>>()?),
-        Selection::All => Ok(vec![]),
-    }
 }
 
 /// `jaula start`
 pub(crate) fn start(given: &Start, talk: Talk) -> Result<ExitCode> {
     let house = House::from_environment();
-    let names = select(&house, &given.jails)?;
+    let names = selected(&house, &given.jails)?;
+    if let Some(how) = given.dry_run {
+        for name in &names {
+            crate::act::plan::print(&ops::plan::plan(&house, name)?, how == DryRun::Json)?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     start_all(&house, &names, talk)
 }
 
-fn start_all(house: &House, names: &[Name], talk: Talk) -> Result<ExitCode> {
+/// Starts jails, and prints what failed.
+pub(crate) fn start_all(house: &House, names: &[Name], talk: Talk) -> Result<ExitCode> {
     let mut status = 0;
     let mut progress = Progress::new(talk.quiet || names.len() < 2);
     let mut count = 0;
@@ -66,7 +65,7 @@ fn start_all(house: &House, names: &[Name], talk: Talk) -> Result<ExitCode> {
 /// `jaula stop`
 pub(crate) fn stop(given: &Stop, talk: Talk) -> Result<ExitCode> {
     let house = House::from_environment();
-    let names = select(&house, &given.jails)?;
+    let names = selected(&house, &given.jails)?;
     let mut status = 0;
     let mut progress = Progress::new(talk.quiet || names.len() < 2);
     let mut count = 0;
@@ -85,7 +84,7 @@ pub(crate) fn stop(given: &Stop, talk: Talk) -> Result<ExitCode> {
 /// `jaula restart`
 pub(crate) fn restart(jails: &Selection, talk: Talk) -> Result<ExitCode> {
     let house = House::from_environment();
-    let names = select(&house, jails)?;
+    let names = selected(&house, jails)?;
     let mut status = 0;
     let mut again = Vec::new();
     ops::stop::stop(&house, &names, None, |name, done| match done {
@@ -100,7 +99,7 @@ pub(crate) fn restart(jails: &Selection, talk: Talk) -> Result<ExitCode> {
 /// `jaula console`
 pub(crate) fn console(name: &str, talk: Talk) -> Result<ExitCode> {
     let house = House::from_environment();
-    let name = select(&house, &Selection::Named(vec![name.to_owned()]))?.remove(0);
+    let name = registry::one(&house, name)?;
     ops::console::console(&house, &name, || {
         if !talk.quiet {
             eprint_line(&format!("at the console of {name}; leave it with Ctrl-]"));
@@ -129,7 +128,5 @@ pub(crate) fn gc(given: &Gc) -> Result<ExitCode> {
             Found::Temporary(file) => writeln!(text, "{file}: half written; removed"),
         };
     }
-    let printed = if given.json { print_json(&found) } else { print_text(&text) };
-    printed.map_err(Error::io("write to", Path::new("standard output")))?;
-    Ok(ExitCode::SUCCESS)
+    printed(if given.json { print_json(&found) } else { print_text(&text) })
 }

@@ -18,6 +18,10 @@ impl FromStr for RootSpec {
                     .help("say \"host\""))
             }
             Some(("dir", path)) => value::absolute(path).map(Self::Dir),
+            // A bare name is searched on the host, as a shell does.
+            Some(("app", name)) if !matches!(name, "" | "." | "..") && !name.contains('/') => {
+                Ok(Self::App(name.into()))
+            }
             Some(("app", program)) => value::absolute(program).map(Self::App),
             _ => {
                 let bad = BadValue::new(format!(
@@ -78,12 +82,24 @@ mod tests {
             ("dir:/srv//a/./b/", "dir:/srv/a/b"),
             ("dir:/a:b", "dir:/a:b"),
             ("app:/usr/sbin/nginx", "app:/usr/sbin/nginx"),
+            ("app:nginx", "app:nginx"),
         ] {
             assert_eq!(text.parse::<RootSpec>().unwrap().to_string(), back);
         }
-        for bad in
-            ["", "dir", "dir:", "dir:/", "dir:srv", "dir:/a/../b", "app:nginx", "hosts", "host:", "oci:x"]
-        {
+        for bad in [
+            "",
+            "dir",
+            "dir:",
+            "dir:/",
+            "dir:srv",
+            "dir:/a/../b",
+            "app:",
+            "app:..",
+            "app:bin/nginx",
+            "hosts",
+            "host:",
+            "oci:x",
+        ] {
             assert!(bad.parse::<RootSpec>().is_err(), "{bad}");
         }
         let bad = "/srv/www".parse::<RootSpec>().unwrap_err();

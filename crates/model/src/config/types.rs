@@ -52,7 +52,7 @@ pub struct Root {
 pub enum RootSpec {
     /// `dir:PATH`: a directory tree.
     Dir(PathBuf),
-    /// `app:PROGRAM`: one program and what it needs.
+    /// `app:PROGRAM`: one program, by path or bare name, and what it needs.
     App(PathBuf),
     /// `host`: the host's own root.
     Host,

@@ -11,7 +11,7 @@
 use super::call::{Arg, Call, Expect, Flag, Text};
 use super::flags::*;
 use super::{AppEntry, AppFile, Jail, Step, Stream, tail};
-use crate::config::{MountSource, NetworkMode, Profile, RootSpec, Writes};
+use crate::config::{Mount, MountSource, NetworkMode, Profile, RootSpec, Writes};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +21,7 @@ pub(super) const READ_ONLY: &[Flag] = &[MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MO
 pub(super) fn program(jail: &Jail<'_>) -> Vec<Step> {
     let mut steps = Steps(Vec::with_capacity(160));
     meet(&mut steps, jail);
+    trees(&mut steps, jail);
     scratch(&mut steps, jail);
     root(&mut steps, jail);
     devices(&mut steps, jail);
@@ -120,33 +121,26 @@ fn place_tree(tree: impl Into<super::Fd>, at: impl Into<Text>) -> Call {
     Call::new("move_mount", [fd(tree), text(""), Arg::Here, text(at), Arg::Flags(&[MOVE_MOUNT_F_EMPTY_PATH])])
 }
 
-/// Takes a tree of the host. An administrator's parent has it ready, its owners mapped; without
-/// root only the child may clone one, in its own user namespace.
-fn take_tree(
-    steps: &mut Steps,
-    jail: &Jail<'_>,
-    name: &str,
-    at: &Path,
-    recursive: bool,
-    attributes: &'static [Flag],
-) {
+/// Takes hold of the host's trees, before anything is mounted over them. An administrator's
+/// parent has them ready, their owners mapped; without root only the child may clone one, in
+/// its own user namespace.
+fn trees(steps: &mut Steps, jail: &Jail<'_>) {
     if jail.facts.root() {
         return;
     }
-    let clone: &'static [Flag] = if recursive {
-        &[OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC, AT_RECURSIVE]
-    } else {
-        &[OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC]
-    };
-    let how: &'static [Flag] = if recursive { &[AT_EMPTY_PATH, AT_RECURSIVE] } else { &[AT_EMPTY_PATH] };
-    steps.say(
-        format!("take hold of {}", at.display()),
-        Call::new("open_tree", [Arg::Here, path(at), Arg::Flags(clone)]).into(name.to_owned()),
-    );
-    if !attributes.is_empty() {
-        let args =
-            [fd(name.to_owned()), text(""), Arg::Flags(how), Arg::MountAttr(attributes), Arg::Number(32)];
-        steps.and(Call::new("mount_setattr", args));
+    for tree in super::trees(jail) {
+        let (clone, how): (&'static [Flag], &'static [Flag]) = if tree.recursive {
+            (&[OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC, AT_RECURSIVE], &[AT_EMPTY_PATH, AT_RECURSIVE])
+        } else {
+            (&[OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC], &[AT_EMPTY_PATH])
+        };
+        let open = Call::new("open_tree", [Arg::Here, path(&tree.path), Arg::Flags(clone)]);
+        steps.say(tree.why, open.into(tree.fd.clone()));
+        if !tree.attributes.is_empty() {
+            let args =
+                [fd(tree.fd), text(""), Arg::Flags(how), Arg::MountAttr(tree.attributes), Arg::Number(32)];
+            steps.and(Call::new("mount_setattr", args));
+        }
     }
 }
 
@@ -213,12 +207,10 @@ fn root(steps: &mut Steps, jail: &Jail<'_>) {
         steps.say("the layer that is only read", mkdir("lower", 0o755));
     }
     match &jail.config.root.from {
-        Some(RootSpec::Dir(at)) => {
-            take_tree(steps, jail, "root", at, false, root_attributes(jail));
+        Some(RootSpec::Dir(_)) => {
             steps.say("the jail's root, owners mapped", place_tree("root", base));
         }
         Some(RootSpec::Host) => {
-            take_tree(steps, jail, "root", Path::new("/"), true, root_attributes(jail));
             steps.say("the host's own root", place_tree("root", base));
         }
         Some(RootSpec::App(_)) => skeleton(steps, jail, base),
@@ -234,7 +226,6 @@ fn root(steps: &mut Steps, jail: &Jail<'_>) {
 
 fn overlay(steps: &mut Steps, jail: &Jail<'_>) {
     let upper = if jail.writes() == Writes::Kept {
-        take_tree(steps, jail, "kept", &jail.overlay(), false, &[]);
         steps.say("the layer that keeps what is written", mkdir("kept", 0o700));
         steps.and(place_tree("kept", "kept"));
         "kept/upper"
@@ -275,6 +266,9 @@ fn skeleton(steps: &mut Steps, jail: &Jail<'_>, base: &str) {
     for mount in &jail.config.mounts {
         let target = mount.target.strip_prefix("/").unwrap_or(&mount.target);
         parents(target, &mut directories);
+        if !is_file(jail, mount) {
+            directories.insert(target.to_owned());
+        }
     }
     // A directory that is a link elsewhere (`lib64 -> usr/lib64`) holds nothing of its own.
     for entry in jail.app.iter().filter(|e| matches!(e.what, AppFile::Link(_))) {
@@ -283,6 +277,9 @@ fn skeleton(steps: &mut Steps, jail: &Jail<'_>, base: &str) {
     steps.say("the directories of the program's files", mkdir_all(base, directories.iter().next()));
     for directory in directories.iter().skip(1) {
         steps.and(mkdir_all(base, Some(directory)));
+    }
+    for mount in jail.config.mounts.iter().filter(|m| is_file(jail, m)) {
+        steps.and(touch(format!("{base}{}", mount.target.display())).expect(Expect::OrThere));
     }
     for entry in jail.app {
         let at = format!("{base}/{}", entry.path.display());
@@ -307,6 +304,11 @@ fn skeleton(steps: &mut Steps, jail: &Jail<'_>, base: &str) {
     }
 }
 
+/// Is what is mounted no directory?
+fn is_file(jail: &Jail<'_>, mount: &Mount) -> bool {
+    matches!(&mount.source, MountSource::Bind { path, .. } if jail.files.contains(path))
+}
+
 fn mkdir_all(base: &str, directory: Option<&PathBuf>) -> Call {
     let directory = directory.map(|d| d.display().to_string()).unwrap_or_default();
     let mode = if directory == "tmp" || directory == "var/tmp" { 0o1777 } else { 0o755 };
@@ -314,9 +316,8 @@ fn mkdir_all(base: &str, directory: Option<&PathBuf>) -> Call {
 }
 
 fn files(steps: &mut Steps, jail: &Jail<'_>, layered: bool) {
-    for (n, (entry, source)) in sources(jail.app).enumerate() {
+    for (n, (entry, _)) in sources(jail.app).enumerate() {
         let name = format!("file{n}");
-        take_tree(steps, jail, &name, source, false, READ_ONLY);
         steps.say(
             format!("/{}", entry.path.display()),
             place_tree(name, format!("root/{}", entry.path.display())),
@@ -406,6 +407,7 @@ const PROC_READ_ONLY: &[&str] = &["bus", "fs", "irq", "sys"];
 
 fn processes(steps: &mut Steps, jail: &Jail<'_>) {
     if jail.config.security.proc == Some(false) {
+        cover(steps, jail, "proc", "root/proc");
         return;
     }
     let attributes: &'static [Flag] = &[MS_NOSUID, MS_NODEV, MS_NOEXEC];
@@ -435,11 +437,22 @@ fn processes(steps: &mut Steps, jail: &Jail<'_>) {
     steps.say("into the root", place("proc", "root/proc"));
 }
 
+/// The host's own root comes with the host's `/proc` and `/sys`, which tell of all its processes
+/// and devices: a jail without its own sees an empty directory there.
+fn cover(steps: &mut Steps, jail: &Jail<'_>, name: &'static str, at: &'static str) {
+    if jail.config.root.from == Some(RootSpec::Host) {
+        steps.say(format!("not the host's /{name}"), mkdir(name, 0o555));
+        steps.and(bind("mask/dir", name));
+        steps.and(place(name, at));
+    }
+}
+
 fn system(steps: &mut Steps, jail: &Jail<'_>) {
     // sysfs belongs to a network namespace; with the host's, only the host may mount it, and a
     // program that does not look after hardware misses nothing.
     let wanted = jail.config.security.sys.unwrap_or(jail.config.security.profile != Profile::Strict);
     if !wanted || jail.config.network.mode == NetworkMode::Host {
+        cover(steps, jail, "sys", "root/sys");
         return;
     }
     steps.say("/sys, only read", mkdir("sys", 0o555));
@@ -452,8 +465,7 @@ fn memory(steps: &mut Steps, jail: &Jail<'_>) {
     let attributes: &'static [Flag] = &[MS_NOSUID, MS_NODEV];
     steps.say("/run is made anew at each start", mkdir("run", 0o755));
     steps.and(mount("run", "run", Some("tmpfs"), attributes, "mode=755,size=64m"));
-    if let Some(socket) = jail.notify {
-        take_tree(steps, jail, "notify", socket, false, &[]);
+    if jail.notify.is_some() {
         steps.say("where it says that it is ready", touch("run/notify"));
         steps.and(place_tree("notify", "run/notify"));
     }
@@ -494,10 +506,7 @@ fn mounts(steps: &mut Steps, jail: &Jail<'_>) {
     for (n, wanted) in jail.config.mounts.iter().enumerate() {
         let (tree, target) = (format!("mount{n}"), format!("target{n}"));
         let file = match &wanted.source {
-            MountSource::Bind { path, .. } => {
-                take_tree(steps, jail, &tree, path, false, wanted.attributes());
-                jail.files.contains(path)
-            }
+            MountSource::Bind { path, .. } => jail.files.contains(path),
             MountSource::Tmpfs { size, mode } => {
                 steps.say("memory", mkdir(tree.clone(), 0o755));
                 let data = format!("mode={mode:o},size={}", size.0);

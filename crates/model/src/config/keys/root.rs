@@ -13,8 +13,9 @@ pub(super) const ROOT: Section = Section {
             path: "root.from",
             takes: "`\"dir:PATH\"`, `\"app:PROGRAM\"` or `\"host\"`",
             default: "none; `jaula create` and `jaula run` want one",
-            doc: "`dir:PATH` is a directory tree of the host. `app:PROGRAM` is one program of the host and \
-                  what it needs, and nothing else. `host` is the host's own root.",
+            doc: "`dir:PATH` is a directory tree of the host. `app:PROGRAM` is one program of the host, by its \
+                  path or by a name that is searched in `/usr/local/sbin`, `/usr/local/bin`, `/usr/sbin`, \
+                  `/usr/bin`, `/sbin` and `/bin`, and what it needs, and nothing else. `host` is the host's own root.",
             example: r#""dir:/srv/www""#,
             read: |c, v| v.text(&mut c.root.from, RootSpec::from_str),
             write: |c| c.root.from.as_ref().map(text),

@@ -1,0 +1,96 @@
+//! `jaula create`: a configuration for a new jail, with a number of its own.
+
+use crate::error::{Error, Result};
+use crate::house::House;
+use crate::ops::prepare::{Start, prepare};
+use crate::registry::{self, Ids};
+use model::config::{Config, Operation, RootSpec, Setting, edit};
+use model::name::{Id, Name};
+use model::plan::Plan;
+use std::path::PathBuf;
+
+/// What to create.
+#[derive(Debug)]
+pub struct Create {
+    /// The new jail's name.
+    pub name: Name,
+    /// What its configuration says.
+    pub settings: Vec<Setting>,
+}
+
+/// A jail that was created.
+#[derive(Debug)]
+pub struct Created {
+    /// Its name.
+    pub name: Name,
+    /// Its number.
+    pub id: Id,
+    /// Its configuration.
+    pub path: PathBuf,
+}
+
+/// The plan of its first start, if it were created now. Nothing is written.
+pub fn plan(house: &House, create: &Create) -> Result<Plan> {
+    let config = check(house, create)?;
+    let id = match config.id {
+        Some(id) => id,
+        None => Id::new(Id::FIRST).map_err(|_| Error::NoId)?,
+    };
+    Ok(prepare(house, &create.name, id, &config, Start::LASTING)?.plan)
+}
+
+/// Creates it. If this fails, or is killed, there is no jail and its number is free.
+pub fn create(house: &House, create: &Create) -> Result<Created> {
+    // All that takes time comes before the lock.
+    plan(house, create)?;
+    let lock = registry::lock(house)?;
+    if registry::exists(house, &create.name)? {
+        return Err(Error::Exists(create.name.clone()));
+    }
+    let mut ids = Ids::load(house, &lock)?;
+    let wanted = config(create)?.id;
+    let id = wanted.map_or_else(|| ids.free(), Ok)?;
+    ids.take(id, &create.name)?;
+    let number = Setting { key: "id".to_owned(), operation: Operation::Set, value: id.to_string() };
+    let settings: Vec<Setting> =
+        create.settings.iter().filter(|s| s.key != "id").cloned().chain([number]).collect();
+    let written = edit::declare("", &settings)
+        .map_err(|p| Error::problems(&p, None))
+        .and_then(|text| registry::write(house, &create.name, &text, &lock));
+    if let Err(error) = written {
+        // The number is free again at the next look in any case: no file says that it is taken.
+        let _ = ids.release(&create.name);
+        return Err(error);
+    }
+    Ok(Created { name: create.name.clone(), id, path: house.config(&create.name) })
+}
+
+/// The configuration that it asks for.
+fn config(create: &Create) -> Result<Config> {
+    Config::from_settings(&create.settings).map_err(|p| Error::problems(&p, None))
+}
+
+/// Could it be created? What is missing is told in the words of `create`.
+fn check(house: &House, create: &Create) -> Result<Config> {
+    let name = &create.name;
+    if registry::exists(house, name)? {
+        return Err(Error::Exists(name.clone()));
+    }
+    let config = config(create)?;
+    if config.declared_in.is_some() {
+        return Err(Error::refused("declared_in is for `jaula up` to write", "leave it out"));
+    }
+    match &config.root.from {
+        None => Err(Error::refused(
+            format!("a root is missing for jail {:?}", name.as_str()),
+            "say where its files come from: --root dir:PATH, --app PROGRAM or --root host",
+        )),
+        Some(from) if config.boot.command.is_empty() && !matches!(from, RootSpec::App(_)) => {
+            Err(Error::refused(
+                format!("a command is missing for jail {:?}", name.as_str()),
+                format!("say what it runs: jaula create {name} … -- PROGRAM [ARGUMENT…]"),
+            ))
+        }
+        Some(_) => Ok(config),
+    }
+}
