@@ -5,6 +5,7 @@ mod confinement;
 mod declared;
 mod escapes;
 mod exec;
+mod faults;
 mod ground;
 mod isolation;
 mod lifecycle;
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
         confinement::trials(),
         escapes::trials(),
         exec::trials(),
+        faults::trials(),
         isolation::trials(),
         lifecycle::trials(),
         manage::trials(),
