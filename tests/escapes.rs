@@ -16,7 +16,6 @@ pub(crate) fn trials() -> Vec<Trial> {
         the_table_names_probes,
         from_a_read_only_directory,
         from_an_ephemeral_directory,
-        from_a_kept_directory,
         from_the_hosts_root,
         from_an_app_jail,
         by_a_terminal,
@@ -71,11 +70,6 @@ fn from_a_read_only_directory(t: &Test) -> Outcome {
 
 fn from_an_ephemeral_directory(t: &Test) -> Outcome {
     in_directory(t, "discarded")
-}
-
-fn from_a_kept_directory(t: &Test) -> Outcome {
-    let name = t.name("kept");
-    in_directory(t, &format!("kept --name {name}"))
 }
 
 fn from_the_hosts_root(t: &Test) -> Outcome {

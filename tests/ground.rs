@@ -94,6 +94,14 @@ impl Outside {
         Ok(Self { marker, process, socket, namespaces: namespaces.join(" "), _listening: listening })
     }
 
+    /// Fails if something has ended the process.
+    pub(crate) fn is_alive(mut self) -> Outcome {
+        match self.process.try_wait()? {
+            None => Ok(()),
+            Some(how) => Err(format!("the host's process was ended: {how}").into()),
+        }
+    }
+
     /// The probe's options that name these things.
     pub(crate) fn options(&self) -> Vec<String> {
         let words = [

@@ -1,13 +1,23 @@
 //! The runner of all tests of jaula: `cargo xtask test [FILTER]`.
 #![forbid(unsafe_code)]
 
+mod confinement;
+mod declared;
 mod escapes;
 mod ground;
+mod isolation;
+mod lifecycle;
 mod selftest;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let areas = [selftest::trials(), escapes::trials()];
+    let areas = [
+        selftest::trials(),
+        escapes::trials(),
+        isolation::trials(),
+        confinement::trials(),
+        lifecycle::trials(),
+    ];
     jaula_tests::harness::run(areas.into_iter().flatten().collect())
 }

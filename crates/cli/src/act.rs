@@ -1,8 +1,13 @@
 //! What the verbs do: words into operations of `jaula`, results into text or JSON.
 
+pub(crate) mod config;
 pub(crate) mod create;
+pub(crate) mod declare;
 pub(crate) mod delete;
+pub(crate) mod doctor;
+pub(crate) mod exec;
 pub(crate) mod inspect;
+pub(crate) mod logs;
 pub(crate) mod make;
 pub(crate) mod operate;
 pub(crate) mod plan;

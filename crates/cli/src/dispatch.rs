@@ -1,7 +1,7 @@
 //! Each command to what does it.
 
-use crate::act::operate::Talk;
-use crate::act::{self, operate};
+use crate::act::operate::{self, Talk};
+use crate::act::{config, create, declare, delete, doctor, exec, inspect, logs, make, plan};
 use crate::command::{Command, Invocation, Json, When};
 use crate::doc;
 use crate::exit;
@@ -16,8 +16,8 @@ use std::process::ExitCode;
 
 /// Does what was asked for.
 pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
-    let Invocation { command: _, quiet, color } = invocation;
-    let talk = Talk { quiet, color };
+    let color = invocation.color;
+    let talk = Talk { quiet: invocation.quiet, color };
     match invocation.command {
         Command::Help(verb) => {
             let style = Style::of(color, &io::stdout());
@@ -30,30 +30,30 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error, None, color),
         },
-        Command::Run(run) => command(act::make::run(run), color),
-        Command::Create(create) => done(act::create::create(create, talk), color),
-        Command::Delete(delete) => done(act::delete::delete(delete, talk), color),
-        Command::List(list) => done(act::inspect::list(list, color), color),
-        Command::Status(status) => done(act::inspect::status(status, color), color),
-        Command::CompleteNames => done(act::inspect::names(), color),
-        Command::Start(start) => done(operate::start(&start, talk), color),
-        Command::Stop(stop) => done(operate::stop(&stop, talk), color),
-        Command::Restart(which) => done(operate::restart(&which, talk), color),
-        Command::Console(name) => done(operate::console(&name, talk), color),
-        Command::Gc(gc) => done(operate::gc(&gc), color),
-        Command::Exec(_)
-        | Command::Enter(_)
-        | Command::Up(_)
-        | Command::Down(_)
-        | Command::Logs(_)
-        | Command::Plan(_)
-        | Command::Set(_)
-        | Command::ConfigShow(_)
-        | Command::ConfigEdit(_)
-        | Command::ConfigCheck(_)
-        | Command::ConfigPath(_)
-        | Command::ConfigKeys(_)
-        | Command::Doctor(_) => fail(&NotBuilt, None, color),
+        Command::Run(run) => command(make::run(run), color),
+        Command::Create(given) => jails(create::create(given, talk), color),
+        Command::Delete(given) => jails(delete::delete(given, talk), color),
+        Command::List(given) => jails(inspect::list(given, color), color),
+        Command::Status(given) => jails(inspect::status(given, color), color),
+        Command::Logs(given) => jails(logs::logs(&given), color),
+        Command::Plan(given) => jails(plan::of_jail(&given.name, given.json), color),
+        Command::Set(given) => jails(config::set(&given, talk), color),
+        Command::ConfigShow(given) => jails(config::show(&given), color),
+        Command::ConfigEdit(name) => jails(config::edit::edit(&name, talk), color),
+        Command::ConfigCheck(given) => jails(config::check(&given, talk), color),
+        Command::ConfigPath(name) => jails(config::path(&name), color),
+        Command::ConfigKeys(given) => jails(config::keys(&given), color),
+        Command::Up(directory) => jails(declare::up(&directory, talk), color),
+        Command::Down(directory) => jails(declare::down(&directory, talk), color),
+        Command::CompleteNames => jails(inspect::names(), color),
+        Command::Start(start) => jails(operate::start(&start, talk), color),
+        Command::Stop(stop) => jails(operate::stop(&stop, talk), color),
+        Command::Restart(which) => jails(operate::restart(&which, talk), color),
+        Command::Console(name) => jails(operate::console(&name, talk), color),
+        Command::Gc(gc) => jails(operate::gc(&gc), color),
+        Command::Doctor(json) => jails(doctor::examine(json, talk), color),
+        Command::Exec(given) => command(exec::exec(given), color),
+        Command::Enter(given) => command(exec::enter(&given), color),
     }
 }
 
@@ -68,19 +68,6 @@ fn command(result: jaula::Result<ExitCode>, color: When) -> ExitCode {
         })
     })
 }
-
-/// The end of a verb about jails.
-fn done(result: jaula::Result<ExitCode>, color: When) -> ExitCode {
-    result.unwrap_or_else(|error| {
-        report(&error, error.help().as_deref(), color);
-        ExitCode::from(act::status(&error))
-    })
-}
-
-/// A verb that is described, but that nothing does yet.
-#[derive(Debug, thiserror::Error)]
-#[error("not built yet")]
-struct NotBuilt;
 
 /// Prints the error; the command failed.
 fn fail(error: &dyn std::error::Error, help: Option<&str>, color: When) -> ExitCode {

@@ -11,7 +11,6 @@ mod doc;
 #[cfg_attr(not(test), expect(dead_code))]
 mod exit;
 mod given;
-#[expect(dead_code)]
 mod output;
 mod parse;
 mod suggest;
@@ -22,9 +21,7 @@ use command::When;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // A jail's mount points and its root have the modes that stand in the code, whatever the
-    // caller's umask is; what is private is made so by its own mode.
-    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    jaula::forget_caller();
     match parse::parse(std::env::args_os().skip(1)) {
         Ok(invocation) => dispatch::dispatch(invocation),
         Err(error) => {

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use model::facts::Cgroups;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -52,6 +53,59 @@ fn mounted(kind: &'static str) -> impl Iterator<Item = (PathBuf, String)> {
         })
         .collect();
     lines.into_iter()
+}
+
+/// The groups of a running jail, open: what is opened outside can still be used from inside.
+#[derive(Debug, Default)]
+pub(crate) struct Groups {
+    /// Where a process is born.
+    pub(crate) born: Option<OwnedFd>,
+    /// The lists that a process is put on: version 1.
+    pub(crate) moved: Vec<OwnedFd>,
+}
+
+/// Opens a running jail's groups; `first` is the directory of its first process in `/proc`.
+pub(crate) fn open(groups: &[&Path], first: impl AsFd) -> Result<Groups> {
+    let mut open = Groups::default();
+    for group in groups {
+        let failed = || Error::call("open the jail's control group");
+        let flags = sys::fs::O_PATH | sys::fs::O_DIRECTORY;
+        let directory = sys::fs::open(sys::fs::CWD, group, flags, 0).map_err(failed())?;
+        if sys::fs::magic_of(&directory).map_err(failed())? == CGROUP2 {
+            open.born = Some(where_processes_live(directory, group, &first)?);
+        } else {
+            let list = sys::fs::open(&directory, "cgroup.procs", sys::fs::O_WRONLY, 0).map_err(failed())?;
+            open.moved.push(list);
+        }
+    }
+    Ok(open)
+}
+
+/// A group whose own members have been given controllers holds no processes itself
+/// (cgroups(7), "no internal processes"): then a process is born beside the first one, wherever
+/// the jail's init has moved that.
+fn where_processes_live(group: OwnedFd, path: &Path, first: impl AsFd) -> Result<OwnedFd> {
+    let failed = || Error::call("open the jail's control group");
+    let given = sys::fs::open(&group, "cgroup.subtree_control", sys::fs::O_RDONLY, 0);
+    if given.and_then(|f| sys::fs::read(&f, &mut [0; 8])).map_err(failed())? == 0 {
+        return Ok(group);
+    }
+    let list = sys::fs::open(first, "cgroup", sys::fs::O_RDONLY, 0);
+    let list = list.and_then(|f| sys::fs::read_all(&f, 1 << 16)).map_err(failed())?;
+    let list = String::from_utf8_lossy(&list);
+    let top = path.file_name().unwrap_or_default();
+    let within = list.lines().find_map(|line| {
+        let mut parts = Path::new(line.strip_prefix("0::")?).components();
+        parts.find(|part| part.as_os_str() == top)?;
+        Some(parts.as_path().to_owned())
+    });
+    match within.filter(|within| !within.as_os_str().is_empty()) {
+        Some(within) => {
+            let flags = sys::fs::O_PATH | sys::fs::O_DIRECTORY;
+            sys::fs::open_in(&group, &within, flags, 0, sys::fs::Within::Beneath).map_err(failed())
+        }
+        None => Ok(group),
+    }
 }
 
 /// Moves a process into a version 1 group.

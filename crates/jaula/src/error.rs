@@ -313,8 +313,8 @@ fn help_for_child(call: &model::plan::call::Call, number: Errno) -> Option<Strin
 
 fn child(call: &model::plan::call::Call, why: &str, number: Errno) -> String {
     match number.0 {
-        0 => format!("the jail's first process was cut short ({why}): {call}"),
-        _ => format!("the jail's first process failed ({why}): {call} = {number}"),
+        0 => format!("a process of the jail's was cut short ({why}): {call}"),
+        _ => format!("a process of the jail's failed ({why}): {call} = {number}"),
     }
 }
 

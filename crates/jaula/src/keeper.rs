@@ -276,9 +276,8 @@ pub(crate) fn probe(house: &House, name: &Name, command: &[String]) -> Result<Ch
     if let Some(child) = child {
         return Ok(child);
     }
-    // TODO merge exec
-    let _ = (house, name, command);
-    sys::process::exit(0)
+    let status = crate::ops::exec::quietly(house, name, command).map_or(125, |exit| exit.code());
+    sys::process::exit(status)
 }
 
 impl AsFd for Running {

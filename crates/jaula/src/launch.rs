@@ -36,11 +36,12 @@ pub fn start(plan: &Plan, journal: &mut Journal) -> Result<Launched, Error> {
     let mut descriptors: BTreeMap<&str, i32> =
         trees.iter().zip(&plan.trees).map(|(fd, tree)| (tree.fd.as_ref(), fd.as_raw_fd())).collect();
     descriptors.extend([("parent", ours.as_raw_fd()), ("meeting", theirs.as_raw_fd())]);
-    let mut program = lower(&plan.child, &descriptors);
+    let program = lower(&plan.child, &descriptors);
 
     let flags = namespaces(&plan.namespaces);
-    let first = sys::process::spawn(&mut program, flags, cgroup.as_ref().map(AsFd::as_fd), theirs.as_fd())
-        .map_err(Error::call("make the jail's first process"))?;
+    let (first, _loan) =
+        sys::process::spawn(program, flags, cgroup.as_ref().map(AsFd::as_fd), theirs.as_fd())
+            .map_err(Error::call("make the jail's first process"))?;
     drop(theirs);
 
     let met = meet(plan, &first, &trees, journal).and_then(|()| {
@@ -75,6 +76,11 @@ fn host_steps(plan: &Plan, journal: &mut Journal) -> Result<Option<OwnedFd>, Err
                     let open = sys::fs::open(sys::fs::CWD, path, flags, 0);
                     born = Some(open.map_err(Error::call("open the control group"))?);
                 }
+            }
+            HostStep::LowPorts(path) => {
+                let group = sys::fs::open(sys::fs::CWD, path, sys::fs::O_RDONLY | sys::fs::O_DIRECTORY, 0);
+                let group = group.map_err(Error::call("open the control group"))?;
+                sys::bpf::allow_low_ports(&group).map_err(Error::call("allow ports below 1024"))?;
             }
             HostStep::Keep(path) => keep(path)?,
         }

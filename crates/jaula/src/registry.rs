@@ -156,15 +156,32 @@ pub fn live(house: &House, name: &Name) -> Result<Option<Live>> {
 
 /// Reads a jail's file. Everything that is wrong with it comes at once.
 pub fn read(house: &House, name: &Name) -> Result<Stored> {
-    let path = house.config(name);
-    let text = match read_text(&path) {
-        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-            return Err(Error::NoJail(name.to_string()));
-        }
-        text => text?,
-    };
+    let (path, text) = text(house, name)?;
     let config = Config::parse(&text).map_err(|p| Error::problems(&p, Some(&path)))?;
     Ok(Stored { path, text, config })
+}
+
+/// Reads a jail's file in order to change it: one that is wrong says nothing.
+pub(crate) fn read_whatever(house: &House, name: &Name) -> Result<Stored> {
+    let (path, text) = text(house, name)?;
+    let config = Config::parse(&text).unwrap_or_default();
+    Ok(Stored { path, text, config })
+}
+
+/// A jail's file and all of it, whatever it says.
+pub fn text(house: &House, name: &Name) -> Result<(PathBuf, String)> {
+    let path = house.config(name);
+    match read_text(&path) {
+        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            Err(Error::NoJail(name.to_string()))
+        }
+        text => Ok((path, text?)),
+    }
+}
+
+/// A jail's configuration.
+pub fn config(house: &House, name: &Name) -> Result<Config> {
+    read(house, name).map(|stored| stored.config)
 }
 
 /// Reads a file of configuration: a regular file of UTF-8, and not a large one.

@@ -1,6 +1,7 @@
 //! A caller's terminal joined to a jail's: bytes, size, and the keys that raise signals.
 
 use crate::error::{Error, Result};
+use model::plan::Stream;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use sys::terminal::{Raw, signal_of};
 
@@ -17,8 +18,10 @@ pub struct Session {
     raw: Option<Raw>,
     typed: Vec<u8>,
     shown: Vec<u8>,
-    /// Nobody reads any more.
-    deaf: bool,
+    /// What the jail's terminal shows goes to standard error, not to standard output.
+    on_error: bool,
+    /// The caller's terminal is gone, or nobody reads what is shown.
+    gone: bool,
 }
 
 impl Session {
@@ -31,9 +34,29 @@ impl Session {
             true => Some(Raw::enter(std::io::stdin()).map_err(failed())?),
             false => None,
         };
-        let session = Self { terminal, _peer: peer, raw, typed: Vec::new(), shown: Vec::new(), deaf: false };
+        let session = Self {
+            terminal,
+            _peer: peer,
+            raw,
+            typed: Vec::new(),
+            shown: Vec::new(),
+            on_error: false,
+            gone: false,
+        };
         session.resize();
         Ok(session)
+    }
+
+    /// What the terminal shows belongs where the caller's own terminal was: to standard error, if
+    /// only that was one.
+    pub fn showing(self, streams: [Stream; 3]) -> Self {
+        Self { on_error: streams[1] != Stream::Terminal && streams[2] == Stream::Terminal, ..self }
+    }
+
+    /// Is the caller's terminal gone, or whoever read what was shown? Then dropping the session
+    /// hangs up: the jail's programs get `SIGHUP`.
+    pub fn is_gone(&self) -> bool {
+        self.gone
     }
 
     /// The jail's terminal gets the size of the caller's, if that has one.
@@ -51,7 +74,7 @@ impl Session {
         leader: i32,
         wait: impl FnOnce(&[(BorrowedFd<'_>, bool)]) -> Result<Vec<bool>>,
     ) -> Result<Option<i32>> {
-        let (stdin, stdout) = (std::io::stdin(), std::io::stdout());
+        let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
         let type_now = self.raw.is_some() && self.typed.is_empty();
         let show_now = !self.shown.is_empty();
         let mut wanted = Vec::with_capacity(3);
@@ -62,7 +85,7 @@ impl Session {
             wanted.push((stdin.as_fd(), false));
         }
         if show_now {
-            wanted.push((stdout.as_fd(), true));
+            wanted.push((if self.on_error { stderr.as_fd() } else { stdout.as_fd() }, true));
         }
         wait(&wanted)?;
         if show_now {
@@ -84,11 +107,20 @@ impl Session {
     }
 
     fn show(&mut self) {
-        let part = self.shown.len().min(CHUNK);
-        if !self.deaf && sys::fs::write(std::io::stdout(), &self.shown[..part]).is_err() {
-            self.deaf = true;
+        let part = &self.shown[..self.shown.len().min(CHUNK)];
+        let written = if self.on_error {
+            sys::fs::write_some(std::io::stderr(), part)
+        } else {
+            sys::fs::write_some(std::io::stdout(), part)
+        };
+        match written {
+            Ok(n) => drop(self.shown.drain(..n)),
+            Err(e) if e.is(sys::errno::EAGAIN) => {}
+            Err(_) => {
+                self.gone = true;
+                self.shown.clear();
+            }
         }
-        self.shown.drain(..part);
     }
 
     fn read_keys(&mut self, leader: i32) -> Option<i32> {
@@ -97,7 +129,15 @@ impl Session {
         if !ready.is_ok_and(|r| r[0]) {
             return None;
         }
-        let n = sys::fs::read(std::io::stdin(), &mut buffer).unwrap_or(0);
+        let n = match sys::fs::read(std::io::stdin(), &mut buffer) {
+            Err(e) if e.is(sys::errno::EAGAIN) => return None,
+            // Nothing or EIO: a terminal in raw mode ends only when it is hung up.
+            Ok(0) | Err(_) => {
+                self.gone = true;
+                return None;
+            }
+            Ok(n) => n,
+        };
         self.typed.extend_from_slice(&buffer[..n]);
         let signal = buffer[..n].iter().find_map(|key| signal_of(&self.terminal, *key))?;
         (sys::terminal::foreground(&self.terminal).ok() == Some(leader)).then_some(signal)
@@ -106,21 +146,22 @@ impl Session {
     fn pass_keys(&mut self) {
         if !self.typed.is_empty() {
             let part = self.typed.len().min(256);
-            match sys::fs::write(&self.terminal, &self.typed[..part]) {
+            match sys::fs::write_some(&self.terminal, &self.typed[..part]) {
+                Ok(n) => drop(self.typed.drain(..n)),
                 Err(e) if e.is(sys::errno::EAGAIN) => {}
-                // Written, or nobody there to type to.
-                _ => drop(self.typed.drain(..part)),
+                // Nobody is there to type to.
+                Err(_) => self.typed.clear(),
             }
         }
     }
 
     /// Shows what is left when the jail's program has ended.
     pub fn finish(mut self) {
-        loop {
+        while !self.gone {
             if self.shown.is_empty() {
                 self.listen();
             }
-            if self.shown.is_empty() || self.deaf {
+            if self.shown.is_empty() {
                 return;
             }
             self.show();
@@ -131,8 +172,8 @@ impl Session {
 /// Which of the caller's standard streams become the jail's terminal, and whether the caller
 /// types into it. A jail never gets the caller's own terminal: whoever has a terminal open can
 /// do more with it than read and write.
-pub fn streams(asked: Option<bool>) -> ([model::plan::Stream; 3], bool) {
-    use model::plan::Stream::{Caller, Null, Terminal};
+pub fn streams(asked: Option<bool>) -> ([Stream; 3], bool) {
+    use Stream::{Caller, Null, Terminal};
     let terminals = [
         sys::terminal::is(std::io::stdin()),
         sys::terminal::is(std::io::stdout()),
@@ -146,4 +187,20 @@ pub fn streams(asked: Option<bool>) -> ([model::plan::Stream; 3], bool) {
             ([if input { Null } else { Caller }, of(output), of(error)], false)
         }
     }
+}
+
+/// Refuses a directory as a standard stream: from an open directory of the host a process inside
+/// would walk out of its jail (fchdir(2)).
+pub fn no_directories(streams: [Stream; 3]) -> Result<()> {
+    let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+    let all = [(stdin.as_fd(), "input"), (stdout.as_fd(), "output"), (stderr.as_fd(), "error")];
+    for ((fd, name), stream) in all.into_iter().zip(streams) {
+        if stream == Stream::Caller && sys::fs::kind(fd).is_ok_and(|kind| kind == sys::fs::Kind::Directory) {
+            return Err(Error::refused(
+                format!("standard {name} is a directory of the host"),
+                "a jail gets none of those open; redirect it to a file, a pipe or /dev/null",
+            ));
+        }
+    }
+    Ok(())
 }

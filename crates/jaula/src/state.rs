@@ -9,7 +9,9 @@ use model::confinement::Confinement;
 use model::name::{Id, Name};
 use model::seccomp::Instruction;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 use sys::process::Exit;
 
@@ -84,6 +86,10 @@ pub struct State {
     pub root: String,
     /// The command of its first process.
     pub command: Vec<String>,
+    /// `boot.directory`, where `exec` begins as well.
+    pub directory: PathBuf,
+    /// The configuration's environment.
+    pub environment: BTreeMap<String, String>,
     /// Does it share the host's network?
     pub host_network: bool,
     /// What holds its processes, for `exec`.
@@ -134,6 +140,8 @@ impl State {
             hostname: config.hostname.clone().unwrap_or_else(|| name.to_string()),
             root: config.root.from.as_ref().map(ToString::to_string).unwrap_or_default(),
             command: config.boot.command.clone(),
+            directory: config.boot.directory.clone(),
+            environment: config.environment.clone(),
             host_network: config.network.mode == NetworkMode::Host,
             confinement: Kept::from(confinement),
         })

@@ -4,6 +4,7 @@
 //! reference in `docs/config.md` and the manual page all follow from it. A new key is a field
 //! in [`types`] and a row there.
 
+pub mod data;
 pub mod edit;
 pub mod effective;
 pub mod keys;

@@ -17,8 +17,8 @@ pub struct Confinement {
     pub no_new_privileges: bool,
     /// The system-call filter.
     pub filter: Vec<Instruction>,
-    /// No abstract unix socket and no signal beyond the jail (Landlock); for jails that share
-    /// the host's network and with it its abstract sockets.
+    /// No abstract unix socket beyond the jail (Landlock); for jails that share the host's network
+    /// and with it its abstract sockets.
     pub scoped: bool,
     /// Limits of each process: the kernel's number, soft, hard; `None` is unlimited.
     pub limits: Vec<(u32, Option<u64>, Option<u64>)>,

@@ -9,6 +9,7 @@ mod child;
 mod flags;
 mod tail;
 
+use crate::caps::Capability;
 use crate::config::{Config, MountSource, NetworkMode, Owners, RootSpec, Writes};
 use crate::confinement::Confinement;
 use crate::facts::Facts;
@@ -52,6 +53,8 @@ pub enum HostStep {
         /// How the first process gets into it.
         join: Join,
     },
+    /// Let the group's processes listen on ports below 1024; goes with the group.
+    LowPorts(PathBuf),
     /// Make a directory that the jail keeps when it stops; no undo.
     Keep(PathBuf),
 }
@@ -69,6 +72,7 @@ impl fmt::Display for HostStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cgroup { path, .. } => write!(f, "mkdir {}", path.display()),
+            Self::LowPorts(path) => write!(f, "bpf: bind to low ports, {}", path.display()),
             Self::Keep(path) => write!(f, "mkdir -p {}", path.display()),
         }
     }
@@ -80,6 +84,7 @@ impl HostStep {
         match self {
             Self::Cgroup { join: Join::Born, .. } => "the jail's processes, counted and killed as one",
             Self::Cgroup { join: Join::Moved, .. } => "a controller that this host has in version 1 only",
+            Self::LowPorts(_) => "cap_net_bind_service inside is none on the host's network",
             Self::Keep(_) => "what the jail writes, kept over stops",
         }
     }
@@ -168,6 +173,8 @@ pub struct First {
     pub environment: Vec<OsString>,
     /// Where it starts; inside.
     pub directory: PathBuf,
+    /// Does it start at `/` if it cannot start there? A login does, when there is no home.
+    pub or_top: bool,
     /// Its user, inside.
     pub user: u32,
     /// Its group.
@@ -266,7 +273,14 @@ fn host(jail: &Jail<'_>) -> Vec<HostStep> {
     };
     let cgroups = &jail.facts.cgroups;
     if let Some(unified) = &cgroups.unified {
-        steps.push(HostStep::Cgroup { path: unified.join(&directory), join: Join::Born });
+        let path = unified.join(&directory);
+        steps.push(HostStep::Cgroup { path: path.clone(), join: Join::Born });
+        let low_ports = Capability::from_name("net_bind_service");
+        if jail.config.network.mode == NetworkMode::Host
+            && low_ports.is_some_and(|cap| jail.confinement.capabilities.contains(cap))
+        {
+            steps.push(HostStep::LowPorts(path));
+        }
     }
     // Moving a process between version 1 groups takes up to 10 ms (it waits for all processors
     // to pass a quiet point), so that only controllers that are asked for are joined.

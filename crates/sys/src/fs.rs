@@ -65,6 +65,12 @@ pub fn make_dir(dir: impl AsFd, path: impl AsRef<Path> + Debug, mode: u32) -> Re
     check(done.into(), || format!("mkdirat({dir}, {path:?}, {mode:#o})")).map(drop)
 }
 
+/// Sets which bits of a mode are taken from what this process makes (umask(2)).
+pub fn set_umask(mask: u32) {
+    // SAFETY: umask takes no pointers and cannot fail.
+    unsafe { libc::umask(mask) };
+}
+
 /// Makes a symbolic link at `path` that reads `target` (symlinkat(2)).
 pub fn make_link(
     target: impl AsRef<OsStr> + Debug,
@@ -112,17 +118,25 @@ pub fn move_to(
 
 /// Writes all bytes in one call where the kernel takes them (write(2)).
 pub fn write(fd: impl AsFd, mut bytes: &[u8]) -> Result<()> {
-    let fd = fd.as_fd().as_raw_fd();
     while !bytes.is_empty() {
+        let n = write_some(&fd, bytes)?;
+        bytes = &bytes[n.min(bytes.len())..];
+    }
+    Ok(())
+}
+
+/// Writes once, as many bytes as are taken (write(2)).
+pub fn write_some(fd: impl AsFd, bytes: &[u8]) -> Result<usize> {
+    let fd = fd.as_fd().as_raw_fd();
+    loop {
         // SAFETY: the pointer and length are those of `bytes`.
         let n = unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) };
         match check(n as libc::c_long, || format!("write({fd}, …, {})", bytes.len())) {
-            Ok(n) => bytes = &bytes[usize::try_from(n).unwrap_or(bytes.len())..],
+            Ok(n) => return Ok(usize::try_from(n).unwrap_or(0)),
             Err(e) if e.is(libc::EINTR) => {}
             Err(e) => return Err(e),
         }
     }
-    Ok(())
 }
 
 /// Reads once into `buffer`; 0 is the end (read(2)).
@@ -186,6 +200,45 @@ pub fn identity_at(dir: impl AsFd, path: impl AsRef<Path>) -> Result<Identity> {
     Ok(Identity { device: stat.st_dev, inode: stat.st_ino })
 }
 
+/// What kind of file a descriptor refers to, as far as callers tell them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A directory.
+    Directory,
+    /// A character device.
+    Device {
+        /// The number of its driver.
+        major: u32,
+        /// Its number there.
+        minor: u32,
+    },
+    /// Anything else.
+    Other,
+}
+
+/// What kind of file a descriptor refers to (fstat(2)).
+pub fn kind(fd: impl AsFd) -> Result<Kind> {
+    let stat = stat(fd.as_fd().as_raw_fd(), c"", libc::AT_EMPTY_PATH)?;
+    Ok(match stat.st_mode & libc::S_IFMT {
+        libc::S_IFDIR => Kind::Directory,
+        libc::S_IFCHR => Kind::Device { major: libc::major(stat.st_rdev), minor: libc::minor(stat.st_rdev) },
+        _ => Kind::Other,
+    })
+}
+
+/// Opens what a descriptor made with `O_PATH` refers to, without a look at any path again.
+pub fn reopen(fd: impl AsFd, flags: i32) -> Result<OwnedFd> {
+    open(CWD, format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd()), flags, 0)
+}
+
+/// Gives a file to another user; its group stays (fchown(2)).
+pub fn give(fd: impl AsFd, user: u32) -> Result<()> {
+    let fd = fd.as_fd().as_raw_fd();
+    // SAFETY: fchown takes no pointers; the last argument stands for no change.
+    check(unsafe { libc::fchown(fd, user, u32::MAX) }.into(), || format!("fchown({fd}, {user}, -1)"))
+        .map(drop)
+}
+
 /// Locks an open file or directory for this open alone (flock(2)); `false`: somebody has it.
 pub fn try_lock(fd: impl AsFd) -> Result<bool> {
     let fd = fd.as_fd().as_raw_fd();
@@ -212,6 +265,17 @@ pub fn magic(path: impl AsRef<Path> + Debug) -> Result<i64> {
     // SAFETY: `name` is a C string and `statfs` has room for the result.
     let done = unsafe { libc::statfs(name.as_ptr(), statfs.as_mut_ptr()) };
     check(done.into(), || format!("statfs({path:?})"))?;
+    // SAFETY: the call succeeded and filled it.
+    Ok(unsafe { statfs.assume_init() }.f_type)
+}
+
+/// The magic number of the file system that a descriptor's file is on (fstatfs(2)).
+pub fn magic_of(fd: impl AsFd) -> Result<i64> {
+    let fd = fd.as_fd().as_raw_fd();
+    let mut statfs = MaybeUninit::<libc::statfs>::uninit();
+    // SAFETY: `statfs` has room for the result.
+    let done = unsafe { libc::fstatfs(fd, statfs.as_mut_ptr()) };
+    check(done.into(), || format!("fstatfs({fd})"))?;
     // SAFETY: the call succeeded and filled it.
     Ok(unsafe { statfs.assume_init() }.f_type)
 }

@@ -2,6 +2,7 @@
 //!
 //! The only crate with `unsafe`; each block says why it is sound.
 
+pub mod bpf;
 mod call;
 
 /// The error numbers that callers tell apart (errno(3)).
@@ -16,6 +17,7 @@ pub mod error;
 pub mod fs;
 pub mod mount;
 pub mod poll;
+pub mod probe;
 pub mod process;
 pub mod program;
 pub mod signal;

@@ -1,10 +1,11 @@
 //! Processes: made with all their namespaces at once, held by descriptors, never by number.
 
 use crate::call::{check, own, word};
-use crate::error::Result;
+use crate::error::{CallError, Errno, Result};
 use crate::program::Program;
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use libc::{
     CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS,
@@ -52,36 +53,148 @@ impl Exit {
 
 /// Makes a child in new namespaces (`flags`: `CLONE_NEW…`) and a cgroup v2 directory, and has
 /// it run `program` (clone3(2), Linux 5.3; into a cgroup 5.7). The child's failures go to
-/// `report` as [`crate::program::Failed`].
+/// `report` as [`crate::program::Failed`]. The child uses this process's memory until it
+/// executes another program or ends; what it uses stays with the [`Loan`].
 pub fn spawn(
-    program: &mut Program,
+    program: Program,
     flags: i32,
     cgroup: Option<BorrowedFd<'_>>,
     report: BorrowedFd<'_>,
-) -> Result<Child> {
+) -> Result<(Child, Loan)> {
+    let mut lent = Box::new(Lent {
+        program,
+        report: report.as_raw_fd(),
+        busy: AtomicU32::new(1),
+        stack: Vec::with_capacity(STACK),
+    });
+    lent.program.settle();
     let mut pidfd = -1i32;
+    let shared = (libc::CLONE_PIDFD | libc::CLONE_VM | libc::CLONE_CHILD_CLEARTID).cast_unsigned();
     let into = if cgroup.is_some() { CLONE_INTO_CGROUP } else { 0 };
     let arguments = libc::clone_args {
-        flags: u64::from(flags.cast_unsigned()) | libc::CLONE_PIDFD.cast_unsigned() as u64 | into,
+        flags: u64::from(flags.cast_unsigned() | shared) | into,
         pidfd: (&raw mut pidfd).addr() as u64,
-        child_tid: 0,
+        child_tid: (&raw const lent.busy).addr() as u64,
         parent_tid: 0,
         exit_signal: libc::SIGCHLD.cast_unsigned().into(),
-        stack: 0,
-        stack_size: 0,
+        stack: lent.stack.as_mut_ptr().addr() as u64,
+        stack_size: size_of::<[u128; STACK]>() as u64,
         tls: 0,
         set_tid: 0,
         set_tid_size: 0,
         cgroup: cgroup.map_or(0, |c| u64::from(c.as_raw_fd().cast_unsigned())),
     };
-    // SAFETY: without CLONE_VM the child has its own copy of memory and stack, like fork; it
-    // runs only `program`, which neither allocates nor returns.
-    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const arguments, size_of_val(&arguments)) };
-    if pid == 0 {
-        program.run(report);
+    let mut loan = Loan(ManuallyDrop::new(lent));
+    // SAFETY: the child has a stack of its own and touches nothing of this process but what is
+    // on loan, which nobody else uses or frees until the kernel says that the child has left.
+    let pid = unsafe { clone_onto(&arguments, run_lent, &raw mut **loan.0) };
+    if pid < 0 {
+        loan.0.busy = AtomicU32::new(0);
+        let call = format!("clone3({flags:#x}, cgroup: {:?})", cgroup.map(|c| c.as_raw_fd()));
+        return Err(CallError { call, errno: Errno(i32::try_from(-pid).unwrap_or(libc::EINVAL)) });
     }
-    let pid = check(pid, || format!("clone3({flags:#x}, cgroup: {:?})", cgroup.map(|c| c.as_raw_fd())))?;
-    Ok(Child { pid: i32::try_from(pid).unwrap_or(-1), pidfd: own(pidfd.into()) })
+    Ok((Child { pid: i32::try_from(pid).unwrap_or(-1), pidfd: own(pidfd.into()) }, loan))
+}
+
+/// In units of 16 bytes, as both architectures align stacks. The child calls three functions.
+const STACK: usize = 512;
+
+/// What a child uses of its parent's memory.
+#[derive(Debug)]
+struct Lent {
+    program: Program,
+    report: RawFd,
+    /// The kernel writes 0 when the child executes a program or ends (`CLONE_CHILD_CLEARTID`).
+    busy: AtomicU32,
+    stack: Vec<u128>,
+}
+
+/// Memory that a child uses. Dropped while it still does, it is never freed.
+#[derive(Debug)]
+pub struct Loan(ManuallyDrop<Box<Lent>>);
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        if self.0.busy.load(Ordering::Acquire) == 0 {
+            // SAFETY: dropped here only, and the child has left this memory.
+            unsafe { ManuallyDrop::drop(&mut self.0) }
+        }
+    }
+}
+
+/// Where the child begins.
+extern "C" fn run_lent(lent: *mut Lent) -> ! {
+    // SAFETY: `spawn` gives the address of a loan, and leaves it alone.
+    let lent = unsafe { &mut *lent };
+    lent.program.run(lent.report)
+}
+
+/// clone3(2) for a child that begins with `begin(lent)` on the stack that `arguments` name. A
+/// negative result is an error number.
+///
+/// # Safety
+///
+/// The child shares this process's memory; `begin` must not reach what is in use here.
+#[cfg(target_arch = "x86_64")]
+unsafe fn clone_onto(
+    arguments: &libc::clone_args,
+    begin: extern "C" fn(*mut Lent) -> !,
+    lent: *mut Lent,
+) -> i64 {
+    let returned: i64;
+    // SAFETY: the child leaves this code by the call, with nothing of this function's stack.
+    unsafe {
+        std::arch::asm!(
+            "syscall",
+            "test rax, rax",
+            "jnz 2f",
+            "xor ebp, ebp",
+            "mov rdi, r12",
+            "call r13",
+            "ud2",
+            "2:",
+            inlateout("rax") libc::SYS_clone3 => returned,
+            in("rdi") arguments,
+            in("rsi") size_of_val(arguments),
+            in("r12") lent,
+            in("r13") begin,
+            lateout("rcx") _,
+            lateout("r11") _,
+        );
+    }
+    returned
+}
+
+/// As on x86-64.
+///
+/// # Safety
+///
+/// See there.
+#[cfg(target_arch = "aarch64")]
+unsafe fn clone_onto(
+    arguments: &libc::clone_args,
+    begin: extern "C" fn(*mut Lent) -> !,
+    lent: *mut Lent,
+) -> i64 {
+    let returned: i64;
+    // SAFETY: as on x86-64.
+    unsafe {
+        std::arch::asm!(
+            "svc 0",
+            "cbnz x0, 2f",
+            "mov x29, xzr",
+            "mov x0, x9",
+            "blr x10",
+            "brk 1",
+            "2:",
+            in("x8") libc::SYS_clone3,
+            inlateout("x0") arguments => returned,
+            in("x1") size_of_val(arguments),
+            in("x9") lent,
+            in("x10") begin,
+        );
+    }
+    returned
 }
 
 /// Splits this process in two, as fork(2): `None` in the child.

@@ -2,17 +2,16 @@
 //!
 //! Between clone and exec a child of a larger program may do very little: no allocation, no
 //! lock, nothing of the C library. Here it does nothing but walk a flat list of calls whose
-//! arguments, strings and structures were all laid out before it existed. The child's memory
-//! is its own copy (no `CLONE_VM`), so that nothing that it does reaches its parent's.
+//! arguments, strings and structures were all laid out before it existed. It shares its
+//! parent's memory (`CLONE_VM`), which spares both the copying of page tables and the faults
+//! on each page that either of them writes to next; it has a stack of its own and writes
+//! nowhere but there and to its program's own words.
 
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::RawFd;
 
-/// A place in a program's memory.
+/// A place in a program's memory: the number of a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    block: usize,
-    word: usize,
-}
+pub struct Place(usize);
 
 /// One argument of a call.
 #[derive(Clone, Copy, Debug)]
@@ -51,9 +50,11 @@ pub struct Op {
 }
 
 /// A list of calls with the memory that they use.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Program {
-    blocks: Vec<Box<[u64]>>,
+    memory: Vec<u64>,
+    /// Words that shall hold the address of another: memory may still move while it grows.
+    addresses: Vec<(Place, Place)>,
     ops: Vec<Op>,
 }
 
@@ -83,16 +84,26 @@ impl Failed {
 const FAILED: u64 = 125;
 
 impl Program {
+    /// An empty program with room for so many calls.
+    pub fn with_capacity(calls: usize) -> Self {
+        Self {
+            memory: Vec::with_capacity(1024),
+            addresses: Vec::with_capacity(64),
+            ops: Vec::with_capacity(calls),
+        }
+    }
+
     /// Sets aside zeroed memory, in machine words.
     pub fn memory(&mut self, words: usize) -> Place {
-        self.blocks.push(vec![0; words.max(1)].into_boxed_slice());
-        Place { block: self.blocks.len() - 1, word: 0 }
+        let place = Place(self.memory.len());
+        self.memory.resize(place.0 + words, 0);
+        place
     }
 
     /// Lays out bytes, followed by at least one NUL.
     pub fn bytes(&mut self, bytes: &[u8]) -> Place {
         let place = self.memory(bytes.len() / 8 + 1);
-        for (word, part) in self.blocks[place.block].iter_mut().zip(bytes.chunks(8)) {
+        for (word, part) in self.memory[place.0..].iter_mut().zip(bytes.chunks(8)) {
             let mut full = [0; 8];
             full[..part.len()].copy_from_slice(part);
             *word = u64::from_ne_bytes(full);
@@ -101,25 +112,32 @@ impl Program {
     }
 
     /// Lays out a structure that consists of these words.
-    pub fn words(&mut self, words: &[Arg]) -> Place {
-        let place = self.memory(words.len());
-        for (i, word) in words.iter().enumerate() {
-            let word = self.value(*word);
-            self.blocks[place.block][i] = word;
+    pub fn words(&mut self, words: impl IntoIterator<Item = Arg>) -> Place {
+        let place = Place(self.memory.len());
+        for word in words {
+            let here = Place(self.memory.len());
+            self.memory.push(match word {
+                Arg::Value(value) => value,
+                Arg::Content(at) => self.memory[at.0],
+                Arg::Address(at) => {
+                    self.addresses.push((here, at));
+                    0
+                }
+            });
         }
         place
     }
 
-    /// A word within a block.
-    pub fn word(&self, place: Place, index: usize) -> Place {
-        assert!(place.word + index < self.blocks[place.block].len(), "word {index} of {place:?}");
-        Place { word: place.word + index, ..place }
+    /// The word so many after.
+    pub fn word(&self, place: Place, words: usize) -> Place {
+        assert!(place.0 + words < self.memory.len(), "{words} words after {place:?}");
+        Place(place.0 + words)
     }
 
     /// The word so many before.
     pub fn back(&self, place: Place, words: usize) -> Place {
-        assert!(words <= place.word, "{words} words before {place:?}");
-        Place { word: place.word - words, ..place }
+        assert!(words <= place.0, "{words} words before {place:?}");
+        Place(place.0 - words)
     }
 
     /// Appends a call.
@@ -127,33 +145,33 @@ impl Program {
         self.ops.push(op);
     }
 
-    /// How many calls there are.
-    pub fn len(&self) -> usize {
-        self.ops.len()
+    /// Writes the addresses into the words that want them: memory grows no more.
+    pub(crate) fn settle(&mut self) {
+        for (word, at) in std::mem::take(&mut self.addresses) {
+            self.memory[word.0] = self.address(at);
+        }
     }
 
-    /// Is there none?
-    pub fn is_empty(&self) -> bool {
-        self.ops.is_empty()
+    fn address(&self, at: Place) -> u64 {
+        (&raw const self.memory[at.0]).addr() as u64
     }
 
     fn value(&self, arg: Arg) -> u64 {
         match arg {
             Arg::Value(value) => value,
-            Arg::Address(at) => (&raw const self.blocks[at.block][at.word]).addr() as u64,
-            Arg::Content(at) => self.blocks[at.block][at.word],
+            Arg::Address(at) => self.address(at),
+            Arg::Content(at) => self.memory[at.0],
         }
     }
 
     /// Runs the calls and then exits with status 0. The first that fails is reported to
     /// `report` as eight bytes and ends the process.
-    pub(crate) fn run(&mut self, report: impl AsFd) -> ! {
-        let report = report.as_fd().as_raw_fd();
+    pub(crate) fn run(&mut self, report: RawFd) -> ! {
         for step in 0..self.ops.len() {
             let op = self.ops[step];
             let returned = call(op.number, op.args.map(|arg| self.value(arg)));
             if let Some(into) = op.into {
-                self.blocks[into.block][into.word] = returned.cast_unsigned();
+                self.memory[into.0] = returned.cast_unsigned();
             }
             let errno = if (-4095..0).contains(&returned) { -returned } else { 0 };
             let goes_on = match op.expect {
@@ -206,8 +224,8 @@ pub fn number(name: &str) -> i64 {
 fn call(number: i64, args: [u64; 6]) -> i64 {
     let [a, b, c, d, e, f] = args;
     let returned: i64;
-    // SAFETY: this runs in a child that has its own copy of all memory and never returns to
-    // the code that made it; addresses in `args` are those of the program's own blocks.
+    // SAFETY: this runs in a child that never returns to the code that made it; addresses in
+    // `args` are those of the program's own memory, which nobody else touches meanwhile.
     unsafe {
         std::arch::asm!("syscall", inlateout("rax") number => returned, in("rdi") a, in("rsi") b, in("rdx") c,
             in("r10") d, in("r8") e, in("r9") f, lateout("rcx") _, lateout("r11") _, options(nostack));

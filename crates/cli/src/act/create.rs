@@ -6,7 +6,7 @@ use crate::command::{Create, DryRun};
 use crate::output::print_text;
 use jaula::Result;
 use jaula::house::House;
-use jaula::ops::{self, create};
+use jaula::ops::create;
 use model::config::{Operation, Setting};
 use std::process::ExitCode;
 
@@ -23,7 +23,7 @@ pub(crate) fn create(given: Create, talk: Talk) -> Result<ExitCode> {
         crate::act::plan::print(&create::plan(&house, &create)?, how == DryRun::Json)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let created = ops::create::create(&house, &create)?;
+    let created = create::create(&house, &create)?;
     if !talk.quiet {
         let text =
             format!("jail {} is created with id {}: {}\n", created.name, created.id, created.path.display());

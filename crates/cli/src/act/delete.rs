@@ -5,7 +5,7 @@ use crate::act::selected;
 use crate::command::Delete;
 use crate::output::confirm::confirm;
 use jaula::house::House;
-use jaula::ops::{self, delete, list};
+use jaula::ops::{delete, list, stop};
 use jaula::{Error, Result};
 use model::name::Name;
 use std::process::ExitCode;
@@ -45,13 +45,15 @@ pub(crate) fn delete(given: Delete, talk: Talk) -> Result<ExitCode> {
         Err(none) => return Err(Error::refused(none.to_string(), none.help())),
     }
     let mut status = 0;
-    ops::stop::stop(&house, &running, None, |_, stopped| {
-        // What could not be stopped says so again when it is deleted.
-        if let Err(error) = stopped {
+    let mut left = names;
+    stop::stop(&house, &running, None, |name, done| match done {
+        Ok(_) | Err(Error::NotRunning(_)) => {}
+        Err(error) => {
             failed(&error, talk, &mut status);
+            left.retain(|other| other != name);
         }
     });
-    for name in &names {
+    for name in &left {
         if let Err(error) = delete::delete(&house, name) {
             failed(&error, talk, &mut status);
         }

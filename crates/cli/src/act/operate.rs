@@ -1,13 +1,13 @@
 //! `start`, `stop`, `restart`, `console`, `gc`.
 
-use crate::act::{printed, selected};
-use crate::command::{Gc, Selection, Start, Stop, When};
+use crate::act::selected;
+use crate::command::{DryRun, Gc, Selection, Start, Stop, When};
 use crate::output::error::report;
 use crate::output::progress::Progress;
 use crate::output::{print_json, print_text};
 use jaula::house::House;
 use jaula::ops::gc::Found;
-use jaula::{Error, Result, ops};
+use jaula::{Error, Result, ops, registry};
 use model::name::Name;
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -29,10 +29,16 @@ pub(crate) fn failed(error: &Error, talk: Talk, status: &mut u8) {
 pub(crate) fn start(given: &Start, talk: Talk) -> Result<ExitCode> {
     let house = House::from_environment();
     let names = selected(&house, &given.jails)?;
+    if let Some(how) = given.dry_run {
+        for name in &names {
+            crate::act::plan::print(&ops::plan::plan(&house, name)?, how == DryRun::Json)?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     start_all(&house, &names, talk)
 }
 
-/// Starts jails and reports those that fail.
+/// Starts jails, and prints what failed.
 pub(crate) fn start_all(house: &House, names: &[Name], talk: Talk) -> Result<ExitCode> {
     let mut status = 0;
     let mut progress = Progress::new(talk.quiet || names.len() < 2);
@@ -93,7 +99,7 @@ pub(crate) fn restart(jails: &Selection, talk: Talk) -> Result<ExitCode> {
 /// `jaula console`
 pub(crate) fn console(name: &str, talk: Talk) -> Result<ExitCode> {
     let house = House::from_environment();
-    let name = selected(&house, &Selection::Named(vec![name.to_owned()]))?.remove(0);
+    let name = registry::one(&house, name)?;
     ops::console::console(&house, &name, || {
         if !talk.quiet {
             eprint_line(&format!("at the console of {name}; leave it with Ctrl-]"));

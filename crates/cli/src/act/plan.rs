@@ -1,11 +1,13 @@
 //! Plans, for people and as data.
 
 use crate::output::{print_json, print_text};
-use jaula::{Error, Result};
+use jaula::house::House;
+use jaula::{Error, Result, ops, registry};
 use model::plan::{Plan, Step};
 use serde::Serialize;
 use std::fmt::Write;
 use std::path::Path;
+use std::process::ExitCode;
 
 /// A plan as JSON has it.
 #[derive(Serialize)]
@@ -40,6 +42,14 @@ struct Tree<'a> {
     attributes: Vec<&'static str>,
     mapped: bool,
     why: &'a str,
+}
+
+/// `jaula plan`
+pub(crate) fn of_jail(word: &str, json: bool) -> Result<ExitCode> {
+    let house = House::from_environment();
+    let name = registry::one(&house, word)?;
+    print(&ops::plan::plan(&house, &name)?, json)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Prints it.

@@ -11,6 +11,7 @@ pub(crate) struct Style {
 
 impl Style {
     /// No marks.
+    #[cfg(test)]
     pub(crate) const PLAIN: Self = Self { is_on: false };
 
     /// For what is written to `stream` (standard output or error).

@@ -238,7 +238,11 @@ pub(crate) static UP: Verb = Verb {
     group: Group::Run,
     summary: "Create and start the jails that a jaula.toml declares",
     about: "Reads `jaula.toml` in the directory, creates the jails that it declares, brings those that exist \
-            to what it says, and starts them. Doing it twice changes nothing.",
+            to what it says, and starts them; one that runs is started again if what it runs by has \
+            changed. Doing it twice changes nothing. All is checked before anything is written. A jail of \
+            the same name that something else has made is never touched.\n\n\
+            A jail that the file declares no more is only named: `jaula down` stops it, `jaula delete` \
+            deletes it.",
     operands: &[DIR],
     examples: &[("jaula up", "those of the current directory"), ("jaula up /srv/shop", "those of another")],
     exits: exit::PLAIN,
@@ -250,8 +254,10 @@ pub(crate) static UP: Verb = Verb {
 pub(crate) static DOWN: Verb = Verb {
     name: "down",
     group: Group::Run,
-    summary: "Stop and remove the jails that a jaula.toml declared",
-    about: "Stops the jails that `jaula up` made from `jaula.toml` in the directory, and removes them.",
+    summary: "Stop the jails that a jaula.toml declares",
+    about: "Stops the jails that `jaula up` made from `jaula.toml` in the directory, those too that it \
+            declares no more, the last one declared first. They are kept, with all that they have written: \
+            `jaula up` starts them again, `jaula delete` deletes them.",
     operands: &[DIR],
     examples: &[("jaula down", "those of the current directory")],
     exits: exit::PLAIN,

@@ -8,7 +8,7 @@ use sys::program::{self, Op, Place, Program};
 
 /// Lays out a program. `descriptors` are those that the parent has open, by name.
 pub(crate) fn lower(steps: &[Step], descriptors: &BTreeMap<&str, i32>) -> Program {
-    let mut program = Program::default();
+    let mut program = Program::with_capacity(steps.len());
     let mut results: BTreeMap<&str, Place> = BTreeMap::new();
     for Step { call, .. } in steps {
         let mut args = [program::Arg::Value(0); 6];
@@ -20,6 +20,13 @@ pub(crate) fn lower(steps: &[Step], descriptors: &BTreeMap<&str, i32>) -> Progra
             };
             *to = match arg {
                 Arg::Fd(name) => descriptor(name),
+                // Ranges are around what the parent has open, so that the number is known.
+                Arg::Before(name) => {
+                    program::Arg::Value(word(descriptors.get(name.as_ref()).map_or(-1, |fd| fd - 1)))
+                }
+                Arg::After(name) => {
+                    program::Arg::Value(word(descriptors.get(name.as_ref()).map_or(-1, |fd| fd + 1)))
+                }
                 Arg::SendFd(name) => message(&mut program, results.get(name.as_ref())),
                 Arg::LengthOfLast => program::Arg::Value(length),
                 other => {
@@ -50,9 +57,8 @@ fn word(n: i32) -> u64 {
 fn result(program: &mut Program) -> Place {
     const SOL_SOCKET: u64 = 1;
     const SCM_RIGHTS: u64 = 1;
-    let header = [20, SOL_SOCKET | SCM_RIGHTS << 32, 0].map(program::Arg::Value);
-    let block = program.words(&header);
-    program.word(block, 2)
+    let message = program.words([20, SOL_SOCKET | SCM_RIGHTS << 32, 0].map(program::Arg::Value));
+    program.word(message, 2)
 }
 
 /// `struct msghdr` of a message of one byte that carries the descriptor.
@@ -60,21 +66,21 @@ fn message(program: &mut Program, descriptor: Option<&Place>) -> program::Arg {
     use program::Arg::{Address, Value};
     let Some(descriptor) = descriptor else { return Value(0) };
     let byte = program.bytes(b"c");
-    let part = program.words(&[Address(byte), Value(1)]);
+    let part = program.words([Address(byte), Value(1)]);
     let control = program.back(*descriptor, 2);
     let header = [Value(0), Value(0), Address(part), Value(1), Address(control), Value(24), Value(0)];
-    Address(program.words(&header))
+    Address(program.words(header))
 }
 
 fn argument(program: &mut Program, arg: &Arg) -> program::Arg {
     use program::Arg::{Address, Value};
-    let words = |program: &mut Program, words: &[u64]| {
-        let words: Vec<_> = words.iter().copied().map(Value).collect();
-        Address(program.words(&words))
-    };
+    let words =
+        |program: &mut Program, words: &[u64]| Address(program.words(words.iter().copied().map(Value)));
     match arg {
         Arg::Here => Value(word(-100)),
-        Arg::Null | Arg::Fd(_) | Arg::SendFd(_) | Arg::LengthOfLast => Value(0),
+        Arg::Null | Arg::Fd(_) | Arg::Before(_) | Arg::After(_) | Arg::SendFd(_) | Arg::LengthOfLast => {
+            Value(0)
+        }
         Arg::Number(n) => Value(*n),
         Arg::Mode(mode) => Value((*mode).into()),
         Arg::Flags(flags) => Value(bits(flags)),
@@ -84,7 +90,7 @@ fn argument(program: &mut Program, arg: &Arg) -> program::Arg {
             let mut list: Vec<_> =
                 texts.iter().map(|t| Address(program.bytes(t.as_encoded_bytes()))).collect();
             list.push(Value(0));
-            Address(program.words(&list))
+            Address(program.words(list))
         }
         Arg::Buffer(size) => Address(program.memory(size.div_ceil(8))),
         Arg::MountAttr(set) => {
@@ -106,9 +112,8 @@ fn argument(program: &mut Program, arg: &Arg) -> program::Arg {
             let code = filter.iter().map(|i| {
                 u64::from(i.code) | u64::from(i.jt) << 16 | u64::from(i.jf) << 24 | u64::from(i.k) << 32
             });
-            let code: Vec<_> = code.map(Value).collect();
-            let code = program.words(&code);
-            Address(program.words(&[Value(filter.len() as u64), Address(code)]))
+            let code = program.words(code.map(Value));
+            Address(program.words([Value(filter.len() as u64), Address(code)]))
         }
         Arg::Ids(ids) => {
             let bytes: Vec<u8> = ids.iter().flat_map(|id| id.to_ne_bytes()).collect();
@@ -121,12 +126,13 @@ fn argument(program: &mut Program, arg: &Arg) -> program::Arg {
 
 fn expect(expect: Expect) -> program::Expect {
     use sys::errno::{
-        EBADF, EDQUOT, EEXIST, EINVAL, ELOOP, ENOENT, ENOSYS, ENOTDIR, EOPNOTSUPP, EPERM, EROFS,
+        EACCES, EBADF, EDQUOT, EEXIST, EINVAL, ELOOP, ENOENT, ENOSYS, ENOTDIR, EOPNOTSUPP, EPERM, EROFS,
     };
     match expect {
         Expect::Success => program::Expect::Success,
         Expect::Exactly(n) => program::Expect::Exactly(n),
         Expect::OrThere => program::Expect::SuccessOr(&[EEXIST, EROFS]),
+        Expect::OrUnreachable => program::Expect::SuccessOr(&[ENOENT, ENOTDIR, ELOOP, EACCES]),
         // EBADF: the descriptor of something that was absent.
         Expect::OrAbsent => program::Expect::SuccessOr(&[ENOENT, ENOTDIR, ELOOP, EBADF]),
         Expect::OrRefused => program::Expect::SuccessOr(&[ENOSYS, EPERM, EOPNOTSUPP, EINVAL, EDQUOT]),

@@ -3,13 +3,12 @@
 use crate::error::{Error, Result};
 use crate::house::House;
 use crate::registry::{self, Live};
-use crate::state::{Ended, Phase};
+use crate::state::{self, Ended, Phase};
 use model::config::NetworkMode;
 use model::name::{Id, Name};
 use model::time::Moment;
 use serde::Serialize;
 use std::fmt;
-use sys::signal::{SIGHUP, SIGINT, SIGKILL, SIGTERM};
 
 /// What a jail is doing, or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -147,18 +146,12 @@ fn of_stopped(house: &House, name: &Name, remains: bool) -> Result<Summary> {
 
 /// How it ended last, if that is known.
 pub(crate) fn last(house: &House, name: &Name) -> Option<Ended> {
-    let text = std::fs::read(house.kept(name).join("last.json")).ok()?;
+    let text = std::fs::read(house.kept(name).join(state::LAST)).ok()?;
     serde_json::from_slice(&text).ok()
 }
 
-/// Did it fail, rather than being stopped? Most programs leave it to the signal that stops them
-/// to end them, and a shell says 128 + n for signal n.
+/// Did it fail, rather than being stopped or coming to its end?
 fn is_failure(last: &Ended) -> bool {
-    const STOPS: [i32; 4] = [SIGTERM, SIGKILL, SIGINT, SIGHUP];
-    match (&last.failure, last.status, last.signal) {
-        (Some(_), ..) => true,
-        (None, Some(status), _) => status != 0 && !STOPS.contains(&(status - 128)),
-        (None, None, Some(signal)) => !STOPS.contains(&signal),
-        (None, None, None) => false,
-    }
+    let badly = last.signal.is_some() || last.status.is_some_and(|status| status != 0);
+    last.failure.is_some() || badly && !last.stopped
 }

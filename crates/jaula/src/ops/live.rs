@@ -56,8 +56,8 @@ fn inside(steps: &[Step], jail: &OwnedFd, tree: Option<&OwnedFd>) -> Result<()> 
     let mut descriptors: BTreeMap<&str, i32> =
         [("parent", ours.as_raw_fd()), ("meeting", theirs.as_raw_fd()), ("jail", jail.as_raw_fd())].into();
     descriptors.extend(tree.map(|tree| ("tree", tree.as_raw_fd())));
-    let mut program = launch::lower(steps, &descriptors);
-    let child = sys::process::spawn(&mut program, 0, None, theirs.as_fd()).map_err(failed())?;
+    let program = launch::lower(steps, &descriptors);
+    let (child, _loan) = sys::process::spawn(program, 0, None, theirs.as_fd()).map_err(failed())?;
     drop(theirs);
     let done = launch::outcome(steps, ours.as_fd());
     sys::process::wait(&child.pidfd).map_err(failed())?;

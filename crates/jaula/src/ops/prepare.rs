@@ -295,6 +295,7 @@ pub(crate) fn first(
         programs: programs(name, path),
         arguments: command.to_vec(),
         directory,
+        or_top: false,
         user: identity.user,
         group: identity.group,
         groups: identity.groups.clone(),

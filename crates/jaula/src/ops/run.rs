@@ -2,9 +2,10 @@
 
 use crate::claim::Claim;
 use crate::error::{Error, Result};
+use crate::foreground::{self, Role};
 use crate::house::House;
 use crate::journal::{Entry, Journal};
-use crate::launch::{self, Launched};
+use crate::launch;
 use crate::ops::prepare::{Prepared, Start, prepare};
 use crate::session::{Session, streams};
 use crate::signals;
@@ -13,9 +14,8 @@ use model::config::{Config, Writes};
 use model::name::{Id, Name};
 use model::plan::Plan;
 use std::ffi::OsString;
-use std::os::fd::AsFd;
 use sys::process::Exit;
-use sys::signal::{SIGWINCH, Signals};
+use sys::signal::Signals;
 
 /// What to run.
 #[derive(Debug)]
@@ -85,55 +85,17 @@ fn inside(house: &House, run: &Run, config: &Config, claim: &Claim, journal: &mu
     let id = claim.id(house, config.id)?;
     journal.write(&Entry::Id(id))?;
     let (streams, typing) = streams(run.terminal);
-    let Prepared { plan, confinement } = prepare(
-        house,
-        &claim.name,
-        id,
-        &run.config,
-        Start { command: &run.command, passing: true, streams },
-    )?;
+    let Prepared { plan, confinement } =
+        prepare(house, &claim.name, id, config, Start { command: &run.command, passing: true, streams })?;
     let signals = Signals::take(signals::PASSED_ON).map_err(Error::call("take signals"))?;
     let launched = launch::start(&plan, journal)?;
     let state = State::of(&claim.name, config, &confinement, id, &launched, Phase::Running, true)?;
     state::write_filter(claim, &confinement.filter)?;
     state.write(claim)?;
     claim.unlock()?;
-    watch(launched, &signals, typing)
-}
-
-/// Waits for the end, passing signals and terminals on.
-fn watch(launched: Launched, signals: &Signals, typing: bool) -> Result<Exit> {
-    let Launched { first, console } = launched;
-    let mut session = console.map(|console| Session::join(console, typing)).transpose()?;
-    loop {
-        let mut ended = false;
-        let mut signalled = false;
-        let mut wait = |more: &[(std::os::fd::BorrowedFd<'_>, bool)]| {
-            let mut wanted = vec![(first.pidfd.as_fd(), false), (signals.as_fd(), false)];
-            wanted.extend_from_slice(more);
-            let ready = sys::poll::wait(&wanted, None).map_err(Error::call("wait for the jail"))?;
-            (ended, signalled) = (ready[0], ready[1]);
-            Ok(ready)
-        };
-        let key = match &mut session {
-            Some(session) => session.turn(first.pid, wait)?,
-            None => wait(&[]).map(|_| None)?,
-        };
-        if let Some(signal) = key {
-            signals::deliver(first.pid, &first.pidfd, signal);
-        }
-        while let Some(signal) = signals.next().ok().flatten().filter(|_| signalled) {
-            match (&session, signal) {
-                (Some(session), SIGWINCH) => session.resize(),
-                _ => drop(signals::deliver(first.pid, &first.pidfd, signal)),
-            }
-        }
-        if ended {
-            if let Some(session) = session {
-                session.finish();
-            }
-            return sys::process::wait(&first.pidfd)
-                .map_err(Error::call("wait for the jail's first process"));
-        }
-    }
+    let session = match launched.console {
+        Some(console) => Some(Session::join(console, typing)?.showing(streams)),
+        None => None,
+    };
+    foreground::watch(&launched.first, session, &signals, Role::First)
 }

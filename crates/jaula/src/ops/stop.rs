@@ -33,7 +33,7 @@ enum Told {
     /// A keeper, which answers when it is done.
     Keeper(OwnedFd),
     /// The first process of a jail that passes with the command that runs it.
-    Passing(State),
+    Passing(Box<State>),
 }
 
 fn tell(house: &House, name: &Name, timeout: Option<Duration>) -> Result<Told> {
@@ -45,7 +45,7 @@ fn tell(house: &House, name: &Name, timeout: Option<Duration>) -> Result<Told> {
     if state.passing {
         let first = state.first.and_then(|first| Some((first.pid, first.open()?))).ok_or_else(not_running)?;
         signal(&run, first.0, &first.1, sys::signal::SIGTERM);
-        return Ok(Told::Passing(state));
+        return Ok(Told::Passing(Box::new(state)));
     }
     let stop = Order::Stop { timeout: timeout.map(|t| u64::try_from(t.as_millis()).unwrap_or(u64::MAX)) };
     match order(&run, &stop) {

@@ -37,6 +37,9 @@ pub enum Expect {
     OrThere,
     /// Success, or that the thing is not there (`ENOENT`, `ENOTDIR`).
     OrAbsent,
+    /// Success, or that the thing is not there or may not be entered (`ENOENT`, `ENOTDIR`,
+    /// `EACCES`).
+    OrUnreachable,
     /// Success, or that the kernel or the host does not have or allow it (`ENOSYS`, `EPERM`,
     /// `EOPNOTSUPP`): for what only adds to a confinement that stands without it.
     OrRefused,
@@ -47,6 +50,10 @@ pub enum Expect {
 pub enum Arg {
     /// A descriptor by its name.
     Fd(Fd),
+    /// The number before a descriptor's: the end of a range that leaves it out.
+    Before(Fd),
+    /// The number after it.
+    After(Fd),
     /// The current directory (`AT_FDCWD`).
     Here,
     /// No address.
@@ -121,6 +128,7 @@ impl fmt::Display for Call {
             Expect::Exactly(n) => write!(f, " == {n}"),
             Expect::OrThere => write!(f, " or EEXIST, EROFS"),
             Expect::OrAbsent => write!(f, " or ENOENT"),
+            Expect::OrUnreachable => write!(f, " or ENOENT, EACCES"),
             Expect::OrRefused => write!(f, " or ENOSYS, EPERM"),
         }
     }
@@ -155,6 +163,8 @@ impl fmt::Display for Arg {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fd(name) => write!(f, "${name}"),
+            Self::Before(name) => write!(f, "${name} - 1"),
+            Self::After(name) => write!(f, "${name} + 1"),
             Self::Here => write!(f, "AT_FDCWD"),
             Self::Null => write!(f, "NULL"),
             Self::Number(n) => write!(f, "{n}"),

@@ -11,7 +11,7 @@
 use super::call::{Arg, Call, Expect, Flag, Text};
 use super::flags::*;
 use super::{AppEntry, AppFile, Jail, Step, Stream, tail};
-use crate::config::{MountSource, NetworkMode, Profile, RootSpec, Writes};
+use crate::config::{Mount, MountSource, NetworkMode, Profile, RootSpec, Writes};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -266,6 +266,9 @@ fn skeleton(steps: &mut Steps, jail: &Jail<'_>, base: &str) {
     for mount in &jail.config.mounts {
         let target = mount.target.strip_prefix("/").unwrap_or(&mount.target);
         parents(target, &mut directories);
+        if !is_file(jail, mount) {
+            directories.insert(target.to_owned());
+        }
     }
     // A directory that is a link elsewhere (`lib64 -> usr/lib64`) holds nothing of its own.
     for entry in jail.app.iter().filter(|e| matches!(e.what, AppFile::Link(_))) {
@@ -274,6 +277,9 @@ fn skeleton(steps: &mut Steps, jail: &Jail<'_>, base: &str) {
     steps.say("the directories of the program's files", mkdir_all(base, directories.iter().next()));
     for directory in directories.iter().skip(1) {
         steps.and(mkdir_all(base, Some(directory)));
+    }
+    for mount in jail.config.mounts.iter().filter(|m| is_file(jail, m)) {
+        steps.and(touch(format!("{base}{}", mount.target.display())).expect(Expect::OrThere));
     }
     for entry in jail.app {
         let at = format!("{base}/{}", entry.path.display());
@@ -296,6 +302,11 @@ fn skeleton(steps: &mut Steps, jail: &Jail<'_>, base: &str) {
             AppFile::Directory(_) => {}
         }
     }
+}
+
+/// Is what is mounted no directory?
+fn is_file(jail: &Jail<'_>, mount: &Mount) -> bool {
+    matches!(&mount.source, MountSource::Bind { path, .. } if jail.files.contains(path))
 }
 
 fn mkdir_all(base: &str, directory: Option<&PathBuf>) -> Call {

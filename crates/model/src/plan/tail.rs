@@ -1,7 +1,7 @@
 //! The end of a child's program, the same for a jail's first process and for what `exec`
 //! brings in: terminal, limits, privileges, filter, program.
 
-use super::call::{Arg, Call, Expect, Text};
+use super::call::{Arg, Call, Expect, Flag, Text};
 use super::child::{Steps, prctl};
 use super::flags::*;
 use super::{First, Step, Stream};
@@ -11,11 +11,12 @@ use crate::facts::Facts;
 /// The Landlock version that knows scopes (Linux 6.12).
 pub(super) const LANDLOCK_SCOPES: u8 = 6;
 
-/// The program of a process that `exec` brings in. Its parent has joined all of the jail's
-/// namespaces, so that the child is born in them; `terminal` is the jail's, if it has one.
+/// The program of a process that `exec` brings in. Its parent has joined the jail's namespaces,
+/// so that the child is born in them; `terminal` is the jail's, if it has one.
 ///
-/// For the administrator the child is born outside the jail's user namespace, which it joins
-/// first: in it, nobody may put a process into the jail's control group. Until it executes its
+/// For the administrator the child is born outside two of them, which it joins first: in the
+/// jail's user namespace nobody may put a process into the jail's control group, and in its
+/// cgroup namespace nobody from outside it, where version 2 is mounted with `nsdelegate`. Until it executes its
 /// program it is not dumpable and belongs to the host's user namespace, so that nobody inside
 /// can trace it or reach what it has open (CVE-2016-9962). `moved`: the parent moves it into
 /// control groups before it goes on.
@@ -33,8 +34,8 @@ pub fn exec(confinement: &Confinement, first: &First, facts: &Facts, moved: bool
         );
     }
     if facts.root() {
-        let users = [Arg::Fd("jail".into()), Arg::Flags(&[CLONE_NEWUSER])];
-        steps.say("the jail's users", Call::new("setns", users));
+        let both = [Arg::Fd("jail".into()), Arg::Flags(&[CLONE_NEWUSER, CLONE_NEWCGROUP])];
+        steps.say("the jail's users, and its view of control groups", Call::new("setns", both));
     }
     steps.say(
         "be root inside, for a moment",
@@ -60,10 +61,7 @@ pub(super) fn confine(steps: &mut Steps, confinement: &Confinement, first: &Firs
         steps.say("its limits", Call::new("prlimit64", args));
     }
     steps.say("signals and modes as a program expects them", signals());
-    steps.and(Call::new(
-        "rt_sigaction",
-        [Arg::Flags(&[SIGPIPE]), Arg::Words("SIG_DFL", vec![0; 4]), Arg::Null, Arg::Number(8)],
-    ));
+    steps.and(by_default(&[SIGPIPE]));
     steps.and(Call::new("umask", [Arg::Mode(0o022)]));
     if confinement.scoped && facts.landlock >= LANDLOCK_SCOPES {
         scope(steps, confinement);
@@ -104,13 +102,21 @@ fn signals() -> Call {
     Call::new("rt_sigprocmask", [Arg::Flags(&[SIG_SETMASK]), none, Arg::Null, Arg::Number(8)])
 }
 
-/// Landlock's scopes: abstract unix sockets and signals end at the jail (landlock(7)).
+/// The signal does what it does by default (rt_sigaction(2)).
+fn by_default(signal: &'static [Flag]) -> Call {
+    let default = Arg::Words("SIG_DFL", vec![0; 4]);
+    Call::new("rt_sigaction", [Arg::Flags(signal), default, Arg::Null, Arg::Number(8)])
+}
+
+/// Landlock's scope: abstract unix sockets end at the jail (landlock(7)). Its scope for signals is
+/// left out: the pid namespace keeps them in already, and what `exec` brings in, which has a
+/// scope of its own, could not even signal the jail's other processes.
 fn scope(steps: &mut Steps, confinement: &Confinement) {
     if confinement.no_new_privileges {
         steps.say("setuid programs gain nothing", prctl(PR_SET_NO_NEW_PRIVS, &[1]));
     }
-    // struct landlock_ruleset_attr: no files, no ports, both scopes.
-    let rules = Arg::Words("scoped: abstract unix sockets, signals ", vec![0, 0, 3]);
+    // struct landlock_ruleset_attr: no files, no ports, LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET.
+    let rules = Arg::Words("scoped: abstract unix sockets ", vec![0, 0, 1]);
     steps.say(
         "the host's abstract sockets are out of reach",
         Call::new("landlock_create_ruleset", [rules, Arg::Number(24), Arg::Number(0)]).into("scope"),
@@ -176,15 +182,21 @@ pub(super) fn execute(steps: &mut Steps, confinement: &Confinement, first: &Firs
         ("outlives its keeper", 0)
     };
     steps.say(why, prctl(PR_SET_PDEATHSIG, &[signal]));
+    // They are closed now and not by exec: a path of the jail's, such as a directory that is a
+    // link to /proc/self/fd/7, could still lead through them (CVE-2024-21626). The socket to the
+    // parent is closed by exec, which tells the parent of it.
+    let range = |from, to| Call::new("close_range", [from, to, Arg::Number(0)]);
+    steps.say("no descriptor of the host's goes along", range(Arg::Number(3), Arg::Before("meeting".into())));
+    steps.and(range(Arg::After("meeting".into()), Arg::Number(u32::MAX.into())));
+    // The process's root is the jail's, and so was its directory so far: nothing that a path can
+    // name from here is outside.
+    if !dies_with_parent {
+        // nohup(1) is about the command that it starts, not about a jail that stays.
+        steps.and(by_default(&[SIGHUP]));
+    }
     let directory = Arg::Text(first.directory.to_string_lossy().into_owned().into());
-    steps.say("where it starts", Call::new("chdir", [directory]));
-    steps.say(
-        "no descriptor of the host's goes along",
-        Call::new(
-            "close_range",
-            [Arg::Number(3), Arg::Number(u32::MAX.into()), Arg::Flags(&[CLOSE_RANGE_CLOEXEC])],
-        ),
-    );
+    let expect = if first.or_top { Expect::OrUnreachable } else { Expect::Success };
+    steps.say("where it starts", Call::new("chdir", [directory]).expect(expect));
     if confinement.no_new_privileges {
         // As late as can be: the filter of `strict` knows what the program needs, not what led to it.
         filter(steps, confinement);

@@ -1,0 +1,15 @@
+//! `jaula plan`: what a start would do, with nothing done.
+
+use crate::error::{Error, Result};
+use crate::house::House;
+use crate::ops::prepare::{Start, prepare};
+use crate::registry;
+use model::name::{Id, Name};
+use model::plan::Plan;
+
+/// The plan of a start. A jail without a number gets the first of those that a start gives out.
+pub fn plan(house: &House, name: &Name) -> Result<Plan> {
+    let config = registry::config(house, name)?;
+    let id = config.id.map_or_else(|| Id::new(Id::FIRST_PASSING).map_err(|_| Error::NoId), Ok)?;
+    Ok(prepare(house, name, id, &config, Start::LASTING)?.plan)
+}
