@@ -1,6 +1,6 @@
 //! `start`, `stop`, `restart`, `console`, `gc`.
 
-use crate::act::selected;
+use crate::act::{printed, selected};
 use crate::command::{DryRun, Gc, Selection, Start, Stop, When};
 use crate::output::error::report;
 use crate::output::progress::Progress;

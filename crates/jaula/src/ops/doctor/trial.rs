@@ -11,7 +11,7 @@ use sys::errno::{EACCES, EINVAL, ENOSPC, EPERM, EUSERS};
 use sys::fs::{CWD, O_DIRECTORY, O_PATH, O_RDONLY, O_WRONLY};
 use sys::process::{
     CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS,
-    Child,
+    Child, Loan,
 };
 use sys::program::{Arg, Expect, Op, Program};
 
