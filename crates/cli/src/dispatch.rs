@@ -57,6 +57,14 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
     }
 }
 
+/// The end of a verb about jails.
+fn done(result: jaula::Result<ExitCode>, color: When) -> ExitCode {
+    result.unwrap_or_else(|error| {
+        report(&error, error.help().as_deref(), color);
+        ExitCode::from(crate::act::status(&error))
+    })
+}
+
 /// The end of a verb that runs a command: its own failures are told from the command's.
 fn command(result: jaula::Result<ExitCode>, color: When) -> ExitCode {
     result.unwrap_or_else(|error| {
