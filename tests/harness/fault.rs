@@ -16,6 +16,25 @@ pub enum Victim {
     Main,
     /// Whichever of the processes made by it, and by them, makes the system call.
     Children,
+    /// The processes that it makes itself: of `jaula start`, the keeper.
+    Keeper,
+    /// The processes that those make, until they execute a program: a jail's first process.
+    First,
+    /// A process that runs already.
+    Running(i32),
+}
+
+impl Victim {
+    /// As the killer takes it.
+    fn word(self) -> String {
+        match self {
+            Self::Main => "main".to_owned(),
+            Self::Children => "children".to_owned(),
+            Self::Keeper => "keeper".to_owned(),
+            Self::First => "first".to_owned(),
+            Self::Running(pid) => pid.to_string(),
+        }
+    }
 }
 
 /// How many system calls a command survived being killed at.
@@ -33,17 +52,21 @@ pub struct Survived {
 pub fn fault_at_every_call(
     victim: Victim,
     mut command: impl FnMut() -> Outcome<Command>,
+    check: impl FnMut(&Done) -> Outcome,
+) -> Outcome<Survived> {
+    fault_at_every_call_of(|| Ok((victim, command()?)), check)
+}
+
+/// The same with another victim each time: one that runs already.
+pub fn fault_at_every_call_of(
+    mut prepare: impl FnMut() -> Outcome<(Victim, Command)>,
     mut check: impl FnMut(&Done) -> Outcome,
 ) -> Outcome<Survived> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("harness/killer.c");
     let killer = c_program("killer", &[source])?;
-    let who = match victim {
-        Victim::Main => "main",
-        Victim::Children => "children",
-    };
     for number in 1..100_000_u32 {
-        let command = command()?;
-        let mut killed = under(&killer, &[who, &number.to_string()], &command);
+        let (victim, command) = prepare()?;
+        let mut killed = under(&killer, &[&victim.word(), &number.to_string()], &command);
         let done = run(&mut killed, b"", Duration::from_secs(60))?;
         // The killer's last line says whether anyone was killed, and at what.
         let last = done.stderr.lines().last().unwrap_or_default().to_owned();
@@ -52,7 +75,7 @@ pub fn fault_at_every_call(
             _ => return Err(format!("the killer did not report: {done}").into()),
         };
         check(&done).map_err(|stop| match stop {
-            Stop::Failed(why) => Stop::Failed(format!("{who}, system call {number} ({last}): {why}")),
+            Stop::Failed(why) => Stop::Failed(format!("{victim:?}, system call {number} ({last}): {why}")),
             skipped => skipped,
         })?;
         if !interrupted {

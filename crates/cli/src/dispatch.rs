@@ -1,7 +1,7 @@
 //! Each command to what does it.
 
-use crate::act::operate::Talk;
-use crate::act::{self, operate};
+use crate::act::operate::{self, Talk};
+use crate::act::{config, create, declare, delete, doctor, exec, inspect, logs, make, plan};
 use crate::command::{Command, Invocation, Json, When};
 use crate::doc;
 use crate::exit;
@@ -16,8 +16,8 @@ use std::process::ExitCode;
 
 /// Does what was asked for.
 pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
-    let Invocation { command: _, quiet, color } = invocation;
-    let talk = Talk { quiet, color };
+    let color = invocation.color;
+    let talk = Talk { quiet: invocation.quiet, color };
     match invocation.command {
         Command::Help(verb) => {
             let style = Style::of(color, &io::stdout());
@@ -30,31 +30,39 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error, None, color),
         },
-        Command::Run(run) => command(act::make::run(run), color),
-        Command::Exec(exec) => command(act::exec::exec(exec), color),
-        Command::Enter(enter) => command(act::exec::enter(&enter), color),
-        Command::Create(create) => done(act::create::create(create, talk), color),
-        Command::Delete(delete) => done(act::delete::delete(delete, talk), color),
-        Command::List(list) => done(act::inspect::list(list, color), color),
-        Command::Status(status) => done(act::inspect::status(status, color), color),
-        Command::CompleteNames => done(act::inspect::names(), color),
+        Command::Run(run) => command(make::run(run), color),
+        Command::Create(given) => done(create::create(given, talk), color),
+        Command::Delete(given) => done(delete::delete(given, talk), color),
+        Command::List(given) => done(inspect::list(given, color), color),
+        Command::Status(given) => done(inspect::status(given, color), color),
+        Command::Logs(given) => done(logs::logs(&given), color),
+        Command::Plan(given) => done(plan::of_jail(&given.name, given.json), color),
+        Command::Set(given) => done(config::set(&given, talk), color),
+        Command::ConfigShow(given) => done(config::show(&given), color),
+        Command::ConfigEdit(name) => done(config::edit::edit(&name, talk), color),
+        Command::ConfigCheck(given) => done(config::check(&given, talk), color),
+        Command::ConfigPath(name) => done(config::path(&name), color),
+        Command::ConfigKeys(given) => done(config::keys(&given), color),
+        Command::Up(directory) => done(declare::up(&directory, talk), color),
+        Command::Down(directory) => done(declare::down(&directory, talk), color),
+        Command::CompleteNames => done(inspect::names(), color),
         Command::Start(start) => done(operate::start(&start, talk), color),
         Command::Stop(stop) => done(operate::stop(&stop, talk), color),
         Command::Restart(which) => done(operate::restart(&which, talk), color),
         Command::Console(name) => done(operate::console(&name, talk), color),
         Command::Gc(gc) => done(operate::gc(&gc), color),
-        Command::Up(directory) => done(act::declare::up(&directory, talk), color),
-        Command::Down(directory) => done(act::declare::down(&directory, talk), color),
-        Command::Logs(logs) => done(act::logs::logs(&logs), color),
-        Command::Plan(plan) => done(act::plan::of_jail(&plan.name, plan.json), color),
-        Command::Set(set) => done(act::config::set(&set, talk), color),
-        Command::ConfigShow(show) => done(act::config::show(&show), color),
-        Command::ConfigEdit(name) => done(act::config::edit::edit(&name, talk), color),
-        Command::ConfigCheck(check) => done(act::config::check(&check, talk), color),
-        Command::ConfigPath(name) => done(act::config::path(&name), color),
-        Command::ConfigKeys(keys) => done(act::config::keys(&keys), color),
-        Command::Doctor(json) => done(act::doctor::examine(json, talk), color),
+        Command::Doctor(json) => done(doctor::examine(json, talk), color),
+        Command::Exec(given) => command(exec::exec(given), color),
+        Command::Enter(given) => command(exec::enter(&given), color),
     }
+}
+
+/// The end of a verb about jails.
+fn done(result: jaula::Result<ExitCode>, color: When) -> ExitCode {
+    result.unwrap_or_else(|error| {
+        report(&error, error.help().as_deref(), color);
+        ExitCode::from(crate::act::status(&error))
+    })
 }
 
 /// The end of a verb that runs a command: its own failures are told from the command's.
@@ -66,14 +74,6 @@ fn command(result: jaula::Result<ExitCode>, color: When) -> ExitCode {
             jaula::Error::NotExecutable { .. } => exit::NOT_EXECUTABLE,
             _ => exit::NOT_BEGUN,
         })
-    })
-}
-
-/// The end of a verb about jails.
-fn done(result: jaula::Result<ExitCode>, color: When) -> ExitCode {
-    result.unwrap_or_else(|error| {
-        report(&error, error.help().as_deref(), color);
-        ExitCode::from(act::status(&error))
     })
 }
 

@@ -53,9 +53,9 @@ impl FromStr for Name {
 }
 
 impl fmt::Debug for Name {
-    /// In quotes, as messages have it.
+    /// As a quoted text: messages name jails so.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
+        self.0.fmt(f)
     }
 }
 

@@ -127,3 +127,6 @@ fn text(plan: &Plan) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests;

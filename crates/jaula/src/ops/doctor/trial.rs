@@ -49,7 +49,6 @@ pub(super) fn findings(house: &House) -> Vec<Finding> {
 struct Trial {
     child: Child,
     ours: OwnedFd,
-    /// What the child uses of this process.
     _loan: Loan,
 }
 
