@@ -4,20 +4,28 @@
 mod confinement;
 mod declared;
 mod escapes;
+mod exec;
+mod faults;
 mod ground;
 mod isolation;
 mod lifecycle;
+mod manage;
+mod roots;
 mod selftest;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let areas = [
-        selftest::trials(),
-        escapes::trials(),
-        isolation::trials(),
         confinement::trials(),
+        escapes::trials(),
+        exec::trials(),
+        faults::trials(),
+        isolation::trials(),
         lifecycle::trials(),
+        manage::trials(),
+        roots::trials(),
+        selftest::trials(),
     ];
     jaula_tests::harness::run(areas.into_iter().flatten().collect())
 }

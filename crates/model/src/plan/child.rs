@@ -283,6 +283,9 @@ fn skeleton(steps: &mut Steps, jail: &Jail<'_>, base: &str) {
     }
     for mount in &jail.config.mounts {
         let target = mount.target.strip_prefix("/").unwrap_or(&mount.target);
+        if !is_free(jail, target) {
+            continue;
+        }
         parents(target, &mut directories);
         if !is_file(jail, mount) {
             directories.insert(target.to_owned());
@@ -296,7 +299,8 @@ fn skeleton(steps: &mut Steps, jail: &Jail<'_>, base: &str) {
     for directory in directories.iter().skip(1) {
         steps.and(mkdir_all(base, Some(directory)));
     }
-    for mount in jail.config.mounts.iter().filter(|m| is_file(jail, m)) {
+    let free = |m: &&crate::config::Mount| is_free(jail, m.target.strip_prefix("/").unwrap_or(&m.target));
+    for mount in jail.config.mounts.iter().filter(|m| is_file(jail, m)).filter(free) {
         steps.and(touch(format!("{base}{}", mount.target.display())).expect(Expect::OrThere));
     }
     for entry in jail.app {
@@ -325,6 +329,14 @@ fn skeleton(steps: &mut Steps, jail: &Jail<'_>, base: &str) {
 /// Is what is mounted no directory?
 fn is_file(jail: &Jail<'_>, mount: &Mount) -> bool {
     matches!(&mount.source, MountSource::Bind { path, .. } if jail.files.contains(path))
+}
+
+/// May the target of a mount be made in the skeleton? Not where the program has a file already;
+/// and behind a link only when the root stands, since here it would lead to the host's own files.
+fn is_free(jail: &Jail<'_>, target: &Path) -> bool {
+    let link = |path: &Path, entry: &AppEntry| entry.path == path && matches!(entry.what, AppFile::Link(_));
+    let linked = |path: &Path| jail.app.iter().any(|entry| link(path, entry));
+    !jail.app.iter().any(|entry| entry.path == target) && !target.ancestors().any(linked)
 }
 
 fn mkdir_all(base: &str, directory: Option<&PathBuf>) -> Call {
@@ -500,10 +512,13 @@ fn memory(steps: &mut Steps, jail: &Jail<'_>) {
 const IN_ROOT: &[Flag] = &[RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS];
 
 fn open_in_root(at: &Path, name: String) -> Call {
+    open_in_root_as(at, name, &[O_PATH, O_CLOEXEC])
+}
+
+fn open_in_root_as(at: &Path, name: String, flags: &'static [Flag]) -> Call {
     let at = at.strip_prefix("/").unwrap_or(at);
     let at = if at.as_os_str().is_empty() { Path::new(".") } else { at };
-    Call::new("openat2", [fd("top"), path(at), Arg::OpenHow(&[O_PATH, O_CLOEXEC], IN_ROOT), Arg::Number(24)])
-        .into(name)
+    Call::new("openat2", [fd("top"), path(at), Arg::OpenHow(flags, IN_ROOT), Arg::Number(24)]).into(name)
 }
 
 fn onto(target: String) -> [Arg; 3] {
@@ -560,7 +575,8 @@ fn make_target(steps: &mut Steps, target: &Path, file: bool, n: usize) {
     let mut parent = PathBuf::from("/");
     for (depth, part) in parts.iter().enumerate() {
         let name = format!("parent{n}.{depth}");
-        steps.and(open_in_root(&parent, name.clone()));
+        let why = if depth == 0 { format!("a place for {}", target.display()) } else { String::new() };
+        steps.say(why, open_in_root(&parent, name.clone()));
         let (call, mode) =
             if file && depth + 1 == parts.len() { ("mknodat", S_IFREG | 0o644) } else { ("mkdirat", 0o755) };
         let mut args = vec![fd(name), path(Path::new(part)), Arg::Mode(mode)];
@@ -572,19 +588,24 @@ fn make_target(steps: &mut Steps, target: &Path, file: bool, n: usize) {
     }
 }
 
+/// An empty directory over each directory, an empty file over everything else. A directory is
+/// opened as one, so that whatever else goes wrong with it is an error; over the directory that
+/// then lies there, the file does not fit.
 fn hide(steps: &mut Steps, jail: &Jail<'_>) {
     for (n, hidden) in jail.config.security.hide.iter().enumerate() {
-        let target = format!("hidden{n}");
-        let [to, empty, flags] = onto(target.clone());
-        steps
-            .say(format!("hide {}", hidden.display()), open_in_root(hidden, target).expect(Expect::OrAbsent));
-        // Only one of the two fits, a file or a directory.
-        for mask in ["mask/dir", "mask/file"] {
+        let mut why = format!("hide {}", hidden.display());
+        for (mask, flags, expect) in [
+            ("dir", &[O_PATH, O_DIRECTORY, O_CLOEXEC][..], Expect::OrAbsent),
+            ("file", &[O_PATH, O_CLOEXEC][..], Expect::OrUnlike),
+        ] {
+            let (target, name) = (format!("hidden.{mask}{n}"), format!("{mask}{n}"));
+            let open = open_in_root_as(hidden, target.clone(), flags).expect(Expect::OrAbsent);
+            steps.say(std::mem::take(&mut why), open);
             let clone: &'static [Flag] = &[OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC];
-            let name = format!("{}{n}", &mask[5..]);
-            steps.and(Call::new("open_tree", [Arg::Here, text(mask), Arg::Flags(clone)]).into(name.clone()));
-            let args = [fd(name), text(""), to.clone(), empty.clone(), flags.clone()];
-            steps.and(Call::new("move_mount", args).expect(Expect::OrAbsent));
+            let args = [Arg::Here, text(format!("mask/{mask}")), Arg::Flags(clone)];
+            steps.and(Call::new("open_tree", args).into(name.clone()));
+            let [to, empty, how] = onto(target);
+            steps.and(Call::new("move_mount", [fd(name), text(""), to, empty, how]).expect(expect));
         }
     }
 }
