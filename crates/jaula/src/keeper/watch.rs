@@ -272,7 +272,7 @@ impl Watch {
             true => Some(
                 sys::process::wait(&jail.first.pidfd).map_err(Error::call("wait for the first process"))?,
             ),
-            false => exit_of(&jail.first.pidfd),
+            false => exit_of(&jail.first),
         };
         let ended = Ended { stopped: self.stopping, ..Ended::now(exit) };
         if starting {
@@ -443,14 +443,13 @@ impl Watch {
     }
 }
 
-/// How a process ended that is not our child. The kernel tells once its own parent has waited
-/// for it.
-fn exit_of(pidfd: &OwnedFd) -> Option<sys::process::Exit> {
-    let until = Instant::now() + Duration::from_millis(200);
-    loop {
-        match sys::process::exit_of(pidfd) {
-            None if Instant::now() < until => std::thread::sleep(Duration::from_millis(2)),
-            exit => return exit,
-        }
-    }
+/// How a process ended that is not our child: from its zombie (proc_pid_stat(5), the last field),
+/// or once its own parent has waited for it, from the kernel's memory of it.
+fn exit_of(first: &Child) -> Option<sys::process::Exit> {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", first.pid)).ok();
+    // A number that still belongs to this process can be signalled through it.
+    let same = sys::process::signal(&first.pidfd, 0).is_ok();
+    let status = stat.filter(|_| same).and_then(|text| text.split_whitespace().last()?.parse().ok());
+    let known = || status.map(sys::process::Exit::from_wait);
+    sys::process::exit_of(&first.pidfd).or_else(known)
 }
