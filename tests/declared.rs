@@ -107,7 +107,8 @@ impl<'t> Declared<'t> {
         self.process("keeper")
     }
 
-    fn process(&self, who: &str) -> Outcome<i32> {
+    /// One of the two.
+    pub(crate) fn process(&self, who: &str) -> Outcome<i32> {
         let state = self.state().ok_or("the jail has no state")?;
         let pid = state[who]["pid"].as_i64().ok_or_else(|| format!("no {who} in {state}"))?;
         Ok(i32::try_from(pid)?)

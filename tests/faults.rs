@@ -1,14 +1,16 @@
 //! Killed at every system call: whoever it is and wherever it happens, the next `jaula gc` or
 //! the next start finds what is left. Also a full disk, and a kernel without a system call.
 
-use crate::declared::{Declared, kill, nothing_left, one_line, runs, until};
+use crate::declared::{Declared, kill, one_line, runs, until};
 use jaula_tests::harness::{
-    Done, Outcome, SmallDisk, Survived, Test, Victim, fault_at_every_call, fault_at_every_call_of,
+    Done, Outcome, SmallDisk, Snapshot, Survived, Test, ThingKind, Victim, fault_at_every_call,
+    fault_at_every_call_of,
 };
 use jaula_tests::trials;
 use libtest_mimic::Trial;
 use std::cell::Cell;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 pub(crate) fn trials() -> Vec<Trial> {
     trials!("faults": privileged [
@@ -37,15 +39,18 @@ enum Repair {
 /// What must hold after a kill: one command repairs everything. Then either the jail is gone
 /// with all that it had, or it runs, kept by a keeper, and stops cleanly.
 fn repaired(t: &Test, jail: &Declared<'_>, repair: Repair) -> Outcome {
-    match repair {
-        Repair::Gc => drop(t.jaula().ok(&["gc"])?),
-        Repair::Start => jail.start()?,
-    }
+    let said = match repair {
+        Repair::Gc => t.jaula().ok(&["gc"])?,
+        Repair::Start => jail.start().map(|()| String::new())?,
+    };
+    // A keeper that lives may still be at it.
+    let is_there = |who| jail.process(who).is_ok_and(runs);
+    until("a jail that runs with a keeper, or is gone", || {
+        (!jail.run().exists() || is_there("first") && is_there("keeper")).then_some(())
+    })
+    .map_err(|stop| format!("{stop:?}; {said}{:?}", jail.state()))?;
     if jail.run().exists() {
-        let (first, keeper) = (jail.first()?, jail.keeper()?);
-        if !runs(first) || !runs(keeper) {
-            return Err(format!("after the repair: {:?}", jail.state()).into());
-        }
+        let first = jail.first()?;
         jail.jaula("stop", &[])?.ok()?;
         if runs(first) {
             return Err("its first process survived".into());
@@ -53,14 +58,22 @@ fn repaired(t: &Test, jail: &Declared<'_>, repair: Repair) -> Outcome {
     } else if let Repair::Start = repair {
         return Err("it does not run after a start".into());
     }
-    no_number(t)?;
-    nothing_left(t)
+    as_before(t)
 }
 
-/// No number is in use.
-fn no_number(t: &Test) -> Outcome {
-    let numbers = fs::read_dir(t.root().join("run/jaula/.ids")).map_or(0, Iterator::count);
-    if numbers == 0 { Ok(()) } else { Err(format!("{numbers} numbers are taken by nobody").into()) }
+/// Nothing of running jails is there: no files, no numbers, no control groups, no mounts. All
+/// else that could be left is looked for at the test's end.
+fn as_before(t: &Test) -> Outcome {
+    let list = |path: &Path| fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+    let run = t.root().join("run/jaula");
+    let groups = list(Path::new("/sys/fs/cgroup")).chain(list(Path::new("/sys/fs/cgroup/unified")));
+    let left: Vec<PathBuf> = list(&run)
+        .filter(|path| !path.ends_with(".ids"))
+        .chain(list(&run.join(".ids")))
+        .chain(groups.filter(|path| path.to_string_lossy().contains(t.mark())))
+        .chain(Snapshot::mounts_below(t.root()).into_iter().map(PathBuf::from))
+        .collect();
+    if left.is_empty() { Ok(()) } else { Err(format!("left behind: {left:?}").into()) }
 }
 
 /// Kills this victim of `jaula start` at each of its calls.
@@ -71,6 +84,13 @@ fn start_with(t: &Test, victim: Victim, repair: Repair) -> Outcome<Survived> {
         // Whoever lives to tell, tells in one line.
         if !done.status.success() && victim != Victim::Main {
             without_the_killer(done)?;
+        }
+        if victim == Victim::Main {
+            // Its keeper goes on without it.
+            until("the end of the start", || {
+                let alone = || t.left_behind().of(ThingKind::Process).next().is_none();
+                (jail.phase().as_deref() == Some("running") || alone()).then_some(())
+            })?;
         }
         repaired(t, &jail, repair)
     })
@@ -134,10 +154,8 @@ fn the_command_that_stops_is_killed(t: &Test) -> Outcome {
         jail.start()?;
         t.jaula().command(["stop", &jail.name])
     };
-    let survived = fault_at_every_call(Victim::Main, begin, |_| {
-        // The keeper may be at it on its own.
-        repaired(t, &jail, Repair::Gc).or_else(|_| repaired(t, &jail, Repair::Gc))
-    })?;
+    // The keeper may be at it on its own.
+    let survived = fault_at_every_call(Victim::Main, begin, |_| repaired(t, &jail, Repair::Gc))?;
     assert!(survived.kills > 20, "{survived:?}");
     Ok(())
 }

@@ -70,10 +70,14 @@ pub fn fault_at_every_call_of(
         let done = run(&mut killed, b"", Duration::from_secs(60))?;
         // The killer's last line says whether anyone was killed, and at what.
         let last = done.stderr.lines().last().unwrap_or_default().to_owned();
-        let interrupted = match last.split_once(": ") {
-            Some(("killer", what)) => what.starts_with("killed"),
+        let victim_of = match last.split_once(": ") {
+            Some(("killer", what)) => what.strip_prefix("killed "),
             _ => return Err(format!("the killer did not report: {done}").into()),
         };
+        let interrupted = victim_of.is_some();
+        if let Some(pid) = victim_of.and_then(|what| what.split(' ').next()) {
+            until_dead(pid);
+        }
         check(&done).map_err(|stop| match stop {
             Stop::Failed(why) => Stop::Failed(format!("{victim:?}, system call {number} ({last}): {why}")),
             skipped => skipped,
@@ -83,6 +87,21 @@ pub fn fault_at_every_call_of(
         }
     }
     Err("the command does not end".into())
+}
+
+/// Waits until a killed process has let go of all that it had open: until it is a zombie or gone.
+/// On a busy machine that can be later than the end of the command.
+fn until_dead(pid: &str) {
+    let dead = || {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']))
+    };
+    for _ in 0..5000 {
+        if dead() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// A test's `JAULA_ROOT` on a disk of its own, small enough to be filled. It is unmounted when

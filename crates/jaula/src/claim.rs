@@ -2,7 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::house::{House, make_private};
-use crate::{journal, state};
+use crate::journal::{self, Entry, Journal};
+use crate::state;
 use model::name::{Id, Name};
 use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -91,11 +92,16 @@ impl Claim {
     }
 
     /// Gives the jail a number: its own, or with `None` the first free one of those for jails
-    /// that pass.
-    pub fn id(&self, house: &House, wanted: Option<Id>) -> Result<Id> {
+    /// that pass. Each is in the journal before it is taken; giving back one that was never had
+    /// does nothing.
+    pub fn id(&self, house: &House, wanted: Option<Id>, journal: &mut Journal) -> Result<Id> {
         let ids = house.run.join(IDS);
+        let mut take = |id| {
+            journal.write(&Entry::Id(id))?;
+            claim_id(&ids, id, &self.name)
+        };
         if let Some(id) = wanted {
-            return match claim_id(&ids, id, &self.name)? {
+            return match take(id)? {
                 None => Ok(id),
                 Some(other) => Err(Error::SameId { name: self.name.clone(), id, other }),
             };
@@ -106,7 +112,7 @@ impl Claim {
         for n in (0..span).map(|n| (begin + n) % span) {
             let id =
                 u16::try_from(n).ok().and_then(|n| Id::new(Id::FIRST_PASSING + n).ok()).ok_or(Error::NoId)?;
-            if claim_id(&ids, id, &self.name)?.is_none() {
+            if take(id)?.is_none() {
                 return Ok(id);
             }
         }
@@ -152,27 +158,58 @@ pub(crate) const IDS: &str = ".ids";
 /// Takes a number; `Some` is the jail that has it.
 fn claim_id(ids: &Path, id: Id, name: &Name) -> Result<Option<String>> {
     let link = ids.join(id.to_string());
-    match sys::fs::make_link(name.as_str(), sys::fs::CWD, &link) {
-        Ok(()) => Ok(None),
-        Err(e) if e.is(sys::errno::ENOENT) => {
-            make_private(ids)?;
-            claim_id(ids, id, name)
+    let make = || sys::fs::make_link(name.as_str(), sys::fs::CWD, &link);
+    let mut made = make();
+    if made.as_ref().is_err_and(|e| e.is(sys::errno::ENOENT)) {
+        make_private(ids)?;
+        made = make();
+    }
+    if made.as_ref().is_err_and(|e| e.is(sys::errno::EEXIST)) {
+        let _alone = settle_ids(ids)?;
+        match id_owner(ids, &id.to_string()) {
+            Some((owner, _)) if owner == name.as_str() => return Ok(None),
+            Some((owner, true)) => return Ok(Some(owner)),
+            // Its owner is gone.
+            Some((_, false)) => _ = sys::fs::remove(sys::fs::CWD, &link, false),
+            None => {}
         }
+        made = make();
+    }
+    match made {
+        Ok(()) => Ok(None),
+        // Somebody took it between our looking and our taking, since a free one needs no lock.
         Err(e) if e.is(sys::errno::EEXIST) => {
-            let owner = std::fs::read_link(&link).unwrap_or_default().to_string_lossy().into_owned();
-            let stale = ids.parent().is_some_and(|run| !run.join(&owner).exists());
-            if owner == name.as_str() {
-                Ok(None)
-            } else if stale {
-                // Its owner is gone; taking it again may be contested, which decides it.
-                let _ = sys::fs::remove(sys::fs::CWD, &link, false);
-                claim_id(ids, id, name)
-            } else {
-                Ok(Some(owner))
-            }
+            Ok(Some(id_owner(ids, &id.to_string()).map_or_else(String::new, |(owner, _)| owner)))
         }
         Err(e) => Err(Error::call("take a number")(e)),
     }
+}
+
+/// Keeps others from deciding that a number's owner is gone, for as long as the result lives:
+/// two that decide it at the same time would both take the number.
+pub(crate) fn settle_ids(ids: &Path) -> Result<OwnedFd> {
+    let failed = || Error::call("look after the numbers");
+    let flags = sys::fs::O_RDONLY | sys::fs::O_DIRECTORY;
+    let directory = sys::fs::open(sys::fs::CWD, ids, flags, 0).map_err(failed())?;
+    let since = Instant::now();
+    while !sys::fs::try_lock(&directory).map_err(failed())? {
+        if since.elapsed() > PATIENCE {
+            let owner = owner(ids);
+            return Err(Error::refused(
+                format!("the numbers of jails are busy: {owner} has had them for more than 30 s"),
+                "end it, or let it go on",
+            ));
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok(directory)
+}
+
+/// Who has a number, and whether there is something of that jail; `None` if nobody has it.
+pub(crate) fn id_owner(ids: &Path, number: &str) -> Option<(String, bool)> {
+    let owner = std::fs::read_link(ids.join(number)).ok()?.to_string_lossy().into_owned();
+    let there = ids.parent().is_some_and(|run| run.join(&owner).exists());
+    Some((owner, there))
 }
 
 /// Gives a number back, if it is this jail's.

@@ -12,7 +12,7 @@ mod watch;
 use crate::claim::Claim;
 use crate::error::{Error, Result};
 use crate::house::{House, make_private, replace};
-use crate::journal::{self, Entry, Journal};
+use crate::journal::{self, Journal};
 use crate::launch;
 use crate::ops::prepare::{NOTIFY, Prepared, Start, prepare};
 use crate::recover;
@@ -69,13 +69,15 @@ fn detach(name: &Name, keep: &OwnedFd) -> Result<()> {
 /// A keeper's life.
 fn keep(house: &House, name: &Name, begin: Begin, report: &control::Report<'_>) -> Result<()> {
     let claim = Claim::take(house, name)?;
-    let mut watch;
-    let mut running = match begin {
-        Begin::Start => {
+    let (mut watch, jail) = match (orphan(&claim)?, begin) {
+        // Whoever starts a jail that runs without a keeper wants it to run with one.
+        (Some(orphan), _) => (Watch::begin(house, &claim)?, adopt(&claim, orphan)?),
+        (None, Begin::Start) => {
             recover::stale(house, &claim)?;
-            watch = Watch::begin(house, &claim)?;
-            match launch(house, &claim, 0) {
-                Ok(running) => Some(running),
+            let launched =
+                Watch::begin(house, &claim).and_then(|watch| Ok((watch, launch(house, &claim, 0)?)));
+            match launched {
+                Ok(launched) => launched,
                 Err(error) => {
                     remember(house, name, &Ended::failed(error.line()));
                     recover::undo(house, claim)?;
@@ -83,21 +85,16 @@ fn keep(house: &House, name: &Name, begin: Begin, report: &control::Report<'_>) 
                 }
             }
         }
-        Begin::Adopt => match adopt(&claim)? {
-            Some(running) => {
-                watch = Watch::begin(house, &claim)?;
-                Some(running)
-            }
-            // Somebody else was faster, or it has ended: then nobody knows how.
-            None => {
-                recover::abandoned(house, claim)?;
-                report.ready(&[]);
-                return Ok(());
-            }
-        },
+        // Somebody else was faster, or it has ended: then nobody knows how.
+        (None, Begin::Adopt) => {
+            recover::abandoned(house, claim)?;
+            report.ready(&[]);
+            return Ok(());
+        }
     };
     let mut pause = Pause::default();
-    let mut restarts = 0;
+    let mut restarts = jail.state.restarts;
+    let mut running = Some(jail);
     let ended = loop {
         claim.unlock()?;
         let since = Instant::now();
@@ -122,7 +119,7 @@ fn keep(house: &House, name: &Name, begin: Begin, report: &control::Report<'_>) 
         }
         match verdict {
             Verdict::Stopped(_) | Verdict::StoppedWaiting => break None,
-            Verdict::Ended(ended) => waiting(&claim, restarts, &ended)?,
+            Verdict::Ended(ended) => waiting(&claim, restarts, &ended),
             Verdict::Rested => {
                 restarts += 1;
                 match launch(house, &claim, restarts) {
@@ -131,7 +128,7 @@ fn keep(house: &House, name: &Name, begin: Begin, report: &control::Report<'_>) 
                         let failed = Ended::failed(error.line());
                         remember(house, name, &failed);
                         launch::undo(&journal::read(&claim)?, name, &house.run);
-                        waiting(&claim, restarts, &failed)?;
+                        waiting(&claim, restarts, &failed);
                     }
                 }
             }
@@ -151,16 +148,16 @@ fn again(policy: Restart, ended: &Ended) -> bool {
     }
 }
 
-/// The state of a jail that waits to start again.
-fn waiting(claim: &Claim, restarts: u32, ended: &Ended) -> Result<()> {
-    if let Some(mut state) = State::read(claim)? {
+/// The state of a jail that waits to start again. On a full disk it is not on record, and it
+/// starts again all the same.
+fn waiting(claim: &Claim, restarts: u32, ended: &Ended) {
+    if let Ok(Some(mut state)) = State::read(claim) {
         state.phase = Phase::Waiting;
         state.first = None;
         state.restarts = restarts;
         state.started = ended.at;
-        state.write(claim)?;
+        let _ = state.write(claim);
     }
-    Ok(())
 }
 
 /// How long to wait before a jail that ended starts again: twice as long each time.
@@ -200,8 +197,7 @@ fn launch(house: &House, claim: &Claim, restarts: u32) -> Result<Running> {
     let name = &claim.name;
     let config = crate::registry::read(house, name)?.config;
     let mut journal = Journal::begin(claim)?;
-    let id = claim.id(house, config.id)?;
-    journal.write(&Entry::Id(id))?;
+    let id = claim.id(house, config.id, &mut journal)?;
     let Prepared { plan, confinement } = prepare(house, name, id, &config, Start::LASTING)?;
     let notify = (config.boot.ready == Ready::Notify).then(|| notify_socket(claim)).transpose()?;
     let launched = launch::start(&plan, &mut journal)?;
@@ -235,22 +231,23 @@ fn notify_socket(claim: &Claim) -> Result<OwnedFd> {
     make().map_err(Error::call("make the readiness socket"))
 }
 
-/// Takes over a jail whose keeper is gone; `None` if there is none such.
-fn adopt(claim: &Claim) -> Result<Option<Running>> {
-    let Some(mut state) = State::read(claim)? else { return Ok(None) };
-    let Some(first) = state.first else { return Ok(None) };
-    if state.keeper.open().is_some() {
-        return Ok(None);
-    }
-    let Some(pidfd) = first.open() else { return Ok(None) };
+/// A jail that runs without a keeper: its state and its first process.
+fn orphan(claim: &Claim) -> Result<Option<(State, Child)>> {
+    let Some(state) = State::read(claim)?.filter(|state| !state.passing) else { return Ok(None) };
+    let first = state.first.and_then(|first| Some(Child { pid: first.pid, pidfd: first.open()? }));
+    Ok(first.filter(|_| state.keeper.open().is_none()).map(|first| (state, first)))
+}
+
+/// Takes over a jail. From the moment that its state names this keeper, commands connect to it,
+/// so that it listens already.
+fn adopt(claim: &Claim, (mut state, first): (State, Child)) -> Result<Running> {
     state.keeper = state::ProcessId::own()?;
     state.phase = Phase::Running;
     state.write(claim)?;
     // What the configuration says now may differ, but only its restart policy and times matter.
     let config =
         std::fs::read_to_string(&claim.config).ok().and_then(|t| Config::parse(&t).ok()).unwrap_or_default();
-    let first = Child { pid: first.pid, pidfd };
-    Ok(Some(Running {
+    Ok(Running {
         first,
         console: None,
         _terminal: None,
@@ -259,7 +256,7 @@ fn adopt(claim: &Claim) -> Result<Option<Running>> {
         notify: None,
         own: false,
         warnings: Vec::new(),
-    }))
+    })
 }
 
 /// Keeps how a jail ended, for `status`. A full disk must not keep the jail from being undone.

@@ -45,8 +45,11 @@ pub fn start(plan: &Plan, journal: &mut Journal) -> Result<Launched, Error> {
     drop(theirs);
 
     let met = meet(plan, &first, &trees, journal).and_then(|()| {
-        sys::fs::write(&ours, b"g").map_err(Error::call("let the child go on"))?;
-        result(plan, ours.as_fd())
+        let told = sys::fs::write(&ours, b"g");
+        // A child that failed before it was told says more than that it cannot be told.
+        let console = result(plan, ours.as_fd())?;
+        told.map_err(Error::call("let the child go on"))?;
+        Ok(console)
     });
     match met {
         Ok(console) => Ok(Launched { first, console }),

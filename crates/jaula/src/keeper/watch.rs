@@ -126,7 +126,7 @@ impl Watch {
         let mut starting = (jail.state.phase == Phase::Starting && boot.ready != Ready::Alive)
             .then(|| Starting { until: now + boot.start_timeout.0, asked: None, ask: now });
         if starting.is_none() {
-            self.ready(jail, report)?;
+            self.ready(jail, report);
         }
         loop {
             let timeout =
@@ -149,13 +149,13 @@ impl Watch {
                 match self.is_ready(jail, begun)? {
                     Some(true) => {
                         starting = None;
-                        self.ready(jail, report)?;
+                        self.ready(jail, report);
                     }
                     Some(false) => {
                         let after = jail.config.boot.start_timeout.0;
                         report.failed(&Error::NotReady { name: self.name.clone(), after });
                         starting = None;
-                        self.begin_stop(jail, Some(Duration::ZERO))?;
+                        self.begin_stop(jail, Some(Duration::ZERO));
                     }
                     None => {}
                 }
@@ -213,11 +213,16 @@ impl Watch {
         sys::poll::wait(&all, timeout).map_err(Error::call("watch over the jail"))
     }
 
-    fn ready(&self, jail: &mut Running, report: &Report<'_>) -> Result<()> {
-        jail.state.phase = Phase::Running;
-        jail.state.write(&self.run)?;
+    fn ready(&self, jail: &mut Running, report: &Report<'_>) {
+        self.enter(jail, Phase::Running);
         report.ready(&jail.warnings);
-        Ok(())
+    }
+
+    /// Puts on record what the jail is doing. A full disk must neither end its keeper nor keep it
+    /// from being stopped; then the record is old.
+    fn enter(&self, jail: &mut Running, phase: Phase) {
+        jail.state.phase = phase;
+        let _ = jail.state.write(&self.run);
     }
 
     /// Is it ready? `Some(false)`: it will not be in time.
@@ -315,7 +320,7 @@ impl Watch {
         while let Some(signal) = self.signals.next().map_err(Error::call("read a signal"))? {
             // The host shuts down, or somebody means the jail.
             if signal == SIGTERM || signal == SIGINT {
-                self.stop_or_rest(jail.as_deref_mut(), None)?;
+                self.stop_or_rest(jail.as_deref_mut(), None);
             }
         }
         while let Some(socket) =
@@ -331,7 +336,7 @@ impl Watch {
                 client.output.clear();
             }
             match client.role {
-                Role::New => self.new_order(at, jail.as_deref_mut())?,
+                Role::New => self.new_order(at, jail.as_deref_mut()),
                 Role::Console => self.console_frames(at, jail.as_deref_mut()),
                 Role::Stops | Role::Leaving => {}
             }
@@ -368,19 +373,19 @@ impl Watch {
         true
     }
 
-    fn new_order(&mut self, at: usize, jail: Option<&mut Running>) -> Result<()> {
+    fn new_order(&mut self, at: usize, jail: Option<&mut Running>) {
         let client = &mut self.clients[at];
         let Some(end) = client.input.iter().position(|b| *b == b'\n') else {
             if client.input.len() > control::LINE {
                 client.role = Role::Leaving;
             }
-            return Ok(());
+            return;
         };
         let line: Vec<u8> = client.input.drain(..=end).collect();
         match (serde_json::from_slice(&line), &jail) {
             (Ok(Order::Stop { timeout }), _) => {
                 client.role = Role::Stops;
-                self.stop_or_rest(jail, timeout.map(Duration::from_millis))?;
+                self.stop_or_rest(jail, timeout.map(Duration::from_millis));
             }
             (Ok(Order::Console), Some(Running { console: Some(_), .. })) => {
                 client.role = Role::Console;
@@ -397,7 +402,6 @@ impl Watch {
             }
             (Err(_), _) => client.role = Role::Leaving,
         }
-        Ok(())
     }
 
     fn console_frames(&mut self, at: usize, jail: Option<&mut Running>) {
@@ -418,29 +422,24 @@ impl Watch {
         }
     }
 
-    fn stop_or_rest(&mut self, jail: Option<&mut Running>, timeout: Option<Duration>) -> Result<()> {
+    fn stop_or_rest(&mut self, jail: Option<&mut Running>, timeout: Option<Duration>) {
         match jail {
             Some(jail) => self.begin_stop(jail, timeout),
-            None => {
-                self.stopping = true;
-                Ok(())
-            }
+            None => self.stopping = true,
         }
     }
 
     /// Tells the jail to stop, and sets the time at which it is killed.
-    fn begin_stop(&mut self, jail: &mut Running, timeout: Option<Duration>) -> Result<()> {
+    fn begin_stop(&mut self, jail: &mut Running, timeout: Option<Duration>) {
         self.stopping = true;
         let timeout = timeout.unwrap_or(jail.config.boot.stop_timeout.0);
         let until = Instant::now() + timeout;
         self.stop = Some(self.stop.map_or(until, |before| before.min(until)));
-        jail.state.phase = Phase::Stopping;
-        jail.state.write(&self.run)?;
+        self.enter(jail, Phase::Stopping);
         if !timeout.is_zero() {
             let signal = jail.config.boot.stop_signal.parse::<Signal>().map_or(SIGTERM, Signal::number);
             self.told = crate::ops::stop::signal(&self.run, jail.first.pid, &jail.first.pidfd, signal);
         }
-        Ok(())
     }
 }
 

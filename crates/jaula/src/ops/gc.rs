@@ -1,7 +1,7 @@
 //! `jaula gc`: what killed commands and keepers have left is undone; jails that run on without
 //! a keeper get one.
 
-use crate::claim::{Claim, IDS};
+use crate::claim::{Claim, IDS, id_owner, settle_ids};
 use crate::error::{Error, Result};
 use crate::house::House;
 use crate::recover;
@@ -70,11 +70,10 @@ fn names(run: &Path) -> Result<Vec<Name>> {
 fn numbers(run: &Path, mend: bool, found: &mut Vec<Found>) -> Result<()> {
     let ids = run.join(IDS);
     for number in entries(&ids)? {
-        let link = ids.join(&number);
-        let owner = std::fs::read_link(&link).unwrap_or_default();
-        if !run.join(&owner).exists() {
+        let _alone = settle_ids(&ids)?;
+        if id_owner(&ids, &number).is_some_and(|(_, there)| !there) {
             if mend {
-                remove(&link)?;
+                remove(&ids.join(&number))?;
             }
             found.push(Found::Number(number));
         }

@@ -4,7 +4,7 @@ use crate::claim::Claim;
 use crate::error::{Error, Result};
 use crate::foreground::{self, Role};
 use crate::house::House;
-use crate::journal::{Entry, Journal};
+use crate::journal::Journal;
 use crate::launch;
 use crate::ops::prepare::{Prepared, Start, prepare};
 use crate::session::{Session, streams};
@@ -83,8 +83,7 @@ pub fn run(house: &House, run: &Run) -> Result<Exit> {
 }
 
 fn inside(house: &House, run: &Run, config: &Config, claim: &Claim, journal: &mut Journal) -> Result<Exit> {
-    let id = claim.id(house, config.id)?;
-    journal.write(&Entry::Id(id))?;
+    let id = claim.id(house, config.id, journal)?;
     let (streams, typing) = streams(run.terminal);
     let Prepared { plan, confinement } =
         prepare(house, &claim.name, id, config, Start { command: &run.command, passing: true, streams })?;

@@ -24,8 +24,27 @@ pub fn stop(
     let told: Vec<(&Name, Result<Told>)> =
         names.iter().map(|name| (name, tell(house, name, timeout))).collect();
     for (name, told) in told {
-        done(name, told.and_then(|told| wait(house, name, told, timeout)));
+        done(name, told.and_then(|told| until_stopped(house, name, told, timeout)));
     }
+}
+
+/// So many keepers may be killed while they stop one jail.
+const KEEPERS: u32 = 3;
+
+fn until_stopped(house: &House, name: &Name, told: Told, timeout: Option<Duration>) -> Result<Option<Ended>> {
+    let mut told = told;
+    for _ in 1..KEEPERS {
+        match wait(house, name, told, timeout) {
+            // It was killed, or it was at its end already when we came.
+            Err(Error::KeeperDied(_)) => {}
+            done => return done,
+        }
+        told = match tell(house, name, timeout) {
+            Err(Error::NotRunning(_)) => return Ok(None),
+            told => told?,
+        };
+    }
+    wait(house, name, told, timeout)
 }
 
 /// Who was told to stop.
@@ -41,35 +60,45 @@ fn tell(house: &House, name: &Name, timeout: Option<Duration>) -> Result<Told> {
     let not_running = || Error::NotRunning(name.clone());
     let flags = sys::fs::O_PATH | sys::fs::O_DIRECTORY;
     let run = sys::fs::open(sys::fs::CWD, &path, flags, 0).map_err(|_| not_running())?;
-    let state = State::read(&run)?.ok_or_else(not_running)?;
+    let Some(state) = State::read(&run)? else {
+        // It starts at this moment, or whoever started it was killed.
+        tidy(house, name)?;
+        return Err(not_running());
+    };
     if state.passing {
         let first = state.first.and_then(|first| Some((first.pid, first.open()?))).ok_or_else(not_running)?;
         signal(&run, first.0, &first.1, sys::signal::SIGTERM);
         return Ok(Told::Passing(Box::new(state)));
     }
     let stop = Order::Stop { timeout: timeout.map(|t| u64::try_from(t.as_millis()).unwrap_or(u64::MAX)) };
-    match order(&run, &stop) {
-        Ok(socket) => Ok(Told::Keeper(socket)),
-        // Its keeper was killed: the jail gets another one, which does it.
-        Err(_) if state.keeper.open().is_none() => {
-            if state.first.is_none_or(|first| first.open().is_none()) {
-                tidy(house, name)?;
-                return Err(not_running());
-            }
-            crate::ops::start::adopt(house, name)?;
-            order(&run, &stop).map(Told::Keeper).map_err(Error::call("reach the keeper"))
+    let refused = match order(&run, &stop) {
+        Ok(socket) => return Ok(Told::Keeper(socket)),
+        Err(refused) => refused,
+    };
+    // A keeper that lives but does not listen any more is at its end.
+    if let Some(keeper) = state.keeper.open() {
+        let ended = sys::poll::wait(&[(keeper.as_fd(), false)], Some(AT_ITS_END));
+        if !ended.map_err(Error::call("wait for the keeper"))?[0] {
+            return Err(Error::call("reach the keeper")(refused));
         }
-        Err(e) => Err(Error::call("reach the keeper")(e)),
     }
+    if state.first.is_none_or(|first| first.open().is_none()) {
+        tidy(house, name)?;
+        return Err(not_running());
+    }
+    // Its keeper was killed: the jail gets another one, which does it.
+    crate::ops::start::adopt(house, name)?;
+    order(&run, &stop).map(Told::Keeper).map_err(Error::call("reach the keeper"))
 }
+
+/// How long a keeper may take to end when it does not listen any more.
+const AT_ITS_END: Duration = Duration::from_secs(10);
 
 fn wait(house: &House, name: &Name, told: Told, timeout: Option<Duration>) -> Result<Option<Ended>> {
     match told {
         Told::Keeper(socket) => match reply(&socket, None)? {
             Some(Reply::Stopped { ended }) => Ok(ended),
             Some(Reply::Failed { message, help }) => Err(Error::Keeper { message, help }),
-            // It ended by itself while we asked, and its keeper with it.
-            _ if !house.running(name).exists() => Ok(None),
             _ => Err(Error::KeeperDied(name.clone())),
         },
         Told::Passing(state) => {
