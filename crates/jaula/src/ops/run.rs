@@ -66,6 +66,7 @@ pub fn plan(house: &House, run: &Run) -> Result<Plan> {
 /// Runs it. The process that is called is the jail's keeper; nothing of the jail is left when
 /// this returns.
 pub fn run(house: &House, run: &Run) -> Result<Exit> {
+    sys::process::prepare_heap(96 << 10);
     let name = run.name()?;
     if sys::fs::identity_at(sys::fs::CWD, house.config(&name)).is_ok() {
         return Err(Error::Exists(name));
