@@ -197,6 +197,18 @@ unsafe fn clone_onto(
     returned
 }
 
+/// Says that nobody knows where a thread's stack ends.
+///
+/// It stands in place of the C library's function of this name, which the standard library
+/// calls before `main` to tell an overflow of the stack from other faults. That one reads all of
+/// `/proc/self/maps`, which takes as long as everything else that jaula does before it looks at
+/// its command line. Without an answer an overflow is a fault like any other.
+#[cfg(target_env = "gnu")]
+#[unsafe(no_mangle)]
+extern "C" fn pthread_getattr_np(_thread: libc::pthread_t, _attributes: *mut libc::pthread_attr_t) -> i32 {
+    libc::ENOSYS
+}
+
 /// Splits this process in two, as fork(2): `None` in the child.
 ///
 /// jaula makes no threads, so that the child may do all that its parent may.

@@ -62,18 +62,30 @@ pub use libc::{
     SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2, SIGWINCH,
 };
 
-/// Gives every signal its default disposition, but for these (rt_sigaction(2)). That the two
-/// which cannot be changed stay is no failure.
+/// Gives every signal that is ignored its default disposition, but for these (rt_sigaction(2)).
 pub fn heed_all_but(kept: &[i32]) {
+    // One file says which; to ask the kernel for each takes 64 calls.
+    let ignored = ignored().unwrap_or(u64::MAX);
     // Not by the C library, which keeps two for itself: its posix_spawn(3) leaves them ignored.
     let default = [0u64; 4];
-    for signal in (1..=64).filter(|signal| !kept.contains(signal)) {
+    for signal in (1..=64).filter(|signal| ignored >> (signal - 1) & 1 == 1 && !kept.contains(signal)) {
         // SAFETY: zeros are a `struct sigaction` of the kernel that says SIG_DFL, which runs no
         // code of ours; the mask's size is the kernel's.
         unsafe {
             libc::syscall(libc::SYS_rt_sigaction, signal, &raw const default, std::ptr::null::<u8>(), 8)
         };
     }
+}
+
+/// The signals that this process ignores, 1 in the lowest bit (proc_pid_status(5)).
+fn ignored() -> Option<u64> {
+    let status = crate::fs::open(crate::fs::CWD, "/proc/self/status", crate::fs::O_RDONLY, 0).ok()?;
+    // All that comes before the line is shorter by far, but for supplementary groups.
+    let mut text = [0; 4096];
+    let length = crate::fs::read(&status, &mut text).ok()?;
+    let line =
+        text[..length].split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"SigIgn:\t"))?;
+    u64::from_str_radix(std::str::from_utf8(line).ok()?, 16).ok()
 }
 
 /// Sets the signal's disposition to ignored or default (signal(2)).
