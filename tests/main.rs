@@ -1,6 +1,7 @@
 //! The runner of all tests of jaula: `cargo xtask test [FILTER]`.
 #![forbid(unsafe_code)]
 
+mod badinput;
 mod confinement;
 mod declared;
 mod escapes;
@@ -12,6 +13,7 @@ mod lifecycle;
 mod manage;
 mod roots;
 mod selftest;
+mod unprivileged;
 
 use std::process::ExitCode;
 
@@ -25,6 +27,8 @@ fn main() -> ExitCode {
         lifecycle::trials(),
         manage::trials(),
         roots::trials(),
+        badinput::trials(),
+        unprivileged::trials(),
         selftest::trials(),
     ];
     jaula_tests::harness::run(areas.into_iter().flatten().collect())

@@ -57,7 +57,8 @@ pub fn start(plan: &Plan, journal: &mut Journal) -> Result<Launched, Error> {
             // It may have ended by itself; then there is nobody to kill.
             let _ = sys::process::signal(&first.pidfd, sys::signal::SIGKILL);
             let _ = sys::process::wait(&first.pidfd);
-            Err(error)
+            // Of two failures the child's is the cause: a parent's call fails because it is gone.
+            Err(result(plan, ours.as_fd()).err().unwrap_or(error))
         }
     }
 }
@@ -205,7 +206,12 @@ pub(crate) fn outcome(steps: &[Step], ours: BorrowedFd<'_>) -> Result<Option<Own
     let mut console = None;
     loop {
         let mut report = [0; Failed::LENGTH];
-        match sys::socket::receive(ours, &mut report).map_err(Error::call("hear of the child"))? {
+        let heard = match sys::socket::receive(ours, &mut report) {
+            // Said once, when the child has ended without reading our word; its own comes next.
+            Err(e) if e.is(sys::errno::ECONNRESET) => continue,
+            heard => heard.map_err(Error::call("hear of the child"))?,
+        };
+        match heard {
             (0, _) => return Ok(console),
             (1, Some(fd)) => console = Some(fd),
             _ => return Err(Error::child(steps, Failed::parse(report))),
