@@ -7,6 +7,7 @@ mod escapes;
 mod faults;
 mod ground;
 mod isolation;
+mod keeper;
 mod lifecycle;
 mod selftest;
 
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
         confinement::trials(),
         lifecycle::trials(),
         faults::trials(),
+        keeper::trials(),
     ];
     jaula_tests::harness::run(areas.into_iter().flatten().collect())
 }
