@@ -540,6 +540,11 @@ impl Background {
         Ok(children.split_whitespace().next().ok_or("jaula has no child")?.parse()?)
     }
 
+    /// Has it not ended?
+    pub(crate) fn runs(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// jaula's own process number.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()

@@ -4,24 +4,30 @@
 mod confinement;
 mod declared;
 mod escapes;
+mod exec;
 mod faults;
 mod ground;
 mod isolation;
 mod keeper;
 mod lifecycle;
+mod manage;
+mod roots;
 mod selftest;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let areas = [
-        selftest::trials(),
-        escapes::trials(),
-        isolation::trials(),
         confinement::trials(),
-        lifecycle::trials(),
+        escapes::trials(),
+        exec::trials(),
         faults::trials(),
+        isolation::trials(),
         keeper::trials(),
+        lifecycle::trials(),
+        manage::trials(),
+        roots::trials(),
+        selftest::trials(),
     ];
     jaula_tests::harness::run(areas.into_iter().flatten().collect())
 }

@@ -13,12 +13,13 @@ const TMPFS: i64 = 0x0102_1994;
 /// mounts can be long.
 pub(crate) fn find(account: bool) -> Cgroups {
     let top = Path::new("/sys/fs/cgroup");
-    let is = |path: &Path, magic| sys::fs::magic(path).is_ok_and(|m| m == magic);
-    if is(top, CGROUP2) {
+    let magic = |path: &Path| sys::fs::magic(path).unwrap_or_default();
+    let found = magic(top);
+    if found == CGROUP2 {
         return Cgroups { unified: Some(top.to_owned()), ..Cgroups::default() };
     }
     let unified = top.join("unified");
-    if is(top, TMPFS) && is(&unified, CGROUP2) {
+    if found == TMPFS && magic(&unified) == CGROUP2 {
         let legacy = if account { legacy() } else { Cgroups::default().legacy };
         return Cgroups { unified: Some(unified), legacy, ..Cgroups::default() };
     }

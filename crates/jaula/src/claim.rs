@@ -2,8 +2,10 @@
 
 use crate::error::{Error, Result};
 use crate::house::{House, make_private};
-use crate::journal::{Entry, Journal};
+use crate::journal::{self, Entry, Journal};
+use crate::state;
 use model::name::{Id, Name};
+use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -119,15 +121,32 @@ impl Claim {
 
     /// Removes the run directory with all in it. The claim ends with it.
     pub fn remove(self) -> Result<()> {
-        self.clear()?;
-        sys::fs::remove(sys::fs::CWD, &self.path, true).map_err(Error::call("remove the run directory"))
+        let remove = || sys::fs::remove(sys::fs::CWD, &self.path, true);
+        // Those that every jail has; most have no others.
+        self.remove_files([state::STATE, state::FILTER, journal::FILE].map(OsString::from))?;
+        match remove() {
+            Err(e) if e.is(sys::errno::ENOTEMPTY) => {
+                self.clear()?;
+                remove()
+            }
+            removed => removed,
+        }
+        .map_err(Error::call("remove the run directory"))
     }
 
-    /// Removes what is in the run directory.
+    /// Removes what is in the run directory, the journal last: without one, nothing was begun.
     pub fn clear(&self) -> Result<()> {
-        for entry in std::fs::read_dir(&self.path).into_iter().flatten().flatten() {
-            sys::fs::remove(&self.directory, entry.file_name(), false)
-                .map_err(Error::call("tidy the run directory"))?;
+        let entries = std::fs::read_dir(&self.path).into_iter().flatten().flatten();
+        let names = entries.map(|entry| entry.file_name()).filter(|name| name != journal::FILE);
+        self.remove_files(names.chain([journal::FILE.into()]))
+    }
+
+    fn remove_files(&self, names: impl IntoIterator<Item = OsString>) -> Result<()> {
+        for name in names {
+            match sys::fs::remove(&self.directory, name, false) {
+                Err(e) if e.is(sys::errno::ENOENT) => {}
+                removed => removed.map_err(Error::call("tidy the run directory"))?,
+            }
         }
         Ok(())
     }

@@ -302,7 +302,7 @@ fn help_for_child(call: &model::plan::call::Call, number: Errno) -> Option<Strin
         ("move_mount", Some(at), errno::ENOENT) => Some(format!(
             "the root has no directory {at} to mount on; make one, or use root.writes = \"kept\""
         )),
-        ("move_mount", Some(at), errno::ENOTDIR | errno::ELOOP) => {
+        ("move_mount", Some(at), errno::ENOTDIR | errno::ELOOP | errno::EINVAL) => {
             Some(format!("{at} in the root is a symbolic link or a file, and nothing is mounted through one"))
         }
         ("prlimit64", ..) => Some("a limit cannot be above jaula's own hard limit; see ulimit -H".to_owned()),

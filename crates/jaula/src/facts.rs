@@ -17,7 +17,6 @@ pub(crate) fn of_process(scoped: bool) -> Facts {
         group: sys::process::group(),
         last_capability: sys::process::last_capability(),
         landlock: if scoped { sys::process::landlock() } else { 0 },
-        proc: Vec::new(),
         cgroups: Cgroups::default(),
         lib: PathBuf::new(),
         house: String::new(),
@@ -28,7 +27,6 @@ pub(crate) fn of_process(scoped: bool) -> Facts {
 pub fn gather(house: &House, config: &Config) -> Facts {
     let shared_network = config.network.mode == model::config::NetworkMode::Host;
     Facts {
-        proc: sys::fs::first_names("/proc").unwrap_or_default(),
         cgroups: crate::cgroup::find(!config.limits.account.is_empty()),
         lib: house.lib.join("jails"),
         house: house.tag.clone(),

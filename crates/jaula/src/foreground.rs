@@ -44,7 +44,7 @@ pub(crate) fn watch(
         if let Some(signal) = key.filter(|_| role == Role::First) {
             ended_by = signals::deliver(program.pid, &program.pidfd, signal).then_some(signal);
         }
-        while let Some(signal) = signals.next().ok().flatten().filter(|_| signalled) {
+        while signalled && let Some(signal) = signals.next().ok().flatten() {
             match (&session, signal, role) {
                 (Some(session), SIGWINCH, _) => session.resize(),
                 (Some(_), SIGTERM | SIGHUP, Role::Shell) => session = None,

@@ -11,5 +11,20 @@ use sys::signal::{SIGHUP, SIGPIPE};
 /// jail's. `SIGHUP` stays ignored for nohup(1), and `SIGPIPE` since the standard library says so.
 pub fn forget_caller() {
     sys::fs::set_umask(0o022);
-    sys::signal::heed_all_but(&[SIGHUP, SIGPIPE]);
+    let ignored = ignored().unwrap_or(u64::MAX);
+    let kept = [SIGHUP, SIGPIPE];
+    for signal in (1..=64).filter(|signal| ignored >> (signal - 1) & 1 == 1 && !kept.contains(signal)) {
+        sys::signal::heed(signal);
+    }
+}
+
+/// The signals that this process ignores, as the kernel has them (proc_pid_status(5)): bit 0 is
+/// signal 1.
+fn ignored() -> Option<u64> {
+    let file = sys::fs::open(sys::fs::CWD, "/proc/self/status", sys::fs::O_RDONLY, 0).ok()?;
+    let mut text = [0; 4096];
+    let length = sys::fs::read(&file, &mut text).ok()?;
+    let text = std::str::from_utf8(&text[..length]).ok()?;
+    let mask = text.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+    u64::from_str_radix(mask.trim(), 16).ok()
 }

@@ -59,28 +59,41 @@ pub fn parse(text: &str) -> Vec<Entry> {
 
 /// A journal that is being written.
 #[derive(Debug)]
-pub struct Journal(OwnedFd);
+pub struct Journal {
+    file: OwnedFd,
+    entries: Vec<Entry>,
+}
 
 impl Journal {
     /// An empty journal in a jail's run directory.
     pub fn begin(run: impl AsFd) -> Result<Self> {
         use sys::fs::{O_APPEND, O_CREAT, O_TRUNC, O_WRONLY};
         let file = sys::fs::open(run, FILE, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0o600);
-        file.map(Self).map_err(Error::call("begin the journal"))
+        let file = file.map_err(Error::call("begin the journal"))?;
+        Ok(Self { file, entries: Vec::new() })
     }
 
     /// Writes a line, in one call.
     pub fn write(&mut self, entry: &Entry) -> Result<()> {
-        sys::fs::write(&self.0, entry.line().as_bytes()).map_err(Error::call("write the journal"))
+        let written = sys::fs::write(&self.file, entry.line().as_bytes());
+        self.entries.push(entry.clone());
+        written.map_err(Error::call("write the journal"))
+    }
+
+    /// What it says.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
     }
 }
 
 /// The journal of a jail's run directory; an absent one is empty.
 pub fn read(run: impl AsFd) -> Result<Vec<Entry>> {
-    match crate::files::read_small(run, FILE)? {
-        Some(text) => Ok(parse(&text)),
-        None => Ok(Vec::new()),
-    }
+    Ok(find(run)?.unwrap_or_default())
+}
+
+/// The journal of a jail's run directory; `None` if nothing was ever begun there.
+pub fn find(run: impl AsFd) -> Result<Option<Vec<Entry>>> {
+    Ok(crate::files::read_small(run, FILE)?.map(|text| parse(&text)))
 }
 
 #[cfg(test)]

@@ -142,23 +142,16 @@ fn meet(plan: &Plan, first: &Child, trees: &[OwnedFd], journal: &mut Journal) ->
     let inode = sys::fs::identity(&first.pidfd).map_err(Error::call("identify the first process"))?.inode;
     journal.write(&Entry::Process { pid: first.pid, inode })?;
 
+    // Nobody has waited for it, so that the number is still its own.
     let proc = format!("/proc/{}", first.pid);
-    let proc = sys::fs::open(sys::fs::CWD, &proc, sys::fs::O_PATH | sys::fs::O_DIRECTORY, 0)
-        .map_err(Error::call("reach the first process"))?;
     if plan.groups.count == 1 {
         // The kernel lets one map groups without privilege only once they can't be dropped.
-        put(&proc, "setgroups", "deny")?;
+        put(&format!("{proc}/setgroups"), "deny")?;
     }
     for (file, map) in [("uid_map", plan.users), ("gid_map", plan.groups)] {
-        put(&proc, file, &format!("{} {} {}", map.inside, map.outside, map.count))?;
+        put(&format!("{proc}/{file}"), &format!("{} {} {}", map.inside, map.outside, map.count))?;
     }
-    if plan.trees.iter().any(|t| t.mapped) {
-        let users = sys::fs::open(&proc, "ns/user", sys::fs::O_RDONLY, 0)
-            .map_err(Error::call("open the jail's user namespace"))?;
-        set_attributes(plan, trees, users.as_fd())?;
-    } else {
-        set_attributes(plan, trees, proc.as_fd())?;
-    }
+    set_attributes(plan, trees, &proc)?;
     for step in &plan.host {
         if let HostStep::Cgroup { path, join: Join::Moved } = step {
             crate::cgroup::join(path, first.pid)?;
@@ -167,12 +160,19 @@ fn meet(plan: &Plan, first: &Child, trees: &[OwnedFd], journal: &mut Journal) ->
     Ok(())
 }
 
-fn set_attributes(plan: &Plan, trees: &[OwnedFd], users: BorrowedFd<'_>) -> Result<(), Error> {
+fn set_attributes(plan: &Plan, trees: &[OwnedFd], proc: &str) -> Result<(), Error> {
+    let users = if plan.trees.iter().any(|tree| tree.mapped) {
+        let open = sys::fs::open(sys::fs::CWD, format!("{proc}/ns/user"), sys::fs::O_RDONLY, 0);
+        Some(open.map_err(Error::call("open the jail's user namespace"))?)
+    } else {
+        None
+    };
+    let users = users.as_ref().map(AsFd::as_fd);
     for (clone, tree) in trees.iter().zip(&plan.trees) {
         let bits = model::plan::call::bits(tree.attributes)
             | if tree.mapped { sys::mount::MOUNT_ATTR_IDMAP } else { 0 };
         if bits != 0 {
-            sys::mount::set(clone, bits, tree.mapped.then_some(users), tree.recursive)
+            sys::mount::set(clone, bits, users.filter(|_| tree.mapped), tree.recursive)
                 .map_err(|e| Error::tree(&tree.path, &tree.why, e))?;
         }
     }
@@ -180,9 +180,9 @@ fn set_attributes(plan: &Plan, trees: &[OwnedFd], users: BorrowedFd<'_>) -> Resu
 }
 
 /// Writes a small kernel file in one call.
-fn put(dir: impl AsFd, file: &str, text: &str) -> Result<(), Error> {
+fn put(path: &str, text: &str) -> Result<(), Error> {
     let what = || Error::call("map the jail's ids");
-    let fd = sys::fs::open(dir, file, sys::fs::O_WRONLY, 0).map_err(what())?;
+    let fd = sys::fs::open(sys::fs::CWD, path, sys::fs::O_WRONLY, 0).map_err(what())?;
     sys::fs::write(&fd, text.as_bytes()).map_err(what())
 }
 

@@ -173,7 +173,13 @@ pub fn text(house: &House, name: &Name) -> Result<(PathBuf, String)> {
     let path = house.config(name);
     match read_text(&path) {
         Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-            Err(Error::NoJail(name.to_string()))
+            Err(match live(house, name)? {
+                Some(live) if live.is_alive() => Error::refused(
+                    format!("jail {name:?} has no configuration: it is one of `jaula run`"),
+                    "jaula create makes jails that stay",
+                ),
+                _ => Error::NoJail(name.to_string()),
+            })
         }
         text => Ok((path, text?)),
     }

@@ -137,6 +137,11 @@ impl Running {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// Has its tree something at this path?
+    pub(crate) fn has(&self, path: &Path) -> bool {
+        sys::fs::open_in(&self.root, path, O_PATH, 0, Within::Root).is_ok()
+    }
+
     /// A new terminal of the jail's, for this user.
     pub(crate) fn terminal(&self, user: u32) -> Result<Terminal> {
         const DEVPTS: i64 = 0x1cd1;

@@ -17,8 +17,8 @@ use sys::process::Exit;
 
 /// How a jail ended last, in what it keeps.
 pub const LAST: &str = "last.json";
-const STATE: &str = "state";
-const FILTER: &str = "filter";
+pub(crate) const STATE: &str = "state";
+pub(crate) const FILTER: &str = "filter";
 
 /// A process by number and by the inode of its pidfd, which no other process ever has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -43,7 +43,7 @@ impl Config {
     /// # Errors
     /// Everything that is wrong with them; the problems have no position.
     pub fn from_settings(settings: &[Setting]) -> Result<Self, Problems> {
-        edit::applied("", settings).map(|(_, config)| config)
+        edit::alone(settings)
     }
 
     /// The text of a file that says this: the keys that differ from their default, in the

@@ -14,8 +14,6 @@ pub struct Facts {
     pub last_capability: u8,
     /// The Landlock version that the kernel speaks; 0 if none.
     pub landlock: u8,
-    /// Names directly below `/proc`, other than processes.
-    pub proc: Vec<String>,
     /// Where jaula may make control groups.
     pub cgroups: Cgroups,
     /// The directory that holds what jails keep: `/var/lib/jaula/jails`.

@@ -291,26 +291,3 @@ pub fn set_nonblocking(fd: impl AsFd, on: bool) -> Result<()> {
     check(unsafe { libc::fcntl(fd, libc::F_SETFL, flags) }.into(), || format!("fcntl({fd}, F_SETFL)"))
         .map(drop)
 }
-
-/// The first names of a directory, as many as come with one call (getdents64(2)): in `/proc`
-/// those are all that are not processes.
-pub fn first_names(path: impl AsRef<Path> + Debug) -> Result<Vec<String>> {
-    let dir = open(CWD, path, O_RDONLY | O_DIRECTORY, 0)?;
-    let mut buffer = [0u8; 8192];
-    let fd = dir.as_raw_fd();
-    // SAFETY: the pointer and length are those of `buffer`, which is ours alone.
-    let n = unsafe { libc::syscall(libc::SYS_getdents64, fd, buffer.as_mut_ptr(), buffer.len()) };
-    let n = check(n, || format!("getdents64({fd})"))?;
-    let mut rest = &buffer[..usize::try_from(n).unwrap_or(0).min(buffer.len())];
-    let mut names = Vec::new();
-    // struct linux_dirent64: inode, offset, length of the record (u16), type (u8), name with NUL
-    while rest.len() > 19 {
-        let length = usize::from(u16::from_ne_bytes([rest[16], rest[17]]));
-        let name = rest[19..].split(|b| *b == 0).next().unwrap_or_default();
-        if !name.iter().all(u8::is_ascii_digit) {
-            names.push(String::from_utf8_lossy(name).into_owned());
-        }
-        rest = rest.get(length.max(20)..).unwrap_or_default();
-    }
-    Ok(names)
-}

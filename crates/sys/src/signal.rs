@@ -62,18 +62,13 @@ pub use libc::{
     SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2, SIGWINCH,
 };
 
-/// Gives every signal its default disposition, but for these (rt_sigaction(2)). That the two
-/// which cannot be changed stay is no failure.
-pub fn heed_all_but(kept: &[i32]) {
+/// Gives a signal its default disposition (rt_sigaction(2)).
+pub fn heed(signal: i32) {
     // Not by the C library, which keeps two for itself: its posix_spawn(3) leaves them ignored.
     let default = [0u64; 4];
-    for signal in (1..=64).filter(|signal| !kept.contains(signal)) {
-        // SAFETY: zeros are a `struct sigaction` of the kernel that says SIG_DFL, which runs no
-        // code of ours; the mask's size is the kernel's.
-        unsafe {
-            libc::syscall(libc::SYS_rt_sigaction, signal, &raw const default, std::ptr::null::<u8>(), 8)
-        };
-    }
+    // SAFETY: zeros are a `struct sigaction` of the kernel that says SIG_DFL, which runs no
+    // code of ours; the mask's size is the kernel's.
+    unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, &raw const default, std::ptr::null::<u8>(), 8) };
 }
 
 /// Sets the signal's disposition to ignored or default (signal(2)).

@@ -135,7 +135,7 @@ impl Host {
         }
         let stop = self.jaula(&["stop", "--all"])?;
         self.must_be_gone()?;
-        self.jaula(&["delete", "--all"])?;
+        self.jaula(&["delete", "--all", "--yes"])?;
         Ok(Row { jails, create, start, list, stop, keepers })
     }
 

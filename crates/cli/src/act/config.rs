@@ -13,7 +13,7 @@ use jaula::house::House;
 use jaula::ops::check::Checked;
 use jaula::ops::set::Changed;
 use jaula::ops::{check, effective, set};
-use jaula::{Error, Result, registry};
+use jaula::{Result, registry};
 use model::config::data::Data;
 use model::config::effective::Source;
 use model::config::keys;
@@ -25,7 +25,10 @@ use std::process::ExitCode;
 /// `jaula set`
 pub(crate) fn set(given: &Set, talk: Talk) -> Result<ExitCode> {
     let house = House::from_environment();
-    let names = selected(&house, &given.jails)?;
+    let names = match &given.jails {
+        Selection::All => registry::configured(&house)?,
+        named => selected(&house, named)?,
+    };
     let mut status = 0;
     for changed in set::set(&house, &names, &settings(&given.settings))? {
         status = status.max(tell(&changed, talk));
@@ -178,10 +181,8 @@ pub(crate) fn path(word: &str) -> Result<ExitCode> {
     let name = registry::one(&house, word)?;
     let path = house.config(&name);
     if std::fs::symlink_metadata(&path).is_err() {
-        return Err(Error::refused(
-            format!("jail {:?} has no configuration: it is one of `jaula run`", name.as_str()),
-            "jaula create makes jails that stay",
-        ));
+        // It says why there is none.
+        registry::text(&house, &name)?;
     }
     printed(print_text(&format!("{}\n", path.display())))
 }

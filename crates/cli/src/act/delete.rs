@@ -2,7 +2,7 @@
 
 use crate::act::operate::{Talk, failed};
 use crate::act::selected;
-use crate::command::Delete;
+use crate::command::{Delete, Selection};
 use crate::output::confirm::confirm;
 use jaula::house::House;
 use jaula::ops::{delete, list, stop};
@@ -13,7 +13,11 @@ use std::process::ExitCode;
 /// `jaula delete`
 pub(crate) fn delete(given: Delete, talk: Talk) -> Result<ExitCode> {
     let house = House::from_environment();
-    let jails = list::list(&house, &selected(&house, &given.jails)?)?;
+    let mut jails = list::list(&house, &selected(&house, &given.jails)?)?;
+    if given.jails == Selection::All {
+        // Those of `jaula run` are not meant.
+        jails.retain(|jail| !jail.passing);
+    }
     if let Some(passing) = jails.iter().find(|jail| jail.passing) {
         let name = &passing.name;
         return Err(Error::refused(

@@ -18,7 +18,7 @@ pub(crate) static LIST: Verb = Verb {
         ("jaula list 'web*' --json", "some, as JSON"),
         ("jaula list -q", "names only, for scripts"),
     ],
-    exits: exit::PLAIN,
+    exits: exit::JAILS,
     see: &["status", "logs"],
     kind: Kind::Command(|mut given| {
         Ok(Command::List(List { jails: given.take_selection()?, json: given.json, names_only: given.quiet }))

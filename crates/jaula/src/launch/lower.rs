@@ -135,6 +135,7 @@ fn expect(expect: Expect) -> program::Expect {
         Expect::OrUnreachable => program::Expect::SuccessOr(&[ENOENT, ENOTDIR, ELOOP, EACCES]),
         // EBADF: the descriptor of something that was absent.
         Expect::OrAbsent => program::Expect::SuccessOr(&[ENOENT, ENOTDIR, ELOOP, EBADF]),
+        Expect::OrUnlike => program::Expect::SuccessOr(&[ENOENT, ENOTDIR, ELOOP, EBADF, EINVAL]),
         Expect::OrRefused => program::Expect::SuccessOr(&[ENOSYS, EPERM, EOPNOTSUPP, EINVAL, EDQUOT]),
     }
 }

@@ -10,6 +10,7 @@ use crate::session::streams;
 use model::name::Name;
 use model::plan::Stream;
 use std::ffi::OsString;
+use std::path::Path;
 use sys::process::Exit;
 
 /// What every root is expected to have.
@@ -22,15 +23,12 @@ pub fn enter(house: &House, name: &Name, user: Option<&str>) -> Result<Exit> {
     // Without a terminal of the caller's it reads its commands from standard input.
     let (streams, typing) = streams(None);
     let environment = environment(&identity, &jail.state.environment, streams.contains(&Stream::Terminal));
-    let command = [identity.shell.clone().into()];
-    let mut shell = first(&command, environment, identity.home.clone(), &identity, streams);
-    shell.or_top = true;
-    shell.programs.push(SHELL.into());
-    shell.programs.dedup();
+    let shell = if jail.has(&identity.shell) { &identity.shell } else { Path::new(SHELL) };
+    let mut login = first(&[shell.into()], environment, identity.home.clone(), &identity, streams);
+    login.or_top = true;
     // This is how a shell knows that it is a login shell (login(1)).
-    let base = identity.shell.file_name().unwrap_or_default();
     let mut name = OsString::from("-");
-    name.push(base);
-    shell.arguments = vec![name];
-    bring_in(&jail, &shell, typing, Role::Shell)
+    name.push(shell.file_name().unwrap_or_default());
+    login.arguments = vec![name];
+    bring_in(&jail, &login, typing, Role::Shell)
 }

@@ -67,7 +67,7 @@ pub fn plan(house: &House, run: &Run) -> Result<Plan> {
 /// this returns.
 pub fn run(house: &House, run: &Run) -> Result<Exit> {
     let name = run.name()?;
-    if house.config(&name).exists() {
+    if sys::fs::identity_at(sys::fs::CWD, house.config(&name)).is_ok() {
         return Err(Error::Exists(name));
     }
     let config = run.config()?;
@@ -75,7 +75,7 @@ pub fn run(house: &House, run: &Run) -> Result<Exit> {
     crate::recover::stale(house, &claim)?;
     let mut journal = Journal::begin(&claim)?;
     let done = inside(house, run, &config, &claim, &mut journal);
-    let undone = crate::recover::undo(house, claim);
+    let undone = crate::recover::undo_all(house, claim, journal.entries());
     let exit = done?;
     undone?;
     Ok(exit)

@@ -5,9 +5,9 @@
 
 use super::keys::{self, Key, Shape};
 use super::problem::{BadValue, Found, Problems, shown};
-use super::{Config, read};
+use super::{Config, check, read};
 use layout::Layout;
-use toml_edit::{Array, Value};
+use toml_edit::{Array, InlineTable, Item, Value};
 
 mod layout;
 mod lists;
@@ -123,6 +123,35 @@ pub(super) fn applied(text: &str, settings: &[Setting]) -> Result<(String, Confi
     }
 }
 
+/// The configuration of settings on top of nothing. A text is only needed for what adds to
+/// lists or takes from them; what is simply set is read as it is, in a tenth of the time.
+pub(super) fn alone(settings: &[Setting]) -> Result<Config, Problems> {
+    if settings.iter().any(|setting| setting.operation != Operation::Set) {
+        return applied("", settings).map(|(_, config)| config);
+    }
+    let mut found = Found::default();
+    let changes: Vec<Change> = settings.iter().filter_map(|s| Change::of(s, &mut found)).collect();
+    let changes = found.or(changes)?;
+    let mut found = Found::default();
+    let mut reading = read::Reading::default();
+    for (n, change) in changes.iter().enumerate() {
+        let later = &changes[n + 1..];
+        if later.iter().any(|c| c.key.path == change.key.path) {
+            continue;
+        }
+        // The last one of a key counts; of a table, the last one of each entry.
+        let entries = changes.iter().filter(|c| c.key.path == change.key.path);
+        let entries = entries.filter_map(|c| Some((c.entry()?, c.value.clone())));
+        let value = match change.entry() {
+            Some(_) => InlineTable::from_iter(entries).into(),
+            None => change.value.clone(),
+        };
+        reading.read(change.key, &Item::Value(value), None, None, &mut found);
+    }
+    check::contradictions(&reading, &mut found);
+    found.or(reading.config)
+}
+
 /// A setting with its key found and its value typed.
 #[derive(Debug)]
 struct Change {
@@ -164,6 +193,12 @@ impl Change {
         let mut parts: Vec<String> = key.path.split('.').map(str::to_owned).collect();
         parts.extend(entry.map(str::to_owned));
         Some(Self { key, path: parts, operation: *operation, value })
+    }
+
+    /// The entry of a table that it is about.
+    fn entry(&self) -> Option<&str> {
+        let depth = self.key.path.split('.').count();
+        self.path.get(depth).map(String::as_str)
     }
 
     /// The text with the change in it; `None` if it says so already.

@@ -68,7 +68,7 @@ pub(super) fn table(table: &dyn TableLike, base: Option<&Path>, found: &mut Foun
 
 impl Reading {
     /// Reads one key.
-    fn read(
+    pub(super) fn read(
         &mut self,
         key: &'static Key,
         item: &Item,

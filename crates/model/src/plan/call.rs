@@ -37,6 +37,8 @@ pub enum Expect {
     OrThere,
     /// Success, or that the thing is not there (`ENOENT`, `ENOTDIR`).
     OrAbsent,
+    /// The same, or that a file is to be mounted on a directory (`EINVAL`).
+    OrUnlike,
     /// Success, or that the thing is not there or may not be entered (`ENOENT`, `ENOTDIR`,
     /// `EACCES`).
     OrUnreachable,
@@ -128,6 +130,7 @@ impl fmt::Display for Call {
             Expect::Exactly(n) => write!(f, " == {n}"),
             Expect::OrThere => write!(f, " or EEXIST, EROFS"),
             Expect::OrAbsent => write!(f, " or ENOENT"),
+            Expect::OrUnlike => write!(f, " or ENOENT, EINVAL"),
             Expect::OrUnreachable => write!(f, " or ENOENT, EACCES"),
             Expect::OrRefused => write!(f, " or ENOSYS, EPERM"),
         }

@@ -1,8 +1,8 @@
 //! The child's half of a start: one linear list, from the first breath to the jail's program.
 //!
 //! The child builds the jail's root in a small file system in memory (the *scratch*), mounted
-//! over `/` in the child's own mount namespace, the one directory that every child may reach
-//! wherever jaula's own are. Nobody else can reach it,
+//! over `/proc` in the child's own mount namespace: a directory that every host has and every
+//! child may reach, wherever jaula's own are. Nobody else can reach it,
 //! so within it plain mount(2) with relative paths is safe and takes one call where the new
 //! interface takes four to seven. What enters the jail's own tree, which may hold any symbolic
 //! link, enters by descriptor: move_mount(2) follows no link in its last component, and longer
@@ -20,6 +20,7 @@ pub(super) const READ_ONLY: &[Flag] = &[MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MO
 /// The sequence. Each verb is below, in this order.
 pub(super) fn program(jail: &Jail<'_>) -> Vec<Step> {
     let mut steps = Steps(Vec::with_capacity(160));
+    alone(&mut steps, jail);
     meet(&mut steps, jail);
     trees(&mut steps, jail);
     scratch(&mut steps, jail);
@@ -31,7 +32,6 @@ pub(super) fn program(jail: &Jail<'_>) -> Vec<Step> {
     mounts(&mut steps, jail);
     hide(&mut steps, jail);
     enter(&mut steps);
-    identity(&mut steps, jail);
     tail::confine(&mut steps, jail.confinement, jail.first, jail.facts);
     tail::execute(&mut steps, jail.confinement, jail.first, jail.passing);
     steps.0
@@ -144,11 +144,34 @@ fn trees(steps: &mut Steps, jail: &Jail<'_>) {
     }
 }
 
-fn meet(steps: &mut Steps, jail: &Jail<'_>) {
+/// What needs no user of the jail yet, done while the parent maps them.
+fn alone(steps: &mut Steps, jail: &Jail<'_>) {
     steps.say(
         "only the parent holds its end: its death is the end of this socket",
         Call::new("close", [fd("parent")]),
     );
+    steps.say(
+        "no mount of the host's may follow, nor be followed",
+        set_attributes("/", &[AT_RECURSIVE], &[MS_PRIVATE]),
+    );
+    let hostname = jail.config.hostname.clone().unwrap_or_else(|| jail.name.to_string());
+    steps.say("its name", Call::new("sethostname", [Arg::Bytes(hostname.into_bytes()), Arg::LengthOfLast]));
+    if jail.config.network.mode == NetworkMode::None {
+        steps.say(
+            "loopback up",
+            Call::new("socket", [Arg::Flags(&[AF_INET]), Arg::Flags(&[SOCK_DGRAM_CLOEXEC]), Arg::Number(0)])
+                .into("loopback"),
+        );
+        // struct ifreq: the interface's name, then its flags: IFF_UP | IFF_RUNNING.
+        let request = vec![u64::from_le_bytes(*b"lo\0\0\0\0\0\0").to_le(), 0, 0x41, 0, 0];
+        steps.and(Call::new(
+            "ioctl",
+            [fd("loopback"), Arg::Flags(&[SIOCSIFFLAGS]), Arg::Words("lo: UP|RUNNING ", request)],
+        ));
+    }
+}
+
+fn meet(steps: &mut Steps, jail: &Jail<'_>) {
     steps.say(
         "wait: the parent maps the ids and moves this process where it belongs",
         Call::new("read", [fd("meeting"), Arg::Buffer(8), Arg::Number(8)]).expect(Expect::Exactly(1)),
@@ -164,19 +187,14 @@ fn meet(steps: &mut Steps, jail: &Jail<'_>) {
 }
 
 fn scratch(steps: &mut Steps, jail: &Jail<'_>) {
-    steps.say(
-        "no mount of the host's may follow, nor be followed",
-        set_attributes("/", &[AT_RECURSIVE], &[MS_PRIVATE]),
-    );
-    // Room for what the jail may write to a discarded root; else for directories and links only.
-    let size = if jail.writes() == Writes::Discarded { "mode=755,size=50%" } else { "mode=755,size=16m" };
+    // Room for what the jail may write to a discarded root; else for /tmp, /run and /dev/shm.
+    let size = if jail.writes() == Writes::Discarded { "mode=755,size=50%" } else { "mode=755,size=128m" };
     steps.say(
         "the scratch: memory to build the root in",
-        mount("jaula", "/", Some("tmpfs"), &[MS_NOSUID], size),
+        mount("jaula", "/proc", Some("tmpfs"), &[MS_NOSUID, MS_NODEV], size),
     );
-    // Paths still begin at the host's root, beneath it; only `..` from there leads up into it.
-    steps.and(Call::new("chdir", [text("/..")]));
-    for directory in ["root", "dev", "mask", "mask/dir"] {
+    steps.and(Call::new("chdir", [text("/proc")]));
+    for directory in ["root", "dev", "new", "mask", "mask/dir"] {
         steps.and(mkdir(directory, 0o755));
     }
     steps.say("an empty file and directory of our own, to hide others with", touch("mask/file"));
@@ -265,6 +283,9 @@ fn skeleton(steps: &mut Steps, jail: &Jail<'_>, base: &str) {
     }
     for mount in &jail.config.mounts {
         let target = mount.target.strip_prefix("/").unwrap_or(&mount.target);
+        if !is_free(jail, target) {
+            continue;
+        }
         parents(target, &mut directories);
         if !is_file(jail, mount) {
             directories.insert(target.to_owned());
@@ -278,7 +299,8 @@ fn skeleton(steps: &mut Steps, jail: &Jail<'_>, base: &str) {
     for directory in directories.iter().skip(1) {
         steps.and(mkdir_all(base, Some(directory)));
     }
-    for mount in jail.config.mounts.iter().filter(|m| is_file(jail, m)) {
+    let free = |m: &&crate::config::Mount| is_free(jail, m.target.strip_prefix("/").unwrap_or(&m.target));
+    for mount in jail.config.mounts.iter().filter(|m| is_file(jail, m)).filter(free) {
         steps.and(touch(format!("{base}{}", mount.target.display())).expect(Expect::OrThere));
     }
     for entry in jail.app {
@@ -307,6 +329,14 @@ fn skeleton(steps: &mut Steps, jail: &Jail<'_>, base: &str) {
 /// Is what is mounted no directory?
 fn is_file(jail: &Jail<'_>, mount: &Mount) -> bool {
     matches!(&mount.source, MountSource::Bind { path, .. } if jail.files.contains(path))
+}
+
+/// May the target of a mount be made in the skeleton? Not where the program has a file already;
+/// and behind a link only when the root stands, since here it would lead to the host's own files.
+fn is_free(jail: &Jail<'_>, target: &Path) -> bool {
+    let link = |path: &Path, entry: &AppEntry| entry.path == path && matches!(entry.what, AppFile::Link(_));
+    let linked = |path: &Path| jail.app.iter().any(|entry| link(path, entry));
+    !jail.app.iter().any(|entry| entry.path == target) && !target.ancestors().any(linked)
 }
 
 fn mkdir_all(base: &str, directory: Option<&PathBuf>) -> Call {
@@ -398,7 +428,6 @@ const PROC_HIDDEN: &[&str] = &[
     "scsi",
     "sysrq-trigger",
     "timer_list",
-    "timer_stats",
 ];
 /// Directories among them; the rest are files.
 const PROC_DIRECTORIES: &[&str] = &["acpi", "asound", "scsi"];
@@ -410,40 +439,39 @@ fn processes(steps: &mut Steps, jail: &Jail<'_>) {
         cover(steps, jail, "proc", "root/proc");
         return;
     }
-    let attributes: &'static [Flag] = &[MS_NOSUID, MS_NODEV, MS_NOEXEC];
-    if jail.config.security.profile == Profile::Strict {
-        steps.say("its own processes and nothing else", mkdir("proc", 0o555));
-        steps.and(mount("proc", "proc", Some("proc"), attributes, "subset=pid"));
-    } else {
-        steps.say("its own processes", mkdir("proc", 0o555));
-        steps.and(mount("proc", "proc", Some("proc"), attributes, ""));
-        let there = |name: &&&str| jail.facts.proc.iter().any(|p| p == **name);
-        for name in PROC_HIDDEN.iter().filter(there) {
+    let strict = jail.config.security.profile == Profile::Strict;
+    let (why, subset) = match strict {
+        true => ("its own processes and nothing else", "subset=pid"),
+        false => ("its own processes", ""),
+    };
+    steps.say(why, mount("proc", "new", Some("proc"), &[MS_NOSUID, MS_NODEV, MS_NOEXEC], subset));
+    if !strict {
+        // What this kernel does not have needs no hiding; to ask it first costs more.
+        for name in PROC_HIDDEN {
             let mask = if PROC_DIRECTORIES.contains(name) { "mask/dir" } else { "mask/file" };
-            steps.say(format!("/proc/{name} is the host's"), bind(mask, format!("proc/{name}")));
+            let hide = bind(mask, format!("new/{name}")).expect(Expect::OrAbsent);
+            steps.say(format!("/proc/{name} is the host's"), hide);
         }
         // A server sets what belongs to its own namespaces; the kernel refuses it the rest.
         let server = jail.config.security.profile == Profile::Server;
-        for name in PROC_READ_ONLY.iter().filter(there).filter(|n| !(server && **n == "sys")) {
-            let at = format!("proc/{name}");
-            steps.say(format!("/proc/{name} is only read"), bind(at.clone(), at.clone()));
-            steps.and(set_attributes(
-                at,
-                &[],
-                &[MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC],
-            ));
+        for name in PROC_READ_ONLY.iter().filter(|n| !(server && **n == "sys")) {
+            let at = format!("new/{name}");
+            let again = bind(at.clone(), at.clone()).expect(Expect::OrAbsent);
+            steps.say(format!("/proc/{name} is only read"), again);
+            let attributes: &'static [Flag] =
+                &[MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC];
+            steps.and(set_attributes(at, &[], attributes).expect(Expect::OrAbsent));
         }
     }
-    steps.say("into the root", place("proc", "root/proc"));
+    steps.say("into the root", place("new", "root/proc"));
 }
 
 /// The host's own root comes with the host's `/proc` and `/sys`, which tell of all its processes
 /// and devices: a jail without its own sees an empty directory there.
 fn cover(steps: &mut Steps, jail: &Jail<'_>, name: &'static str, at: &'static str) {
     if jail.config.root.from == Some(RootSpec::Host) {
-        steps.say(format!("not the host's /{name}"), mkdir(name, 0o555));
-        steps.and(bind("mask/dir", name));
-        steps.and(place(name, at));
+        steps.say(format!("not the host's /{name}"), bind("mask/dir", "new"));
+        steps.and(place("new", at));
     }
 }
 
@@ -455,16 +483,20 @@ fn system(steps: &mut Steps, jail: &Jail<'_>) {
         cover(steps, jail, "sys", "root/sys");
         return;
     }
-    steps.say("/sys, only read", mkdir("sys", 0o555));
-    steps.and(mount("sysfs", "sys", Some("sysfs"), &[MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC], ""));
-    steps.and(bind("mask/dir", "sys/firmware").expect(Expect::OrAbsent));
-    steps.say("into the root", place("sys", "root/sys"));
+    let attributes: &'static [Flag] = &[MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC];
+    steps.say("/sys, only read", mount("sysfs", "new", Some("sysfs"), attributes, ""));
+    steps.and(bind("mask/dir", "new/firmware").expect(Expect::OrAbsent));
+    steps.say("into the root", place("new", "root/sys"));
 }
 
 fn memory(steps: &mut Steps, jail: &Jail<'_>) {
-    let attributes: &'static [Flag] = &[MS_NOSUID, MS_NODEV];
     steps.say("/run is made anew at each start", mkdir("run", 0o755));
-    steps.and(mount("run", "run", Some("tmpfs"), attributes, "mode=755,size=64m"));
+    if jail.config.security.profile == Profile::Server {
+        // Users who fill /tmp must not stop the services.
+        steps.and(mount("run", "run", Some("tmpfs"), &[MS_NOSUID, MS_NODEV], "mode=755,size=64m"));
+    } else {
+        steps.and(bind("run", "run"));
+    }
     if jail.notify.is_some() {
         steps.say("where it says that it is ready", touch("run/notify"));
         steps.and(place_tree("notify", "run/notify"));
@@ -472,7 +504,7 @@ fn memory(steps: &mut Steps, jail: &Jail<'_>) {
     steps.and(place("run", "root/run"));
     if jail.writes() == Writes::Refused {
         steps.say("a place to write, in memory", mkdir("tmp", 0o1777));
-        steps.and(mount("tmp", "tmp", Some("tmpfs"), attributes, "mode=1777,size=64m"));
+        steps.and(bind("tmp", "tmp"));
         steps.and(place("tmp", "root/tmp"));
     }
 }
@@ -480,10 +512,13 @@ fn memory(steps: &mut Steps, jail: &Jail<'_>) {
 const IN_ROOT: &[Flag] = &[RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS];
 
 fn open_in_root(at: &Path, name: String) -> Call {
+    open_in_root_as(at, name, &[O_PATH, O_CLOEXEC])
+}
+
+fn open_in_root_as(at: &Path, name: String, flags: &'static [Flag]) -> Call {
     let at = at.strip_prefix("/").unwrap_or(at);
     let at = if at.as_os_str().is_empty() { Path::new(".") } else { at };
-    Call::new("openat2", [fd("top"), path(at), Arg::OpenHow(&[O_PATH, O_CLOEXEC], IN_ROOT), Arg::Number(24)])
-        .into(name)
+    Call::new("openat2", [fd("top"), path(at), Arg::OpenHow(flags, IN_ROOT), Arg::Number(24)]).into(name)
 }
 
 fn onto(target: String) -> [Arg; 3] {
@@ -540,7 +575,8 @@ fn make_target(steps: &mut Steps, target: &Path, file: bool, n: usize) {
     let mut parent = PathBuf::from("/");
     for (depth, part) in parts.iter().enumerate() {
         let name = format!("parent{n}.{depth}");
-        steps.and(open_in_root(&parent, name.clone()));
+        let why = if depth == 0 { format!("a place for {}", target.display()) } else { String::new() };
+        steps.say(why, open_in_root(&parent, name.clone()));
         let (call, mode) =
             if file && depth + 1 == parts.len() { ("mknodat", S_IFREG | 0o644) } else { ("mkdirat", 0o755) };
         let mut args = vec![fd(name), path(Path::new(part)), Arg::Mode(mode)];
@@ -552,19 +588,24 @@ fn make_target(steps: &mut Steps, target: &Path, file: bool, n: usize) {
     }
 }
 
+/// An empty directory over each directory, an empty file over everything else. A directory is
+/// opened as one, so that whatever else goes wrong with it is an error; over the directory that
+/// then lies there, the file does not fit.
 fn hide(steps: &mut Steps, jail: &Jail<'_>) {
     for (n, hidden) in jail.config.security.hide.iter().enumerate() {
-        let target = format!("hidden{n}");
-        let [to, empty, flags] = onto(target.clone());
-        steps
-            .say(format!("hide {}", hidden.display()), open_in_root(hidden, target).expect(Expect::OrAbsent));
-        // Only one of the two fits, a file or a directory.
-        for mask in ["mask/dir", "mask/file"] {
+        let mut why = format!("hide {}", hidden.display());
+        for (mask, flags, expect) in [
+            ("dir", &[O_PATH, O_DIRECTORY, O_CLOEXEC][..], Expect::OrAbsent),
+            ("file", &[O_PATH, O_CLOEXEC][..], Expect::OrUnlike),
+        ] {
+            let (target, name) = (format!("hidden.{mask}{n}"), format!("{mask}{n}"));
+            let open = open_in_root_as(hidden, target.clone(), flags).expect(Expect::OrAbsent);
+            steps.say(std::mem::take(&mut why), open);
             let clone: &'static [Flag] = &[OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC];
-            let name = format!("{}{n}", &mask[5..]);
-            steps.and(Call::new("open_tree", [Arg::Here, text(mask), Arg::Flags(clone)]).into(name.clone()));
-            let args = [fd(name), text(""), to.clone(), empty.clone(), flags.clone()];
-            steps.and(Call::new("move_mount", args).expect(Expect::OrAbsent));
+            let args = [Arg::Here, text(format!("mask/{mask}")), Arg::Flags(clone)];
+            steps.and(Call::new("open_tree", args).into(name.clone()));
+            let [to, empty, how] = onto(target);
+            steps.and(Call::new("move_mount", [fd(name), text(""), to, empty, how]).expect(expect));
         }
     }
 }
@@ -572,28 +613,11 @@ fn hide(steps: &mut Steps, jail: &Jail<'_>) {
 fn enter(steps: &mut Steps) {
     steps.say("change roots", Call::new("chdir", [text("root")]));
     steps.and(Call::new("pivot_root", [text("."), text(".")]));
-    // On the new root now lies the host's, and on that the scratch.
-    for gone in ["the scratch is gone", "the host's root is gone"] {
-        steps.say(gone, Call::new("umount2", [text("."), Arg::Flags(&[MNT_DETACH])]));
-    }
-}
-
-fn identity(steps: &mut Steps, jail: &Jail<'_>) {
-    let hostname = jail.config.hostname.clone().unwrap_or_else(|| jail.name.to_string());
-    steps.say("its name", Call::new("sethostname", [Arg::Bytes(hostname.into_bytes()), Arg::LengthOfLast]));
-    if jail.config.network.mode == NetworkMode::None {
-        steps.say(
-            "loopback up",
-            Call::new("socket", [Arg::Flags(&[AF_INET]), Arg::Flags(&[SOCK_DGRAM_CLOEXEC]), Arg::Number(0)])
-                .into("loopback"),
-        );
-        // struct ifreq: the interface's name, then its flags: IFF_UP | IFF_RUNNING.
-        let request = vec![u64::from_le_bytes(*b"lo\0\0\0\0\0\0").to_le(), 0, 0x41, 0, 0];
-        steps.and(Call::new(
-            "ioctl",
-            [fd("loopback"), Arg::Flags(&[SIOCSIFFLAGS]), Arg::Words("lo: UP|RUNNING ", request)],
-        ));
-    }
+    // On the new root now lies the host's.
+    steps.say(
+        "the host's root is gone, and the scratch with it",
+        Call::new("umount2", [text("."), Arg::Flags(&[MNT_DETACH])]),
+    );
 }
 
 /// With the tree as `$tree` and the jail's first process as `$jail`: no user namespace is

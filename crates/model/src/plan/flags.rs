@@ -30,6 +30,7 @@ flags! {
     MNT_DETACH = 2;
     O_PATH = 0o10_000_000;
     O_CLOEXEC = 0o2_000_000;
+    O_DIRECTORY = 0o200_000;
     O_RDWR = 2;
     O_WRONLY = 1;
     O_CREAT = 0o100;

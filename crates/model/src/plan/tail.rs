@@ -146,8 +146,10 @@ fn capabilities(steps: &mut Steps, confinement: &Confinement, first: &First, fac
         "its user and groups",
         Call::new("setgroups", [Arg::Number(groups), Arg::Ids(first.groups.clone())]),
     );
-    steps.and(Call::new("setresgid", vec![Arg::Number(first.group.into()); 3]));
-    steps.and(Call::new("setresuid", vec![Arg::Number(user.into()); 3]));
+    if (user, first.group) != (0, 0) {
+        steps.and(Call::new("setresgid", vec![Arg::Number(first.group.into()); 3]));
+        steps.and(Call::new("setresuid", vec![Arg::Number(user.into()); 3]));
+    }
     steps.say("its capabilities", capset(kept, if carry { kept } else { crate::caps::CapSet::default() }));
     for cap in kept.iter().filter(|_| carry) {
         steps.say(

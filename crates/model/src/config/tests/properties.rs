@@ -265,6 +265,14 @@ proptest! {
     }
 
     #[test]
+    fn settings_alone_say_what_a_file_of_them_does(settings in vec(setting(), 0..5)) {
+        let set = |setting| Setting { operation: Operation::Set, ..setting };
+        let settings: Vec<Setting> = settings.into_iter().map(set).collect();
+        let file = apply("", &settings).map(|text| Config::parse(&text).unwrap());
+        prop_assert_eq!(Config::from_settings(&settings), file);
+    }
+
+    #[test]
     fn one_setting_twice_changes_no_byte(setting in setting()) {
         if let Ok(once) = apply(WWW, std::slice::from_ref(&setting)) {
             prop_assert_eq!(apply(&once, &[setting]), Ok(once));
