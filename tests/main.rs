@@ -9,6 +9,7 @@ mod exec;
 mod faults;
 mod ground;
 mod isolation;
+mod keeper;
 mod lifecycle;
 mod manage;
 mod roots;
@@ -19,17 +20,18 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let areas = [
+        badinput::trials(),
         confinement::trials(),
         escapes::trials(),
         exec::trials(),
         faults::trials(),
         isolation::trials(),
+        keeper::trials(),
         lifecycle::trials(),
         manage::trials(),
         roots::trials(),
-        badinput::trials(),
-        unprivileged::trials(),
         selftest::trials(),
+        unprivileged::trials(),
     ];
     jaula_tests::harness::run(areas.into_iter().flatten().collect())
 }

@@ -272,7 +272,7 @@ impl Watch {
             true => Some(
                 sys::process::wait(&jail.first.pidfd).map_err(Error::call("wait for the first process"))?,
             ),
-            false => exit_of(&jail.first),
+            false => crate::process::exit_of(&jail.first),
         };
         let ended = Ended { stopped: self.stopping, ..Ended::now(exit) };
         if starting {
@@ -441,15 +441,4 @@ impl Watch {
             self.told = crate::ops::stop::signal(&self.run, jail.first.pid, &jail.first.pidfd, signal);
         }
     }
-}
-
-/// How a process ended that is not our child: from its zombie (proc_pid_stat(5), the last field),
-/// or once its own parent has waited for it, from the kernel's memory of it.
-fn exit_of(first: &Child) -> Option<sys::process::Exit> {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", first.pid)).ok();
-    // A number that still belongs to this process can be signalled through it.
-    let same = sys::process::signal(&first.pidfd, 0).is_ok();
-    let status = stat.filter(|_| same).and_then(|text| text.split_whitespace().last()?.parse().ok());
-    let known = || status.map(sys::process::Exit::from_wait);
-    sys::process::exit_of(&first.pidfd).or_else(known)
 }
