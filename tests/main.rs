@@ -8,6 +8,7 @@ mod escapes;
 mod exec;
 mod faults;
 mod ground;
+mod interrupted;
 mod isolation;
 mod lifecycle;
 mod manage;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         manage::trials(),
         roots::trials(),
         badinput::trials(),
+        interrupted::trials(),
         unprivileged::trials(),
         selftest::trials(),
     ];
