@@ -39,7 +39,7 @@ fn a_program_that_is_not_there(t: &Test) -> Outcome {
         for options in ["", "--user 1000"] {
             let done = in_tree(t, &tree, options, &[name, "argument"])?;
             // A directory is there, but is no program; an empty name is nobody's.
-            let status = if name == "" { 125..=127 } else { 127..=127 };
+            let status = if name.is_empty() { 125..=127 } else { 127..=127 };
             let code = done.status.code().unwrap_or_default();
             assert!(status.contains(&code), "{done}");
             one_clear_line(&done, code, &[])?;

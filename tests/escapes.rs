@@ -4,6 +4,7 @@
 
 mod table;
 
+use crate::declared::Declared;
 use crate::ground::{Outside, PROFILES, dir, tree, words};
 use jaula_tests::harness::{Outcome, Pty, Test, command, probe};
 use jaula_tests::trials;
@@ -16,6 +17,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         the_table_names_probes,
         from_a_read_only_directory,
         from_an_ephemeral_directory,
+        from_a_kept_directory,
         from_the_hosts_root,
         from_an_app_jail,
         by_a_terminal,
@@ -75,6 +77,35 @@ fn from_a_read_only_directory(t: &Test) -> Outcome {
 
 fn from_an_ephemeral_directory(t: &Test) -> Outcome {
     in_directory(t, "discarded")
+}
+
+/// In a jail that stays, by `jaula exec`: what comes in from the outside later is held as well.
+fn from_a_kept_directory(t: &Test) -> Outcome {
+    let tree = tree(t)?;
+    let outside = Outside::put(t)?;
+    let told = outside.options();
+    let mut probe: Vec<&str> = vec!["/bin/probe", "all"];
+    probe.extend(told.iter().map(String::as_str));
+    let mut wrong = Vec::new();
+    for profile in PROFILES {
+        for network in ["none", "host"] {
+            let jail = Declared::idle(t, &format!("{profile}-{network}"))?;
+            jail.write_config(&format!(
+                "[root]\nfrom = \"{}\"\n[boot]\ncommand = [\"/bin/sleep\", \"1000\"]\n[network]\nmode = \
+                 \"{network}\"\n[security]\nprofile = \"{profile}\"\n",
+                dir(&tree)
+            ))?;
+            jail.start()?;
+            for user in ["0", "1000"] {
+                let exec = ["exec", "--user", user, &jail.name, "--"];
+                let done = t.jaula().run(&[&exec[..], &probe].concat())?;
+                let faults = faults(profile, network, &done.stdout).map_err(|_| done.to_string())?;
+                wrong.extend(faults.iter().map(|fault| format!("{profile} {network} {user}: {fault}")));
+            }
+            jail.jaula("stop", &[])?.ok()?;
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
 }
 
 fn from_the_hosts_root(t: &Test) -> Outcome {

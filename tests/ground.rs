@@ -95,7 +95,7 @@ impl Outside {
     }
 
     /// Fails if something has ended the process.
-    pub(crate) fn is_alive(mut self) -> Outcome {
+    pub(crate) fn still_lives(mut self) -> Outcome {
         match self.process.try_wait()? {
             None => Ok(()),
             Some(how) => Err(format!("the host's process was ended: {how}").into()),

@@ -466,7 +466,7 @@ fn the_host_sees_all(t: &Test) -> Outcome {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let uid = status.lines().find_map(|l| l.strip_prefix("Uid:")).unwrap_or_default().trim().to_owned();
     let uid: u64 = uid.split_whitespace().next().unwrap_or_default().parse()?;
-    assert!(uid >= 65536 && uid % 65536 == 0, "{uid}");
+    assert!(uid >= 65536 && uid.is_multiple_of(65536), "{uid}");
     let map = fs::read_to_string(format!("/proc/{pid}/uid_map"))?;
     assert_eq!(map.split_whitespace().collect::<Vec<_>>(), ["0", &uid.to_string(), "65536"]);
     jail.end()

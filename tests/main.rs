@@ -8,6 +8,7 @@ mod escapes;
 mod exec;
 mod faults;
 mod ground;
+mod interrupted;
 mod isolation;
 mod keeper;
 mod lifecycle;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         escapes::trials(),
         exec::trials(),
         faults::trials(),
+        interrupted::trials(),
         isolation::trials(),
         keeper::trials(),
         lifecycle::trials(),

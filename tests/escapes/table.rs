@@ -97,6 +97,7 @@ netlink-netfilter      -   -   hn  its own firewall
 netlink-generic        -   -   hn
 i386-call              -   -   s   a distribution has 32-bit programs; the same filter holds them
 personality-linux32    -   -   h   likewise
+signal-all             h   h   h   all of its own
 inotify                h   -   h   limited for each user
 caps                   h   h   h   `isolation` compares them
 prctl-dumpable         h   h   h
