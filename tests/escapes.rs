@@ -24,6 +24,11 @@ pub(crate) fn trials() -> Vec<Trial> {
     ])
 }
 
+/// What `probe all` printed in a jail and the table does not have.
+pub(crate) fn faults<'a>(profile: &str, network: &str, printed: &'a str) -> Outcome<Vec<&'a str>> {
+    table::faults(&Cell { profile, shared_network: network == "host" }, printed)
+}
+
 /// A row about a probe that is gone, or misspelled, would guard nothing.
 fn the_table_names_probes(_: &Test) -> Outcome {
     let list = command(&[&probe()?.to_string_lossy(), "list"])?.ok()?;

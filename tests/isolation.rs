@@ -540,6 +540,11 @@ impl Background {
         Ok(children.split_whitespace().next().ok_or("jaula has no child")?.parse()?)
     }
 
+    /// Waits for its end; gives jaula's exit status.
+    pub(crate) fn status(mut self) -> Outcome<Option<i32>> {
+        Ok(self.child.wait()?.code())
+    }
+
     /// Has it not ended?
     pub(crate) fn runs(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))

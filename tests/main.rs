@@ -1,6 +1,7 @@
 //! The runner of all tests of jaula: `cargo xtask test [FILTER]`.
 #![forbid(unsafe_code)]
 
+mod badinput;
 mod confinement;
 mod declared;
 mod escapes;
@@ -8,24 +9,29 @@ mod exec;
 mod faults;
 mod ground;
 mod isolation;
+mod keeper;
 mod lifecycle;
 mod manage;
 mod roots;
 mod selftest;
+mod unprivileged;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let areas = [
+        badinput::trials(),
         confinement::trials(),
         escapes::trials(),
         exec::trials(),
         faults::trials(),
         isolation::trials(),
+        keeper::trials(),
         lifecycle::trials(),
         manage::trials(),
         roots::trials(),
         selftest::trials(),
+        unprivileged::trials(),
     ];
     jaula_tests::harness::run(areas.into_iter().flatten().collect())
 }

@@ -223,7 +223,7 @@ impl Error {
         if let ("execve", [_, Arg::Texts(arguments), ..]) = (step.call.name, &step.call.args[..]) {
             let command = arguments.first().map(|a| a.to_string_lossy().into_owned()).unwrap_or_default();
             return match failed.errno {
-                errno::ENOENT | errno::ENOTDIR => Self::NoProgram { command },
+                errno::ENOENT | errno::ENOTDIR | errno::ENAMETOOLONG => Self::NoProgram { command },
                 _ => Self::NotExecutable { command, number },
             };
         }

@@ -42,7 +42,7 @@ impl Exit {
     }
 
     /// From the status word of wait(2).
-    fn from_wait(status: i32) -> Self {
+    pub fn from_wait(status: i32) -> Self {
         if libc::WIFSIGNALED(status) {
             Self::Signal(libc::WTERMSIG(status))
         } else {
