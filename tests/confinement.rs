@@ -119,8 +119,8 @@ fn j18_devices(t: &Test) -> Outcome {
     let tree = tree(t)?;
     let list = "find /dev -type c -o -type b | sort | tr '\\n' ' '";
     let with = |devices: &str| shell(t, &tree, &format!("--set security.devices={devices}"), list);
-    assert_eq!(with("null")?, "/dev/null /dev/pts/ptmx ");
-    assert_eq!(with("null,urandom")?, "/dev/null /dev/pts/ptmx /dev/urandom ");
+    assert_eq!(with("null")?, "/dev/null /dev/pts/ptmx /dev/tty ");
+    assert_eq!(with("null,urandom")?, "/dev/null /dev/pts/ptmx /dev/tty /dev/urandom ");
     let bad = in_tree(t, &tree, "--set security.devices=null,mem", &["true"])?;
     crate::ground::one_clear_line(&bad, 125, &["security.devices", "mem"])?;
     // None can be made: not in /dev, nor elsewhere.

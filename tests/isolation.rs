@@ -53,7 +53,7 @@ fn expected_mounts(profile: &str, network: &str, of: &str) -> Vec<String> {
     let nosuid = if profile == "server" { "" } else { ",nosuid" };
     let mut table = vec![
         format!("/ {of} ro{nosuid},nodev,idmapped"),
-        "/dev tmpfs rw,nosuid".to_owned(),
+        "/dev tmpfs rw,nosuid,nodev".to_owned(),
         "/dev/pts devpts rw,nosuid,noexec".to_owned(),
         "/run tmpfs rw,nosuid,nodev".to_owned(),
         "/tmp tmpfs rw,nosuid,nodev".to_owned(),

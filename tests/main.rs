@@ -10,6 +10,7 @@ mod faults;
 mod ground;
 mod interrupted;
 mod isolation;
+mod keeper;
 mod lifecycle;
 mod manage;
 mod roots;
@@ -20,18 +21,19 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let areas = [
+        badinput::trials(),
         confinement::trials(),
         escapes::trials(),
         exec::trials(),
         faults::trials(),
+        interrupted::trials(),
         isolation::trials(),
+        keeper::trials(),
         lifecycle::trials(),
         manage::trials(),
         roots::trials(),
-        badinput::trials(),
-        interrupted::trials(),
-        unprivileged::trials(),
         selftest::trials(),
+        unprivileged::trials(),
     ];
     jaula_tests::harness::run(areas.into_iter().flatten().collect())
 }

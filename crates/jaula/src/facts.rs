@@ -18,6 +18,7 @@ pub(crate) fn of_process(scoped: bool) -> Facts {
         last_capability: sys::process::last_capability(),
         landlock: if scoped { sys::process::landlock() } else { 0 },
         cgroups: Cgroups::default(),
+        run: PathBuf::new(),
         lib: PathBuf::new(),
         house: String::new(),
     }
@@ -28,6 +29,7 @@ pub fn gather(house: &House, config: &Config) -> Facts {
     let shared_network = config.network.mode == model::config::NetworkMode::Host;
     Facts {
         cgroups: crate::cgroup::find(!config.limits.account.is_empty()),
+        run: house.run.clone(),
         lib: house.lib.join("jails"),
         house: house.tag.clone(),
         ..of_process(shared_network)

@@ -63,6 +63,10 @@ pub fn start(plan: &Plan, journal: &mut Journal) -> Result<Launched, Error> {
     }
 }
 
+/// Why a mount point is not made: it is there, or the root is not ours to change.
+const NO_MOUNT_POINT: [i32; 4] =
+    [sys::errno::EEXIST, sys::errno::EROFS, sys::errno::EACCES, sys::errno::EPERM];
+
 /// Does the host steps, each in the journal first. Returns the group that the child is born in.
 fn host_steps(plan: &Plan, journal: &mut Journal) -> Result<Option<OwnedFd>, Error> {
     let mut born = None;
@@ -84,8 +88,21 @@ fn host_steps(plan: &Plan, journal: &mut Journal) -> Result<Option<OwnedFd>, Err
             HostStep::LowPorts(path) => {
                 let group = sys::fs::open(sys::fs::CWD, path, sys::fs::O_RDONLY | sys::fs::O_DIRECTORY, 0);
                 let group = group.map_err(Error::call("open the control group"))?;
-                sys::bpf::allow_low_ports(&group).map_err(Error::call("allow ports below 1024"))?;
+                match sys::bpf::allow_low_ports(&group) {
+                    // A kernel without it refuses low ports, and whoever needs none misses nothing.
+                    Err(e) if e.is(sys::errno::ENOSYS) || e.is(sys::errno::EINVAL) => {}
+                    allowed => allowed.map_err(Error::call("allow ports below 1024"))?,
+                }
             }
+            // Done by the claim, without which there would be no journal.
+            HostStep::Claim(_) | HostStep::Number(_) => {}
+            HostStep::MountPoint(path) => match sys::fs::make_dir(sys::fs::CWD, path, 0o755) {
+                // What cannot be made shows when it is mounted on.
+                Err(e) if !NO_MOUNT_POINT.iter().any(|number| e.is(*number)) => {
+                    return Err(Error::call("make a mount point")(e));
+                }
+                _ => {}
+            },
             HostStep::Keep(path) => keep(path)?,
         }
     }
@@ -106,14 +123,6 @@ fn clone_trees(trees: &[Tree]) -> Result<Vec<OwnedFd>, Error> {
     for tree in trees {
         let clone = sys::mount::clone_tree(sys::fs::CWD, &tree.path, tree.recursive)
             .map_err(|e| Error::tree(&tree.path, &tree.why, e))?;
-        for name in tree.mount_points {
-            match sys::fs::make_dir(&clone, name, 0o755) {
-                Err(e) if !e.is(sys::errno::EEXIST) && !e.is(sys::errno::EROFS) => {
-                    return Err(Error::call("make a mount point")(e));
-                }
-                _ => {}
-            }
-        }
         clones.push(clone);
     }
     Ok(clones)

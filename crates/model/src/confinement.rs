@@ -84,7 +84,7 @@ impl crate::config::Security {
 
 /// The devices of every jail, unless its configuration names others: none of them stores or
 /// reaches anything.
-pub const DEVICES: &[&str] = &["null", "zero", "full", "random", "urandom", "tty"];
+pub const DEVICES: &[&str] = &["null", "zero", "full", "random", "urandom"];
 
 impl Confinement {
     /// What a configuration comes to; what is wrong with its system calls is an error.

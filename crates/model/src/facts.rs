@@ -16,6 +16,8 @@ pub struct Facts {
     pub landlock: u8,
     /// Where jaula may make control groups.
     pub cgroups: Cgroups,
+    /// The directory of running jails: `/run/jaula`.
+    pub run: PathBuf,
     /// The directory that holds what jails keep: `/var/lib/jaula/jails`.
     pub lib: PathBuf,
     /// What tells control groups of this house from those of another (`JAULA_ROOT`): empty for

@@ -46,6 +46,12 @@ pub struct Plan {
 /// Something that a start does to the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HostStep {
+    /// The jail's run directory, made and locked before anything else; its undo removes it.
+    Claim(PathBuf),
+    /// The link that gives the jail its number, made when the jail was claimed; removed with it.
+    Number(PathBuf),
+    /// Make a directory in a root for the child to mount on, where there is none; no undo.
+    MountPoint(PathBuf),
     /// Make a control group directory; its undo removes it.
     Cgroup {
         /// Which one.
@@ -72,6 +78,9 @@ impl fmt::Display for HostStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cgroup { path, .. } => write!(f, "mkdir {}", path.display()),
+            Self::Claim(path) => write!(f, "mkdir, lock {}", path.display()),
+            Self::Number(path) => write!(f, "link {}", path.display()),
+            Self::MountPoint(path) => write!(f, "mkdir {} or EEXIST, EROFS", path.display()),
             Self::LowPorts(path) => write!(f, "bpf: bind to low ports, {}", path.display()),
             Self::Keep(path) => write!(f, "mkdir -p {}", path.display()),
         }
@@ -84,6 +93,9 @@ impl HostStep {
         match self {
             Self::Cgroup { join: Join::Born, .. } => "the jail's processes, counted and killed as one",
             Self::Cgroup { join: Join::Moved, .. } => "a controller that this host has in version 1 only",
+            Self::Claim(_) => "its state, journal and sockets; the lock is the claim to it",
+            Self::Number(_) => "its number, and with it its ids, are nobody else's",
+            Self::MountPoint(_) => "the root must have it, to mount on",
             Self::LowPorts(_) => "cap_net_bind_service inside is none on the host's network",
             Self::Keep(_) => "what the jail writes, kept over stops",
         }
@@ -103,8 +115,6 @@ pub struct Tree {
     pub attributes: &'static [Flag],
     /// Are its owners mapped into the jail's?
     pub mapped: bool,
-    /// Directories that it must have, to mount on; made where they are missing.
-    pub mount_points: &'static [&'static str],
     /// Why.
     pub why: Text,
 }
@@ -258,7 +268,14 @@ pub fn plan(jail: &Jail<'_>) -> Plan {
 }
 
 fn host(jail: &Jail<'_>) -> Vec<HostStep> {
-    let mut steps = Vec::new();
+    let run = &jail.facts.run;
+    let mut steps = vec![
+        HostStep::Claim(run.join(jail.name.as_str())),
+        HostStep::Number(run.join(".ids").join(jail.id.to_string())),
+    ];
+    if let Some(RootSpec::Dir(root)) = &jail.config.root.from {
+        steps.extend(MOUNT_POINTS.iter().map(|name| HostStep::MountPoint(root.join(name))));
+    }
     if jail.writes() == Writes::Kept {
         for name in ["upper", "work"] {
             steps.push(HostStep::Keep(jail.overlay().join(name)));
@@ -310,7 +327,6 @@ fn trees(jail: &Jail<'_>) -> Vec<Tree> {
             recursive: false,
             attributes: child::root_attributes(jail),
             mapped,
-            mount_points: MOUNT_POINTS,
             why: "the jail's root".into(),
         }),
         Some(RootSpec::Host) => trees.push(Tree {
@@ -319,7 +335,6 @@ fn trees(jail: &Jail<'_>) -> Vec<Tree> {
             recursive: true,
             attributes: child::root_attributes(jail),
             mapped: false,
-            mount_points: &[],
             why: "the host's own root".into(),
         }),
         Some(RootSpec::App(_)) => {
@@ -330,7 +345,6 @@ fn trees(jail: &Jail<'_>) -> Vec<Tree> {
                     recursive: false,
                     attributes: child::READ_ONLY,
                     mapped,
-                    mount_points: &[],
                     why: format!("/{}", entry.path.display()).into(),
                 });
             }
@@ -344,7 +358,6 @@ fn trees(jail: &Jail<'_>) -> Vec<Tree> {
             recursive: false,
             attributes: &[],
             mapped,
-            mount_points: &[],
             why: "what the jail writes".into(),
         });
     }
@@ -355,7 +368,6 @@ fn trees(jail: &Jail<'_>) -> Vec<Tree> {
             recursive: false,
             attributes: &[],
             mapped: false,
-            mount_points: &[],
             why: "where it says that it is ready".into(),
         });
     }
@@ -367,7 +379,6 @@ fn trees(jail: &Jail<'_>) -> Vec<Tree> {
                 recursive: false,
                 attributes: mount.attributes(),
                 mapped: *mapped,
-                mount_points: &[],
                 why: format!("mounts: {}", mount.target.display()).into(),
             });
         }

@@ -203,7 +203,8 @@ pub(crate) static ENTER: Verb = Verb {
     group: Group::Run,
     summary: "Open a shell in a running jail",
     about: "Opens the login shell of the user, root by default, in the jail, on a terminal of the jail's \
-            own. jaula exits with the shell's status.",
+            own, in the user's home. Without a terminal to work at, the shell reads commands from standard \
+            input. jaula exits with the shell's status.",
     operands: &[NAME],
     options: &[&opt::EXEC_USER],
     examples: &[("jaula enter www", "a shell as root of the jail"), ("jaula enter www --user bob", "as bob")],

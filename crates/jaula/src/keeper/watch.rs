@@ -272,7 +272,7 @@ impl Watch {
             true => Some(
                 sys::process::wait(&jail.first.pidfd).map_err(Error::call("wait for the first process"))?,
             ),
-            false => exit_of(&jail.first.pidfd),
+            false => crate::process::exit_of(&jail.first),
         };
         let ended = Ended { stopped: self.stopping, ..Ended::now(exit) };
         if starting {
@@ -439,18 +439,6 @@ impl Watch {
         if !timeout.is_zero() {
             let signal = jail.config.boot.stop_signal.parse::<Signal>().map_or(SIGTERM, Signal::number);
             self.told = crate::ops::stop::signal(&self.run, jail.first.pid, &jail.first.pidfd, signal);
-        }
-    }
-}
-
-/// How a process ended that is not our child. The kernel tells once its own parent has waited
-/// for it.
-fn exit_of(pidfd: &OwnedFd) -> Option<sys::process::Exit> {
-    let until = Instant::now() + Duration::from_millis(200);
-    loop {
-        match sys::process::exit_of(pidfd) {
-            None if Instant::now() < until => std::thread::sleep(Duration::from_millis(2)),
-            exit => return exit,
         }
     }
 }

@@ -47,7 +47,7 @@ impl Start<'_> {
 /// Makes the plan of a start. Everything that is wrong with the configuration comes at once.
 pub fn prepare(house: &House, name: &Name, id: Id, config: &Config, start: Start<'_>) -> Result<Prepared> {
     let facts = facts::gather(house, config);
-    let files = check(house, name, config, &facts, start.command)?;
+    let files = check(name, config, &facts, start.command)?;
     let confinement = confinement(config)?;
     let (mut app_entries, mut program) = (Vec::new(), None);
     if let Some(RootSpec::App(wanted)) = &config.root.from {
@@ -89,13 +89,7 @@ pub fn prepare(house: &House, name: &Name, id: Id, config: &Config, start: Start
 
 /// What the configuration asks for must be there, and be possible. Returns those mount sources
 /// that are no directories.
-fn check(
-    house: &House,
-    name: &Name,
-    config: &Config,
-    facts: &Facts,
-    command: &[OsString],
-) -> Result<Vec<PathBuf>> {
+fn check(name: &Name, config: &Config, facts: &Facts, command: &[OsString]) -> Result<Vec<PathBuf>> {
     let mut wrong = Vec::new();
     let mut files = Vec::new();
     match &config.root.from {
@@ -132,9 +126,11 @@ fn check(
         }
     }
     if !facts.root() {
-        if config.root.writes_in_force() == Writes::Kept && std::fs::create_dir_all(house.kept(name)).is_err()
-        {
-            wrong.push(needs_root("this house"));
+        if config.root.from == Some(RootSpec::Host) && config.root.writes_in_force() != Writes::Refused {
+            wrong.push(Error::refused(
+                "without root, the host's root cannot be written to, not even to forget it",
+                "leave root.writes out, or take a directory: --root dir:PATH",
+            ));
         }
         if !config.limits.account.is_empty() {
             wrong.push(needs_root("limits.account"));

@@ -66,6 +66,7 @@ pub fn plan(house: &House, run: &Run) -> Result<Plan> {
 /// Runs it. The process that is called is the jail's keeper; nothing of the jail is left when
 /// this returns.
 pub fn run(house: &House, run: &Run) -> Result<Exit> {
+    sys::process::prepare_heap(96 << 10);
     let name = run.name()?;
     if sys::fs::identity_at(sys::fs::CWD, house.config(&name)).is_ok() {
         return Err(Error::Exists(name));
@@ -88,7 +89,10 @@ fn inside(house: &House, run: &Run, config: &Config, claim: &Claim, journal: &mu
         prepare(house, &claim.name, id, config, Start { command: &run.command, passing: true, streams })?;
     let signals = Signals::take(signals::PASSED_ON).map_err(Error::call("take signals"))?;
     let launched = launch::start(&plan, journal)?;
-    let state = State::of(&claim.name, config, &confinement, id, &launched, Phase::Running, true)?;
+    let mut state = State::of(&claim.name, config, &confinement, id, &launched, Phase::Running, true)?;
+    if !run.command.is_empty() {
+        state.command = run.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    }
     state::write_filter(claim, &confinement.filter)?;
     state.write(claim)?;
     claim.unlock()?;

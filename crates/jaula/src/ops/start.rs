@@ -48,7 +48,12 @@ pub fn start(house: &House, names: &[Name], mut done: impl FnMut(&Name, Result<S
 fn outcome(name: &Name, socket: &OwnedFd) -> Result<Started> {
     match report(socket) {
         Some(Reply::Ready { warnings }) => Ok(Started { warnings }),
-        Some(Reply::Failed { message, help }) => Err(Error::Keeper { message, help }),
+        Some(Reply::Failed { message, help }) => {
+            let jail = format!("jail {name:?}");
+            let named = message.contains(&jail);
+            let message = if named { message } else { format!("{jail} cannot start: {message}") };
+            Err(Error::Keeper { message, help })
+        }
         Some(Reply::Running) => Err(Error::Running(name.clone())),
         Some(Reply::Stopped { .. } | Reply::Console) | None => Err(Error::KeeperDied(name.clone())),
     }

@@ -370,7 +370,8 @@ fn devices(steps: &mut Steps, jail: &Jail<'_>) {
     for (name, mode) in [("pts", 0o755), ("shm", 0o1777)] {
         steps.and(mkdir(format!("dev/{name}"), mode));
     }
-    for name in jail.config.security.devices() {
+    // Every process has a terminal of its own under this name, if it has one.
+    for name in jail.config.security.devices().into_iter().chain(["tty"]) {
         steps.say(format!("/dev/{name}"), touch(format!("dev/{name}")));
         steps.and(bind(format!("/dev/{name}"), format!("dev/{name}")));
     }
@@ -502,7 +503,8 @@ fn memory(steps: &mut Steps, jail: &Jail<'_>) {
         steps.and(place_tree("notify", "run/notify"));
     }
     steps.and(place("run", "root/run"));
-    if jail.writes() == Writes::Refused {
+    let own_tmp = jail.app.iter().any(|entry| entry.path.starts_with("tmp"));
+    if jail.writes() == Writes::Refused && !own_tmp {
         steps.say("a place to write, in memory", mkdir("tmp", 0o1777));
         steps.and(bind("tmp", "tmp"));
         steps.and(place("tmp", "root/tmp"));
