@@ -34,6 +34,7 @@ fn host() -> Facts {
         last_capability: 40,
         landlock: 0,
         cgroups: Cgroups { unified: Some("/sys/fs/cgroup".into()), ..Cgroups::default() },
+        run: "/run/jaula".into(),
         lib: "/var/lib/jaula/jails".into(),
         house: String::new(),
     }
