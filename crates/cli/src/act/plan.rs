@@ -103,15 +103,14 @@ fn text(plan: &Plan) -> String {
     }
     line("parent: trees of mounts for the child", "");
     for tree in &plan.trees {
-        let mapped = if tree.mapped { ", owners mapped" } else { "" };
         let attributes: Vec<&str> =
             tree.attributes.iter().map(|f| f.0.trim_start_matches("MOUNT_ATTR_")).collect();
-        let step = format!(
-            "  ${} = {}: {}{mapped}",
-            tree.fd,
-            tree.path.display(),
-            attributes.join("|").to_lowercase()
-        );
+        let attributes = attributes.join("|").to_lowercase();
+        let how: Vec<&str> = [attributes.as_str(), if tree.mapped { "owners mapped" } else { "" }]
+            .into_iter()
+            .filter(|word| !word.is_empty())
+            .collect();
+        let step = format!("  ${} = {}: {}", tree.fd, tree.path.display(), how.join(", "));
         line(&step, &tree.why);
     }
     let kinds: Vec<String> = plan.namespaces.iter().map(|n| format!("{n:?}").to_lowercase()).collect();
