@@ -110,13 +110,13 @@ fn the_command_that_starts_is_killed(t: &Test) -> Outcome {
 
 fn a_keeper_is_killed_while_it_starts(t: &Test) -> Outcome {
     let survived = start_with(t, Victim::Keeper, Repair::Gc)?;
-    assert!(survived.kills > 100, "{survived:?}");
+    assert!(survived.kills >= 80, "{survived:?}");
     Ok(())
 }
 
 fn a_keeper_is_killed_while_it_starts_and_a_start_follows(t: &Test) -> Outcome {
     let survived = start_with(t, Victim::Keeper, Repair::Start)?;
-    assert!(survived.kills > 100, "{survived:?}");
+    assert!(survived.kills >= 80, "{survived:?}");
     Ok(())
 }
 
@@ -229,6 +229,6 @@ fn a_keeper_is_killed_while_it_starts_again(t: &Test) -> Outcome {
         Ok((Victim::Running(keeper), t.jaula().instead("/bin/sh").command(["-c", &script])?))
     };
     let survived = fault_at_every_call_of(begin, |_| repaired(t, &jail, Repair::Gc))?;
-    assert!(survived.kills > 100, "{survived:?}");
+    assert!(survived.kills >= 80, "{survived:?}");
     Ok(())
 }

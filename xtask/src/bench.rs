@@ -11,7 +11,8 @@ mod timing;
 
 use crate::shell::{Result, command, jaula, output, run, target, top};
 use std::fs;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 /// `bench start|exec|many|all`
 pub(crate) fn bench(which: &str) -> Result {
@@ -66,7 +67,7 @@ impl Ground {
     /// A jaula that cannot start a jail would come out fast.
     fn working_jaula(&self) -> Result<Option<PathBuf>> {
         run(&mut command(&["cargo", "build", "--release", "--quiet", "--package", "jaula-cli"]))?;
-        let jaula = jaula()?;
+        let jaula = self.installed(&jaula()?)?;
         let mut trial = command(&[&jaula]);
         trial.env("JAULA_ROOT", self.jaula_root()?);
         let said = output(trial.args(self.jaula_run()).args(["/bin/true", "say"]));
@@ -76,6 +77,15 @@ impl Ground {
         let why = said.map_or_else(|error| error.to_string(), |said| format!("it said {said:?}"));
         println!("bench: without jaula, which starts no jail: {why}");
         Ok(None)
+    }
+
+    /// A copy of the binary, written as packages are installed. What a linker writes page by page
+    /// lies in the page cache in single pages, each of which costs a start its own mapping.
+    fn installed(&self, built: &Path) -> Result<PathBuf> {
+        let installed = self.directory.join("jaula");
+        fs::write(&installed, fs::read(built)?)?;
+        fs::set_permissions(&installed, fs::Permissions::from_mode(0o755))?;
+        Ok(installed)
     }
 
     /// The words between `jaula` and the command that is to run in the small root.
@@ -98,9 +108,10 @@ impl Ground {
         empty(self.directory.join(name))
     }
 
-    /// An empty `JAULA_ROOT`; its path is short because those of sockets must be.
+    /// An empty `JAULA_ROOT`; its path is short because those of sockets must be. It is in memory
+    /// as `/run` is on every distribution, though perhaps not on this machine.
     fn jaula_root(&self) -> Result<PathBuf> {
-        empty(PathBuf::from("/tmp/jaula-bench"))
+        empty(PathBuf::from("/dev/shm/jaula-bench"))
     }
 }
 

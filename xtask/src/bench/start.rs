@@ -93,7 +93,8 @@ fn contenders(ground: &Ground) -> Result<Vec<Contender>> {
         let bundle = ground.fresh(&format!("{runtime}-bundle"))?;
         oci_bundle(runtime, &bundle, &root)?;
         let name = format!("jaula-bench-{}", std::process::id());
-        let words = [runtime, "run", "--bundle", &bundle.to_string_lossy(), &name];
+        let state = format!("/dev/shm/{name}");
+        let words = [runtime, "--root", &state, "run", "--bundle", &bundle.to_string_lossy(), &name];
         all.push(Contender::new(runtime, &words).without_hybrid_cgroups());
     }
     Ok(all)
