@@ -3,15 +3,13 @@
 //! `jaula gc`, clears it away.
 
 use crate::ground::{dir, words};
-use jaula_tests::harness::{
-    Done, Outcome, Snapshot, Survived, Test, ThingKind, Victim, busybox_root, fault_at_every_call,
-};
+use jaula_tests::harness::{Done, Outcome, Survived, Test, Victim, busybox_root, fault_at_every_call};
 use jaula_tests::trials;
 use libtest_mimic::Trial;
 use std::cell::Cell;
 use std::fs;
-use std::path::Path;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 pub(crate) fn trials() -> Vec<Trial> {
     trials!("interrupted": privileged [
@@ -21,33 +19,40 @@ pub(crate) fn trials() -> Vec<Trial> {
     ])
 }
 
+/// The control groups that bear this test's mark.
+fn groups(t: &Test) -> Vec<PathBuf> {
+    let list = |path: &Path| fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+    let hierarchies = list(Path::new("/sys/fs/cgroup")).chain([PathBuf::from("/sys/fs/cgroup")]);
+    let all = hierarchies.flat_map(|at| list(&at).collect::<Vec<_>>());
+    all.filter(|path| path.to_string_lossy().contains(t.mark()) && path.is_dir()).collect()
+}
+
 /// What is left of the jail must be in its journal, or be its run directory and number; nothing
-/// of it may run or be mounted.
+/// of it may run. (That nothing is mounted either is looked for at the test's end.)
 fn as_the_journal_says(t: &Test, name: &str) -> Outcome {
-    // The kernel ends a jail's processes behind the back of whoever killed its keeper.
-    let live = || {
-        let left = t.left_behind();
-        let alive = left.of(ThingKind::Process).count() + left.of(ThingKind::Mount).count();
-        if alive == 0 { Snapshot::default() } else { left }
-    };
-    let left = Snapshot::settle(Duration::from_secs(5), live);
-    if !left.is_empty() {
-        return Err(format!("the jail outlived its keeper:\n{left}").into());
+    // The kernel ends a jail's processes behind the back of whoever killed its keeper. All of
+    // them were born in its group.
+    let until = Instant::now() + Duration::from_secs(5);
+    let living =
+        |group: &PathBuf| fs::read_to_string(group.join("cgroup.procs")).is_ok_and(|p| !p.is_empty());
+    while let Some(group) = groups(t).iter().find(|group| living(group)) {
+        if Instant::now() > until {
+            return Err(format!("the jail outlived its keeper: {}", group.display()).into());
+        }
+        std::thread::sleep(Duration::from_millis(1));
     }
     let run = t.root().join("run/jaula");
     let journal = fs::read_to_string(run.join(name).join("journal")).unwrap_or_default();
-    let left = t.left_behind();
-    for thing in left.of(ThingKind::Cgroup) {
-        if !journal.contains(&format!("cgroup {}\n", thing.key)) {
-            return Err(format!("{} is not in the journal:\n{journal}", thing.key).into());
+    for group in groups(t) {
+        if !journal.contains(&format!("cgroup {}\n", group.display())) {
+            return Err(format!("{} is not in the journal:\n{journal}", group.display()).into());
         }
     }
     for entry in fs::read_dir(run.join(".ids")).into_iter().flatten().flatten() {
-        let number = entry.file_name().to_string_lossy().into_owned();
-        // Taken first and then written down; whoever it is of has a run directory, else it is free.
+        // Taken first and then written down: whose it is has a run directory, else it is free.
         let ours = fs::read_link(entry.path()).is_ok_and(|owner| owner == Path::new(name));
         if !ours || !run.join(name).exists() {
-            return Err(format!("number {number} has no owner; the journal:\n{journal}").into());
+            return Err(format!("{} has no owner; the journal:\n{journal}", entry.path().display()).into());
         }
     }
     Ok(())
@@ -55,8 +60,11 @@ fn as_the_journal_says(t: &Test, name: &str) -> Outcome {
 
 /// Nothing at all is left.
 fn clean(t: &Test) -> Outcome {
-    let left = Snapshot::settle(Duration::from_secs(2), || t.left_behind());
-    if left.is_empty() { Ok(()) } else { Err(left.to_string().into()) }
+    let run = t.root().join("run/jaula");
+    let list = |path: &Path| fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+    let files = list(&run).filter(|path| !path.ends_with(".ids")).chain(list(&run.join(".ids")));
+    let left: Vec<PathBuf> = files.chain(groups(t)).collect();
+    if left.is_empty() { Ok(()) } else { Err(format!("left behind: {left:?}").into()) }
 }
 
 /// Kills `jaula run` at each call; `repair` must then leave nothing.
@@ -93,11 +101,14 @@ fn again(t: &Test, options: &str) -> Outcome {
 
 /// Cleared away by the next run of that name and by `jaula gc`, in turns.
 fn a_run_is_killed(t: &Test) -> Outcome {
-    let turn = Cell::new(false);
+    let (turn, left) = (Cell::new(false), Cell::new(0));
     killed(t, Victim::Main, |options| {
+        left.set(left.get() + groups(t).len());
         if turn.replace(!turn.get()) { t.jaula().ok(&["gc"]).map(drop) } else { again(t, options) }
     })
-    .map(drop)
+    .map(drop)?;
+    // Kills that leave nothing would not have tried anything.
+    if left.get() > 20 { Ok(()) } else { Err(format!("only {} groups were left", left.get()).into()) }
 }
 
 /// The jail's own first process, on its way to its program: the run says so and clears away.
