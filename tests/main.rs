@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod confinement;
+mod console;
 mod declared;
 mod escapes;
 mod exec;
@@ -11,6 +12,8 @@ mod isolation;
 mod keeper;
 mod lifecycle;
 mod manage;
+mod mounts_live;
+mod races;
 mod roots;
 mod selftest;
 
@@ -19,6 +22,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let areas = [
         confinement::trials(),
+        console::trials(),
         escapes::trials(),
         exec::trials(),
         faults::trials(),
@@ -26,6 +30,8 @@ fn main() -> ExitCode {
         keeper::trials(),
         lifecycle::trials(),
         manage::trials(),
+        mounts_live::trials(),
+        races::trials(),
         roots::trials(),
         selftest::trials(),
     ];
