@@ -4,7 +4,7 @@ use jaula_tests::harness::{Done, Outcome, Snapshot, Test, busybox_root, c_progra
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -69,6 +69,18 @@ impl<'t> Declared<'t> {
     /// Stops it, which must succeed, and leave nothing.
     pub(crate) fn stop(&self) -> Outcome {
         self.jaula("stop", &[])?.ok()?;
+        self.is_gone()
+    }
+
+    /// Stops it in a house that is a mount of the test's own; its run directory is gone.
+    pub(crate) fn stop_on_a_disk(&self) -> Outcome {
+        self.jaula("stop", &[])?.ok()?;
+        if self.run().exists() { Err("stopped, but its run directory is there".into()) } else { Ok(()) }
+    }
+
+    /// Ends it at once, for one that would take its time.
+    pub(crate) fn end(&self) -> Outcome {
+        self.jaula("stop", &["--timeout", "0"])?.ok()?;
         self.is_gone()
     }
 
@@ -158,7 +170,7 @@ pub(crate) fn nothing_left(t: &Test) -> Outcome {
 }
 
 /// Waits until something is there.
-pub(crate) fn until<T>(what: &str, look: impl Fn() -> Option<T>) -> Outcome<T> {
+pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> Outcome<T> {
     let deadline = Instant::now() + PATIENCE;
     let mut pause = Duration::from_millis(1);
     loop {
@@ -219,10 +231,4 @@ pub(crate) fn program(name: &str) -> Outcome<(PathBuf, String)> {
     let program = c_program(name, &[source])?;
     let mount = format!("mounts = [\"{}:/run/{name}\"]", program.display());
     Ok((program, mount))
-}
-
-/// Runs a command of the host with no input; for what is no test of jaula's output.
-pub(crate) fn quietly(command: &mut Command) -> Outcome {
-    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
-    if status.success() { Ok(()) } else { Err(format!("{command:?}: {status}").into()) }
 }

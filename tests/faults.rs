@@ -3,8 +3,8 @@
 
 use crate::declared::{Declared, kill, one_line, runs, until};
 use jaula_tests::harness::{
-    Done, Outcome, SmallDisk, Snapshot, Survived, Test, ThingKind, Victim, fault_at_every_call,
-    fault_at_every_call_of,
+    Done, Outcome, SmallDisk, Snapshot, Survived, Test, ThingKind, Victim, fault_at_calls,
+    fault_at_every_call,
 };
 use jaula_tests::trials;
 use libtest_mimic::Trial;
@@ -24,6 +24,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_cleaner_is_killed,
         a_cleaner_is_killed_while_it_adopts,
         a_keeper_is_killed_while_it_starts_again,
+        a_full_disk_refuses_a_start,
+        a_disk_that_fills_up_while_it_starts,
+        a_disk_that_fills_up_while_it_runs,
+        a_kernel_without_a_call,
     ])
 }
 
@@ -133,7 +137,7 @@ fn stop_with(t: &Test, repair: Repair) -> Outcome<Survived> {
         jail.start()?;
         Ok((Victim::Running(jail.keeper()?), t.jaula().command(["stop", &jail.name])?))
     };
-    fault_at_every_call_of(begin, |_| repaired(t, &jail, repair))
+    fault_at_calls(1, begin, |_| repaired(t, &jail, repair))
 }
 
 fn a_keeper_is_killed_while_it_stops(t: &Test) -> Outcome {
@@ -204,8 +208,8 @@ fn a_cleaner_is_killed_while_it_adopts(t: &Test) -> Outcome {
     Ok(())
 }
 
-/// Its first process ends, it waits half a second and starts again: the keeper is killed at each
-/// call on this way.
+/// Its first process ends, it waits half a second and starts again: the keeper is killed at calls
+/// all along this way.
 fn a_keeper_is_killed_while_it_starts_again(t: &Test) -> Outcome {
     let go = t.root().join("go");
     fs::create_dir(&go)?;
@@ -228,7 +232,137 @@ fn a_keeper_is_killed_while_it_starts_again(t: &Test) -> Outcome {
         );
         Ok((Victim::Running(keeper), t.jaula().instead("/bin/sh").command(["-c", &script])?))
     };
-    let survived = fault_at_every_call_of(begin, |_| repaired(t, &jail, Repair::Gc))?;
+    // Each run waits out the pause, and most of its calls are those of a start.
+    let survived = fault_at_calls(9, begin, |_| repaired(t, &jail, Repair::Gc))?;
     assert!(survived.kills >= 80, "{survived:?}");
+    Ok(())
+}
+
+/// A full disk refuses a start in one line, and nothing is left; when there is room, it starts.
+fn a_full_disk_refuses_a_start(t: &Test) -> Outcome {
+    let disk = SmallDisk::mount(t, 1 << 20)?;
+    let jail = Declared::idle(t, "full")?;
+    disk.fill_but(0)?;
+    let done = jail.jaula("start", &[])?;
+    assert_eq!(done.status.code(), Some(1), "{done}");
+    one_line(&done.stderr, &["No space left"])?;
+    // The disk itself is the only thing of ours.
+    assert!(!jail.run().exists() || fs::read_dir(jail.run())?.next().is_none());
+    disk.free()?;
+    jail.start()?;
+    jail.stop_on_a_disk()
+}
+
+/// With room for this many pages each: wherever the disk is full, the start is refused as a whole,
+/// or the jail runs and can be stopped.
+fn a_disk_that_fills_up_while_it_starts(t: &Test) -> Outcome {
+    let disk = SmallDisk::mount(t, 1 << 20)?;
+    let jail = Declared::idle(t, "tight")?;
+    let (mut refused, mut started) = (0, 0);
+    for pages in 0..14 {
+        disk.fill_but(pages * 4096)?;
+        let done = jail.jaula("start", &[])?;
+        match done.status.code() {
+            Some(0) => {
+                assert!(runs(jail.first()?) && runs(jail.keeper()?), "{pages} pages");
+                started += 1;
+                jail.stop_on_a_disk()?;
+            }
+            Some(1) => {
+                one_line(&done.stderr, &["No space left"])?;
+                refused += 1;
+            }
+            _ => return Err(format!("{pages} pages: {done}").into()),
+        }
+        disk.free()?;
+        t.jaula().ok(&["gc"])?;
+        let left: Vec<_> =
+            fs::read_dir(t.root().join("run/jaula"))?.flatten().map(|e| e.file_name()).collect();
+        assert!(left.iter().all(|name| name == ".ids"), "{pages} pages: {left:?}");
+        assert_eq!(
+            fs::read_dir(t.root().join("run/jaula/.ids")).map_or(0, Iterator::count),
+            0,
+            "{pages} pages"
+        );
+    }
+    assert!(refused > 0 && started > 0, "{refused} refused, {started} started");
+    Ok(())
+}
+
+/// The log is lost, and nothing else: the jail goes on, can be looked at and stopped.
+fn a_disk_that_fills_up_while_it_runs(t: &Test) -> Outcome {
+    let disk = SmallDisk::mount(t, 1 << 20)?;
+    let script = "trap 'exit 7' TERM; i=0; while :; do echo line $i; i=$((i+1)); done";
+    let jail = Declared::shell(t, "talks", script, "log_size = \"64M\"")?;
+    jail.start()?;
+    jail.says("line 100\n")?;
+    let log = jail.kept().join("console.log");
+    let size = || fs::metadata(&log).map_or(0, |meta| meta.len());
+    disk.fill_but(0)?;
+    until("a log that does not grow", || {
+        let before = size();
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        (size() == before).then_some(())
+    })?;
+    assert!(runs(jail.first()?) && runs(jail.keeper()?));
+    jail.stop_on_a_disk()?;
+    disk.free()?;
+    // What follows is written again.
+    let before = size();
+    jail.start()?;
+    until("a log that grows", || (size() > before).then_some(()))?;
+    jail.stop_on_a_disk()?;
+    assert_eq!(jail.last()?["status"], 7);
+    Ok(())
+}
+
+/// A call that the kernel lacks: an error in one line that leaves nothing, or a jail all the same.
+fn a_kernel_without_a_call(t: &Test) -> Outcome {
+    let jail = Declared::idle(t, "old")?;
+    let mut refused = 0;
+    for call in [
+        "clone3",
+        "pidfd_open",
+        "pidfd_send_signal",
+        "open_tree",
+        "move_mount",
+        "mount_setattr",
+        "fsopen",
+        "fsconfig",
+        "fsmount",
+        "openat2",
+        "close_range",
+        "pivot_root",
+        "unshare",
+        "setns",
+        "signalfd4",
+        "socketpair",
+        "flock",
+        "keyctl",
+        "seccomp",
+        "prctl",
+        "landlock_create_ruleset",
+        "bpf",
+        "symlinkat",
+        "renameat",
+        "renameat2",
+        "mkdirat",
+        "faccessat2",
+        "statx",
+        "eventfd2",
+    ] {
+        let done = t.jaula().without_system_calls(&[call]).run(&["start", &jail.name])?;
+        match done.status.code() {
+            Some(0) => jail.jaula("stop", &["--timeout", "0"])?.ok().map(drop)?,
+            Some(1) => {
+                one_line(&done.stderr, &[]).map_err(|stop| format!("{call}: {stop:?}"))?;
+                refused += 1;
+            }
+            _ => return Err(format!("{call}: {done}").into()),
+        }
+        t.jaula().ok(&["gc"])?;
+        as_before(t).map_err(|stop| format!("{call}: {stop:?}"))?;
+    }
+    assert!(refused >= 8, "only {refused} calls are missed");
     Ok(())
 }

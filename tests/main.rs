@@ -3,6 +3,7 @@
 
 mod badinput;
 mod confinement;
+mod console;
 mod declared;
 mod escapes;
 mod exec;
@@ -13,6 +14,8 @@ mod isolation;
 mod keeper;
 mod lifecycle;
 mod manage;
+mod mounts_live;
+mod races;
 mod roots;
 mod selftest;
 mod unprivileged;
@@ -23,6 +26,7 @@ fn main() -> ExitCode {
     let areas = [
         badinput::trials(),
         confinement::trials(),
+        console::trials(),
         escapes::trials(),
         exec::trials(),
         faults::trials(),
@@ -31,6 +35,8 @@ fn main() -> ExitCode {
         keeper::trials(),
         lifecycle::trials(),
         manage::trials(),
+        mounts_live::trials(),
+        races::trials(),
         roots::trials(),
         selftest::trials(),
         unprivileged::trials(),

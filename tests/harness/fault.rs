@@ -54,17 +54,19 @@ pub fn fault_at_every_call(
     mut command: impl FnMut() -> Outcome<Command>,
     check: impl FnMut(&Done) -> Outcome,
 ) -> Outcome<Survived> {
-    fault_at_every_call_of(|| Ok((victim, command()?)), check)
+    fault_at_calls(1, || Ok((victim, command()?)), check)
 }
 
-/// The same with another victim each time: one that runs already.
-pub fn fault_at_every_call_of(
+/// The same with another victim each time, one that runs already; and, where a run takes long, at
+/// each `step`th call only.
+pub fn fault_at_calls(
+    step: usize,
     mut prepare: impl FnMut() -> Outcome<(Victim, Command)>,
     mut check: impl FnMut(&Done) -> Outcome,
 ) -> Outcome<Survived> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("harness/killer.c");
     let killer = c_program("killer", &[source])?;
-    for number in 1..100_000_u32 {
+    for number in (1..100_000_u32).step_by(step) {
         let (victim, command) = prepare()?;
         let mut killed = under(&killer, &[&victim.word(), &number.to_string()], &command);
         let done = run(&mut killed, b"", Duration::from_secs(60))?;

@@ -85,10 +85,12 @@ fn keep(house: &House, name: &Name, begin: Begin, report: &control::Report<'_>) 
                 }
             }
         }
-        // Somebody else was faster, or it has ended: then nobody knows how.
+        // It has ended, and nobody knows how; or somebody else was faster.
         (None, Begin::Adopt) => {
-            recover::abandoned(house, claim)?;
-            report.ready(&[]);
+            match recover::abandoned(house, claim)? {
+                true => report.stopped(),
+                false => report.ready(&[]),
+            }
             return Ok(());
         }
     };

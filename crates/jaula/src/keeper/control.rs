@@ -133,6 +133,11 @@ impl<'a> Report<'a> {
         self.say(&Reply::Ready { warnings: warnings.to_vec() });
     }
 
+    /// The jail had ended already, and is undone.
+    pub(crate) fn stopped(&self) {
+        self.say(&Reply::Stopped { ended: None });
+    }
+
     pub(crate) fn failed(&self, error: &Error) {
         if let Error::Running(_) = error {
             return self.say(&Reply::Running);

@@ -329,7 +329,8 @@ impl Watch {
             self.clients.push(Client { socket, role: Role::New, input: Vec::new(), output: Vec::new() });
         }
         for at in 0..self.clients.len() {
-            let gone = !self.hear(at) | !self.answer(at);
+            let gone = !self.hear(at);
+            self.answer(at);
             let client = &mut self.clients[at];
             if gone || client.output.len() > PATIENCE || client.input.len() > PATIENCE {
                 client.role = Role::Leaving;
@@ -360,17 +361,18 @@ impl Watch {
         }
     }
 
-    /// Writes what waits for a client; `false`: it is gone.
-    fn answer(&mut self, at: usize) -> bool {
+    /// Writes what waits for a client. One that is gone gets nothing more, but what it has said
+    /// before may still have to be read.
+    fn answer(&mut self, at: usize) {
         let client = &mut self.clients[at];
         while !client.output.is_empty() {
             let part = client.output.len().min(CHUNK);
             match sys::socket::send(&client.socket, &client.output[..part]) {
                 Ok(n) => drop(client.output.drain(..n)),
-                Err(e) => return e.is(sys::errno::EAGAIN),
+                Err(e) if e.is(sys::errno::EAGAIN) => return,
+                Err(_) => client.output.clear(),
             }
         }
-        true
     }
 
     fn new_order(&mut self, at: usize, jail: Option<&mut Running>) {

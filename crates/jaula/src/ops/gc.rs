@@ -25,34 +25,46 @@ pub enum Found {
 }
 
 /// Looks for leftovers, and with `mend` deals with them. Jails that somebody is at are passed over.
+/// All is tried, whatever fails; what was found counts only if nothing did.
 pub fn gc(house: &House, mend: bool) -> Result<Vec<Found>> {
     let mut found = Vec::new();
+    let mut failures = Vec::new();
     for name in names(&house.run)? {
-        let Some(claim) = Claim::try_take(house, &name, false)? else { continue };
-        let state = State::read(&claim)?;
-        let kept = state.as_ref().is_some_and(|s| s.keeper.open().is_some());
-        let runs = state.as_ref().is_some_and(|s| s.first.is_some_and(|first| first.open().is_some()));
-        let passing = state.as_ref().is_some_and(|s| s.passing);
-        match (kept, runs && !passing) {
-            (true, _) => {}
-            (false, true) => {
-                drop(claim);
-                if mend {
-                    crate::ops::start::adopt(house, &name)?;
-                }
-                found.push(Found::Orphan(name.to_string()));
-            }
-            (false, false) => {
-                if mend {
-                    recover::undo(house, claim)?;
-                }
-                found.push(Found::Abandoned(name.to_string()));
-            }
+        match jail(house, &name, mend) {
+            Ok(one) => found.extend(one),
+            Err(error) => failures.push(error),
         }
     }
-    numbers(&house.run, mend, &mut found)?;
-    temporaries(&house.etc.join("jails"), mend, &mut found)?;
-    Ok(found)
+    failures.extend(numbers(&house.run, mend, &mut found).err());
+    failures.extend(temporaries(&house.etc.join("jails"), mend, &mut found).err());
+    match failures.len() {
+        0 => Ok(found),
+        1 => Err(failures.remove(0)),
+        _ => Err(Error::Several(failures)),
+    }
+}
+
+fn jail(house: &House, name: &Name, mend: bool) -> Result<Option<Found>> {
+    let Some(claim) = Claim::try_take(house, name, false)? else { return Ok(None) };
+    let state = State::read(&claim)?;
+    if state.as_ref().is_some_and(|s| s.keeper.open().is_some()) {
+        return Ok(None);
+    }
+    let runs = state.as_ref().is_some_and(|s| !s.passing && s.first.is_some_and(|f| f.open().is_some()));
+    if runs {
+        drop(claim);
+        return match if mend { crate::ops::start::adopt(house, name) } else { Ok(()) } {
+            Ok(()) => Ok(Some(Found::Orphan(name.to_string()))),
+            Err(Error::NotRunning(_)) => Ok(Some(Found::Abandoned(name.to_string()))),
+            Err(error) => Err(error),
+        };
+    }
+    // An empty directory is nothing yet: of a start that is about to lock it, which makes it again.
+    let nothing = entries(&claim.path)?.is_empty();
+    if mend {
+        recover::undo(house, claim)?;
+    }
+    Ok((!nothing).then(|| Found::Abandoned(name.to_string())))
 }
 
 fn entries(directory: &Path) -> Result<Vec<String>> {

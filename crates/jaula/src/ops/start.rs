@@ -55,11 +55,13 @@ fn outcome(name: &Name, socket: &OwnedFd) -> Result<Started> {
             Err(Error::Keeper { message, help })
         }
         Some(Reply::Running) => Err(Error::Running(name.clone())),
-        Some(Reply::Stopped { .. } | Reply::Console) | None => Err(Error::KeeperDied(name.clone())),
+        Some(Reply::Stopped { .. }) => Err(Error::NotRunning(name.clone())),
+        Some(Reply::Console) | None => Err(Error::KeeperDied(name.clone())),
     }
 }
 
-/// Puts a new keeper beside a jail that runs without one.
+/// Puts a new keeper beside a jail that runs without one. One that has ended is undone, and then
+/// not running.
 pub fn adopt(house: &House, name: &Name) -> Result<()> {
     outcome(name, &keeper::make(house, name, Begin::Adopt)?).map(drop)
 }
