@@ -437,7 +437,7 @@ fn setuid_programs_gain_only_in_servers(t: &Test) -> Outcome {
         }
     }
     // On a bind mount of the host it never gains.
-    let options = format!("--profile server --user 1000 --mount {}:/var", tree.join("bin").display());
+    let options = format!("--profile server --user 1000 --mount {}:/var:rw", tree.join("bin").display());
     let done = in_tree(t, &tree, &options, &["/var/probe", "am-i-root"])?;
     assert_eq!(done.status.code(), Some(43), "{done}");
     Ok(())
