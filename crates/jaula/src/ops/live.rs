@@ -5,7 +5,7 @@ use crate::house::House;
 use crate::launch;
 use crate::state::State;
 use model::config::{Mount, MountSource};
-use model::name::Name;
+use model::name::{Id, Name};
 use model::plan::Step;
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -28,14 +28,14 @@ pub fn mounts(house: &House, name: &Name, old: &[Mount], new: &[Mount]) -> Resul
         inside(&model::plan::unmount_live(&gone.target), &first.1, None)?;
     }
     for added in new.iter().filter(|m| !old.contains(m)) {
-        let (tree, file) = tree(added, first.0)?;
+        let (tree, file) = tree(added, first.0, state.id)?;
         inside(&model::plan::mount_live(added, file), &first.1, Some(&tree))?;
     }
     Ok(())
 }
 
 /// The mount, detached, with its owners mapped as it asks; and whether it is a file.
-fn tree(mount: &Mount, first: i32) -> Result<(OwnedFd, bool)> {
+fn tree(mount: &Mount, first: i32, id: Id) -> Result<(OwnedFd, bool)> {
     let bits = model::plan::call::bits(mount.attributes());
     match &mount.source {
         MountSource::Bind { path, mapped } => {
@@ -49,7 +49,10 @@ fn tree(mount: &Mount, first: i32) -> Result<(OwnedFd, bool)> {
             Ok((tree, file))
         }
         MountSource::Tmpfs { size, mode } => {
-            let options = [("size", size.0.to_string()), ("mode", format!("{mode:o}"))];
+            // It is made out here, and is to belong to the jail's root.
+            let root = id.range().outside.to_string();
+            let (user, group) = (("uid", root.clone()), ("gid", root));
+            let options = [("size", size.0.to_string()), ("mode", format!("{mode:o}")), user, group];
             let tree =
                 sys::mount::new("tmpfs", &options, bits).map_err(Error::call("make memory to mount"))?;
             Ok((tree, false))

@@ -109,8 +109,9 @@ pub(in crate::plan) fn hide(steps: &mut Steps, jail: &Jail<'_>) {
     }
 }
 
-/// With the tree as `$tree` and the jail's first process as `$jail`: no user namespace is
-/// joined, since the mount namespace's own owner may attach it, and no program is executed.
+/// With the tree as `$tree` and the jail's first process as `$jail`. It is done as the jail's own
+/// root: what is made on the way to the target belongs to somebody inside, which memory of the
+/// jail's insists on, and whatever the tree leads to, no more is done there than the jail could.
 pub(in crate::plan) fn mount_live(wanted: &Mount, file: bool) -> Vec<Step> {
     let mut steps = Steps(Vec::new());
     live(&mut steps);
@@ -136,7 +137,11 @@ pub(in crate::plan) fn unmount_live(target: &Path) -> Vec<Step> {
 
 pub(in crate::plan) fn live(steps: &mut Steps) {
     steps.say("only the parent holds its end", Call::new("close", [fd("parent")]));
-    steps.say("the jail's mounts and root", Call::new("setns", [fd("jail"), Arg::Flags(&[CLONE_NEWNS])]));
+    let both = [fd("jail"), Arg::Flags(&[CLONE_NEWUSER, CLONE_NEWNS])];
+    steps.say("the jail's users, its mounts and its root", Call::new("setns", both));
+    let root = || vec![Arg::Number(0); 3];
+    steps.say("be root inside", Call::new("setresgid", root()).expect(Expect::OrRefused));
+    steps.and(Call::new("setresuid", root()).expect(Expect::OrRefused));
     let flags: &'static [Flag] = &[O_PATH, O_CLOEXEC];
     steps.and(Call::new("openat", [Arg::Here, text("/"), Arg::Flags(flags), Arg::Mode(0)]).into("top"));
 }
