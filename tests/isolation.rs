@@ -483,7 +483,7 @@ fn mounts_differ_between_jails(t: &Test) -> Outcome {
     fs::create_dir(&data)?;
     fs::write(data.join("file"), "of the host\n")?;
     let options = format!("--root {} --ephemeral --profile server", dir(&tree));
-    let first = format!("{options} --mount {}:/var", data.display());
+    let first = format!("{options} --mount {}:/var:rw", data.display());
     let mut one = Background::run(
         t,
         &first,
