@@ -219,7 +219,16 @@ pub fn fork() -> Result<Option<Child>> {
         return Ok(None);
     }
     let pid = i32::try_from(pid).unwrap_or(-1);
-    Ok(Some(Child { pid, pidfd: open(pid)? }))
+    let pidfd = open(pid).inspect_err(|_| {
+        // Whoever hears that there is no child must have none.
+        // SAFETY: neither call takes pointers that are not null; `pid` is our own child, which
+        // nobody else waits for.
+        unsafe {
+            libc::kill(pid, libc::SIGKILL);
+            libc::waitpid(pid, std::ptr::null_mut(), 0);
+        }
+    })?;
+    Ok(Some(Child { pid, pidfd }))
 }
 
 /// A process by number (pidfd_open(2), Linux 5.3).
