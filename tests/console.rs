@@ -34,7 +34,7 @@ fn shell<'t>(t: &'t Test) -> Outcome<Declared<'t>> {
 }
 
 /// At its console, and seen to be.
-fn at<'t>(t: &'t Test, jail: &Declared<'_>) -> Outcome<Pty> {
+fn at(t: &Test, jail: &Declared<'_>) -> Outcome<Pty> {
     let mut terminal = t.jaula().pty(&["console", &jail.name])?;
     terminal.expect("Ctrl-]")?;
     // What was said before we came is in the log, so that the prompt is asked for again.

@@ -13,6 +13,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         start_returns_when_its_program_runs,
         start_of_a_running_jail_changes_nothing,
         start_waits_for_readiness,
+        start_asks_a_command_whether_it_is_ready,
+        start_asks_in_vain,
         start_that_is_never_ready_leaves_nothing,
         start_of_a_jail_that_ends_before_it_is_ready,
         readiness_is_only_what_says_so,
@@ -30,6 +32,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         stop_while_it_waits_to_start_again,
         stop_twice_at_once,
         stop_of_a_jail_that_does_not_run,
+        stop_of_all_is_of_this_house,
         restart_keeps_the_number,
         an_ended_jail_stays_ended,
         a_failed_jail_starts_again_and_a_finished_one_does_not,
@@ -81,6 +84,35 @@ fn start_waits_for_readiness(t: &Test) -> Outcome {
     assert!(since.elapsed() >= Duration::from_millis(700), "it cannot have been ready before");
     assert_eq!(jail.phase().as_deref(), Some("running"));
     jail.stop()
+}
+
+/// The command runs inside, again and again.
+fn start_asks_a_command_whether_it_is_ready(t: &Test) -> Outcome {
+    let more = "ready = [\"/bin/sh\", \"-c\", \"echo asked >>/run/asked; test -e /run/up\"]";
+    let jail = Declared::shell(t, "asked", "sleep 0.8; touch /run/up; exec sleep 1000", more)?;
+    let since = Instant::now();
+    jail.start()?;
+    assert!(since.elapsed() >= Duration::from_millis(800), "{:?}", since.elapsed());
+    assert_eq!(jail.phase().as_deref(), Some("running"));
+    let asked = fs::read_to_string(format!("/proc/{}/root/run/asked", jail.first()?))?;
+    assert!(asked.lines().count() >= 2, "{asked}");
+    until("the end of the last question", || (jail.processes().ok()?.len() == 1).then_some(()))?;
+    jail.stop()
+}
+
+/// One question that hangs, and many that are answered with no.
+fn start_asks_in_vain(t: &Test) -> Outcome {
+    for question in ["sleep 1000", "exit 1"] {
+        let more = format!("ready = [\"/bin/sh\", \"-c\", \"{question}\"]\nstart_timeout = \"1s\"");
+        let jail = Declared::command(t, "vain", &["/bin/sleep", "1000"], &more)?;
+        let since = Instant::now();
+        let done = jail.jaula("start", &[])?;
+        assert!((1..10).contains(&since.elapsed().as_secs()), "{:?}", since.elapsed());
+        assert_eq!(done.status.code(), Some(1));
+        one_line(&done.stderr, &["was not ready within 1 s"])?;
+        jail.is_gone()?;
+    }
+    Ok(())
 }
 
 fn start_that_is_never_ready_leaves_nothing(t: &Test) -> Outcome {
@@ -290,6 +322,34 @@ fn stop_of_a_jail_that_does_not_run(t: &Test) -> Outcome {
     let done = jail.jaula("stop", &[])?;
     assert_eq!(done.status.code(), Some(3), "{done}");
     one_line(&done.stderr, &["not running"])
+}
+
+fn stop_of_all_is_of_this_house(t: &Test) -> Outcome {
+    let jails = [Declared::idle(t, "a")?, Declared::idle(t, "b")?];
+    // The same names in another house.
+    let other = t.root().join("other");
+    fs::create_dir_all(other.join("etc"))?;
+    jaula_tests::harness::command(&[
+        "cp",
+        "-r",
+        &t.root().join("etc/jaula").to_string_lossy(),
+        &other.join("etc").to_string_lossy(),
+    ])?
+    .ok()?;
+    let there = |verb: &str| -> Outcome {
+        let mut command = t.jaula().command([verb, "-q", "--all"])?;
+        let done = command.env("JAULA_ROOT", &other).output()?;
+        if done.status.success() { Ok(()) } else { Err(format!("{verb}: {done:?}").into()) }
+    };
+    t.jaula().ok(&["start", "-q", "--all"])?;
+    there("start")?;
+    let theirs = |name: &str| fs::exists(other.join("run/jaula").join(name).join("control"));
+    assert!(theirs(&jails[0].name)? && theirs(&jails[1].name)?);
+    t.jaula().ok(&["stop", "-q", "--all"])?;
+    assert!(!jails[0].run().exists() && !jails[1].run().exists());
+    assert!(theirs(&jails[0].name)? && theirs(&jails[1].name)?, "another house's jails were stopped");
+    there("stop")?;
+    nothing_left(t)
 }
 
 fn restart_keeps_the_number(t: &Test) -> Outcome {

@@ -2,7 +2,7 @@
 //! lock and does not move.
 
 use crate::declared::{Declared, PATIENCE, finish, kill, one_line, runs, signal, until};
-use jaula_tests::harness::{Outcome, Test};
+use jaula_tests::harness::{Outcome, Test, probe};
 use jaula_tests::trials;
 use libtest_mimic::Trial;
 use rustix::process::Signal;
@@ -23,6 +23,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_command_that_does_not_move_is_named,
         a_dead_owner_blocks_nobody,
         a_hundred_jails,
+        two_jails_share_nothing,
     ])
 }
 
@@ -237,5 +238,36 @@ fn a_hundred_jails(t: &Test) -> Outcome {
     }
     assert_eq!((numbers.len(), ranges.len(), namespaces.len()), (100, 100, 700));
     t.jaula().ok(&["stop", "-q", "--timeout", "0", "--all"])?;
+    jails[0].is_gone()
+}
+
+/// What one jail leaves in kernel objects with names, another one does not find, on the host's
+/// network either; nor does it reach the other's processes by their numbers.
+fn two_jails_share_nothing(t: &Test) -> Outcome {
+    let things = [("sysv", "4713"), ("mq", "shared"), ("shm", "shared"), ("keyctl", "shared")];
+    let put: Vec<String> =
+        things.iter().map(|(kind, name)| format!("/run/probe {kind}-put {name}")).collect();
+    let script = format!("{}; echo put; exec sleep 1000", put.join("; "));
+    let jails = [Declared::idle(t, "one")?, Declared::idle(t, "other")?];
+    let before = format!("mounts = [\"{}:/run/probe\"]", probe()?.display());
+    jails[0].declare(&["/bin/sh", "-c", &script], "", &format!("{before}\n[network]\nmode = \"host\""))?;
+    jails[1].declare(&["/bin/sleep", "1000"], "", &format!("{before}\n[network]\nmode = \"host\""))?;
+    for jail in &jails {
+        jail.start()?;
+    }
+    jails[0].says("put")?;
+    let ask = |script: &str| jails[1].jaula("exec", &["--", "/bin/sh", "-c", script]);
+    for (kind, name) in things {
+        let own = jails[0].jaula("exec", &["--", "/run/probe", &format!("{kind}-get"), name])?;
+        let others = ask(&format!("/run/probe {kind}-get {name}"))?;
+        assert!(others.stdout.contains(" refused "), "{kind}: {others}");
+        // A key is in a session's keyring, which is another one for exec.
+        assert!(kind == "keyctl" || own.stdout.contains(" escaped "), "{kind}: was not there: {own}");
+    }
+    let first = jails[0].first()?;
+    let reached = ask(&format!("kill -0 {first} && echo reached; ls -d /proc/{first}; kill -9 -1; true"))?;
+    assert_eq!(reached.stdout, "", "{reached}");
+    assert!(runs(first) && runs(jails[1].first()?));
+    t.jaula().ok(&["stop", &jails[0].name, &jails[1].name])?;
     jails[0].is_gone()
 }
