@@ -141,6 +141,7 @@ fn j19_no_proc(t: &Test) -> Outcome {
         let off = format!("--profile {profile} --set security.proc=false");
         assert_eq!(in_tree(t, &tree, &off, &look)?.ok()?, "0\n/proc/[0-9]*\n", "{profile}");
         // The host's own root has a /proc, with all processes of the host.
+        let off = format!("{off} --set security.mount=false");
         let done = t.jaula().run(&words(&format!("--root host {off}"), &look))?;
         assert_eq!(done.ok()?, "0\n/proc/[0-9]*\n", "host, {profile}");
     }

@@ -19,6 +19,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         from_an_ephemeral_directory,
         from_a_kept_directory,
         from_the_hosts_root,
+        read_only_is_read_only_to_servers,
         from_an_app_jail,
         by_a_terminal,
         by_ipc_of_another_jail,
@@ -42,10 +43,10 @@ fn the_table_names_probes(_: &Test) -> Outcome {
 
 /// All probes in all profiles and networks, as root of the jail and as a plain user of it, with
 /// these options of `jaula run`.
-fn everywhere(t: &Test, options: &str, program: &str) -> Outcome {
+fn everywhere(t: &Test, profiles: &[&str], options: &str, program: &str) -> Outcome {
     let outside = Outside::put(t)?;
     let mut wrong = Vec::new();
-    for profile in PROFILES {
+    for &profile in profiles {
         for network in ["none", "host"] {
             for user in ["0", "1000"] {
                 let options = format!("{options} --profile {profile} --network {network} --user {user}");
@@ -68,7 +69,7 @@ fn everywhere(t: &Test, options: &str, program: &str) -> Outcome {
 
 fn in_directory(t: &Test, writes: &str) -> Outcome {
     let root = dir(&tree(t)?);
-    everywhere(t, &format!("--root {root} --set root.writes={writes}"), "/bin/probe")
+    everywhere(t, &PROFILES, &format!("--root {root} --set root.writes={writes}"), "/bin/probe")
 }
 
 fn from_a_read_only_directory(t: &Test) -> Outcome {
@@ -112,13 +113,36 @@ fn from_the_hosts_root(t: &Test) -> Outcome {
     // The host's /tmp, where the probe's own directory may be, is not seen inside.
     let place = t.root().join("probe");
     std::fs::copy(probe()?, &place)?;
-    everywhere(t, &format!("--root host --mount {}:/run/probe", place.display()), "/run/probe")
+    let options = format!("--root host --mount {}:/run/probe", place.display());
+    refused_to_servers(t, &options)?;
+    everywhere(t, &["app", "strict"], &options, "/run/probe")
 }
 
 fn from_an_app_jail(t: &Test) -> Outcome {
     let program = probe()?;
     let program = program.to_string_lossy();
-    everywhere(t, &format!("--app {program}"), &program)
+    let options = format!("--app {program}");
+    refused_to_servers(t, &options)?;
+    everywhere(t, &["app", "strict"], &options, &program)
+}
+
+/// A server's root may remount, so that nothing of the host's that is only read is given to it.
+fn refused_to_servers(t: &Test, options: &str) -> Outcome {
+    let done = t.jaula().run(&words(&format!("{options} --profile server"), &["true"]))?;
+    assert_eq!(done.status.code(), Some(125), "{done}");
+    assert!(done.stderr.contains("it may remount what is read-only"), "{done}");
+    Ok(())
+}
+
+/// As root of a server: what is only read stays so, whatever is remounted.
+fn read_only_is_read_only_to_servers(t: &Test) -> Outcome {
+    let tree = tree(t)?;
+    let root = format!("--root {}", dir(&tree));
+    let remount = "mount -o remount,rw /; mount -o remount,rw,bind /; echo x >/etc/x; ls /etc/x";
+    let done = t.jaula().run(&words(&format!("{root} --profile server"), &["sh", "-c", remount]))?;
+    assert!(done.stderr.contains("/etc/x: Read-only file system"), "{done}");
+    assert!(!tree.join("etc/x").exists());
+    refused_to_servers(t, &format!("{root} --mount {}:/var", tree.display()))
 }
 
 /// The probes that need a terminal: TIOCSTI types into whoever reads it next (CVE-2017-5226),

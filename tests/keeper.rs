@@ -59,7 +59,12 @@ fn a_jail_outlives_its_keeper(t: &Test) -> Outcome {
     let keeper = jail.keeper()?;
     kill(keeper)?;
     std::thread::sleep(Duration::from_millis(300));
-    assert_eq!(lasting(&jail)?, before, "its processes are untouched");
+    // One that is about to become a short sleep may be among them.
+    let after = lasting(&jail)?;
+    assert!(
+        before.iter().all(|pid| after.contains(pid)),
+        "its processes are untouched: {before:?} {after:?}"
+    );
     let hup = format!("/proc/{}/root/tmp/hup", jail.first()?);
     assert!(!fs::exists(&hup)?, "a child was told of a hangup");
     let found = t.jaula().ok(&["gc"])?;

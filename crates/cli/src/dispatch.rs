@@ -30,7 +30,7 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error, None, color),
         },
-        Command::Run(run) => command(make::run(run), color),
+        Command::Run(run) => command(make::run(run, talk), color),
         Command::Create(given) => done(create::create(given, talk), color),
         Command::Delete(given) => done(delete::delete(given, talk), color),
         Command::List(given) => done(inspect::list(given, color), color),

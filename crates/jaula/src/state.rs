@@ -92,6 +92,8 @@ pub struct State {
     pub environment: BTreeMap<String, String>,
     /// Does it share the host's network?
     pub host_network: bool,
+    /// May its root mount, and so undo what is read-only?
+    pub may_mount: bool,
     /// What holds its processes, for `exec`.
     pub confinement: Kept,
 }
@@ -143,6 +145,8 @@ impl State {
             directory: config.boot.directory.clone(),
             environment: config.environment.clone(),
             host_network: config.network.mode == NetworkMode::Host,
+            may_mount: sys::process::user() == 0
+                && model::confinement::may_mount(config, confinement.capabilities),
             confinement: Kept::from(confinement),
         })
     }

@@ -1,6 +1,6 @@
 //! What a jail's processes may do: its profile, with the configuration's changes applied.
 
-use crate::caps::CapSet;
+use crate::caps::{CapSet, Capability};
 use crate::config::{Change, Config, NetworkMode, Profile};
 use crate::limits;
 use crate::seccomp::{Arch, Instruction};
@@ -108,6 +108,14 @@ impl Confinement {
             limits: process_limits(config),
         })
     }
+}
+
+/// May root inside mount? Then nothing that only a mount's flag holds is held: whoever owns a mount
+/// namespace may remount what is in it.
+pub fn may_mount(config: &Config, capabilities: CapSet) -> bool {
+    let security = &config.security;
+    let calls = security.mount.unwrap_or(security.profile == Profile::Server || security.nesting);
+    calls && Capability::from_name("sys_admin").is_some_and(|cap| capabilities.contains(cap))
 }
 
 /// A core file would be written by the host's kernel to wherever the host's `core_pattern`

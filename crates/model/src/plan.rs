@@ -235,6 +235,11 @@ impl Jail<'_> {
         self.config.root.writes_in_force()
     }
 
+    /// See [`crate::confinement::may_mount`]; without root a jail has no capability.
+    fn may_mount(&self) -> bool {
+        self.facts.root() && crate::confinement::may_mount(self.config, self.confinement.capabilities)
+    }
+
     fn mapped(&self) -> bool {
         self.facts.root() && self.config.root.owners_in_force() == Owners::Mapped
     }

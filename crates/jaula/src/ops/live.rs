@@ -16,6 +16,14 @@ pub fn mounts(house: &House, name: &Name, old: &[Mount], new: &[Mount]) -> Resul
     let Ok(run) = sys::fs::open(sys::fs::CWD, house.running(name), flags, 0) else { return Ok(()) };
     let Some(state) = State::read(&run)? else { return Ok(()) };
     let Some(first) = state.first.and_then(|f| Some((f.pid, f.open()?))) else { return Ok(()) };
+    let read_only =
+        |m: &&Mount| matches!(m.source, MountSource::Bind { .. }) && !m.writable && !old.contains(m);
+    if let Some(mount) = new.iter().find(read_only).filter(|_| state.may_mount) {
+        return Err(Error::refused(
+            format!("jail {name:?} may mount: it could make {} writable", mount.target.display()),
+            "say rw, or take profile app or security.mount=false",
+        ));
+    }
     for gone in old.iter().filter(|m| !new.contains(m)).rev() {
         inside(&model::plan::unmount_live(&gone.target), &first.1, None)?;
     }

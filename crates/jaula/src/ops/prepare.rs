@@ -5,7 +5,7 @@ use crate::facts;
 use crate::house::House;
 use crate::rootfs::app;
 use model::config::{Config, MountSource, Ready, RootSpec, Writes};
-use model::confinement::Confinement;
+use model::confinement::{Confinement, may_mount};
 use model::facts::Facts;
 use model::name::{Id, Name};
 use model::plan::{AppEntry, AppFile, First, Jail, Plan, Stream, plan};
@@ -49,6 +49,9 @@ pub fn prepare(house: &House, name: &Name, id: Id, config: &Config, start: Start
     let facts = facts::gather(house, config);
     let files = check(name, config, &facts, start.command)?;
     let confinement = confinement(config)?;
+    if facts.root() && may_mount(config, confinement.capabilities) {
+        holds(config)?;
+    }
     let (mut app_entries, mut program) = (Vec::new(), None);
     if let Some(RootSpec::App(wanted)) = &config.root.from {
         let closure = closure(config, wanted)?;
@@ -85,6 +88,23 @@ pub fn prepare(house: &House, name: &Name, id: Id, config: &Config, start: Start
         passing: start.passing,
     };
     Ok(Prepared { plan: plan(&jail), confinement })
+}
+
+/// What only a mount's read-only flag would hold is refused to a jail whose root may remount.
+fn holds(config: &Config) -> Result<()> {
+    let read_only = match &config.root.from {
+        Some(RootSpec::Host) => Some("the host's root".to_owned()),
+        Some(RootSpec::App(program)) => Some(format!("the host's files around {}", program.display())),
+        _ => config.mounts.iter().find_map(|mount| match &mount.source {
+            MountSource::Bind { path, .. } if !mount.writable => Some(path.display().to_string()),
+            _ => None,
+        }),
+    };
+    let Some(read_only) = read_only else { return Ok(()) };
+    Err(Error::refused(
+        format!("a jail that may mount could write to {read_only}: it may remount what is read-only"),
+        "take profile app, say security.mount=false, or give it a directory or rw mount of its own",
+    ))
 }
 
 /// What the configuration asks for must be there, and be possible. Returns those mount sources

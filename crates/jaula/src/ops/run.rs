@@ -65,7 +65,9 @@ pub fn plan(house: &House, run: &Run) -> Result<Plan> {
 
 /// Runs it. The process that is called is the jail's keeper; nothing of the jail is left when
 /// this returns.
-pub fn run(house: &House, run: &Run) -> Result<Exit> {
+///
+/// `warn` is called with what the host lacks for the full confinement, before the command runs.
+pub fn run(house: &House, run: &Run, warn: impl FnMut(&str)) -> Result<Exit> {
     sys::process::prepare_heap(96 << 10);
     let name = run.name()?;
     if sys::fs::identity_at(sys::fs::CWD, house.config(&name)).is_ok() {
@@ -75,18 +77,26 @@ pub fn run(house: &House, run: &Run) -> Result<Exit> {
     let claim = Claim::take(house, &name)?;
     crate::recover::stale(house, &claim)?;
     let mut journal = Journal::begin(&claim)?;
-    let done = inside(house, run, &config, &claim, &mut journal);
+    let done = inside(house, run, &config, &claim, &mut journal, warn);
     let undone = crate::recover::undo_all(house, claim, journal.entries());
     let exit = done?;
     undone?;
     Ok(exit)
 }
 
-fn inside(house: &House, run: &Run, config: &Config, claim: &Claim, journal: &mut Journal) -> Result<Exit> {
+fn inside(
+    house: &House,
+    run: &Run,
+    config: &Config,
+    claim: &Claim,
+    journal: &mut Journal,
+    warn: impl FnMut(&str),
+) -> Result<Exit> {
     let id = claim.id(house, config.id, journal)?;
     let (streams, typing) = streams(run.terminal);
     let Prepared { plan, confinement } =
         prepare(house, &claim.name, id, config, Start { command: &run.command, passing: true, streams })?;
+    plan.warnings.iter().map(String::as_str).for_each(warn);
     let signals = Signals::take(signals::PASSED_ON).map_err(Error::call("take signals"))?;
     let launched = launch::start(&plan, journal)?;
     let mut state = State::of(&claim.name, config, &confinement, id, &launched, Phase::Running, true)?;

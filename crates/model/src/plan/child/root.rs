@@ -24,7 +24,7 @@ pub(in crate::plan) fn root_attributes(jail: &Jail<'_>) -> &'static [Flag] {
 
 pub(in crate::plan) fn root(steps: &mut Steps, jail: &Jail<'_>) {
     // Below an overlay the tree is a layer of its own; otherwise it is the root itself.
-    let layered = jail.writes() != Writes::Refused;
+    let layered = jail.writes() != Writes::Refused || jail.may_mount();
     let base = if layered { "lower" } else { "root" };
     if layered {
         steps.say("the layer that is only read", mkdir("lower", 0o755));
@@ -48,21 +48,28 @@ pub(in crate::plan) fn root(steps: &mut Steps, jail: &Jail<'_>) {
 }
 
 pub(in crate::plan) fn overlay(steps: &mut Steps, jail: &Jail<'_>) {
-    let upper = if jail.writes() == Writes::Kept {
-        steps.say("the layer that keeps what is written", mkdir("kept", 0o700));
-        steps.and(place_tree("kept", "kept"));
-        "kept/upper"
-    } else {
-        steps.say("the layer that is written to, in memory", mkdir("upper", 0o755));
-        steps.and(mkdir("work", 0o700));
-        "upper"
-    };
-    let work = if upper == "upper" { "work" } else { "kept/work" };
+    let setuid = jail.config.security.profile == Profile::Server;
+    let flags: &'static [Flag] = if setuid { &[MS_NODEV] } else { &[MS_NODEV, MS_NOSUID] };
     // userxattr: in a user namespace overlayfs may keep its notes in user.* attributes only.
-    let data = format!("userxattr,lowerdir=lower,upperdir={upper},workdir={work}");
-    let flags: &'static [Flag] =
-        if jail.config.security.profile == Profile::Server { &[MS_NODEV] } else { &[MS_NODEV, MS_NOSUID] };
-    steps.say("both layers are the root", mount("jaula", "root", Some("overlay"), flags, data));
+    let (layers, flags) = match jail.writes() {
+        Writes::Kept => {
+            steps.say("the layer that keeps what is written", mkdir("kept", 0o700));
+            steps.and(place_tree("kept", "kept"));
+            ("userxattr,lowerdir=lower,upperdir=kept/upper,workdir=kept/work", flags)
+        }
+        Writes::Discarded => {
+            steps.say("the layer that is written to, in memory", mkdir("upper", 0o755));
+            steps.and(mkdir("work", 0o700));
+            ("userxattr,lowerdir=lower,upperdir=upper,workdir=work", flags)
+        }
+        // Root inside may remount, but an overlay without an upper layer has nowhere to write.
+        Writes::Refused => {
+            let flags: &'static [Flag] =
+                if setuid { &[MS_RDONLY, MS_NODEV] } else { &[MS_RDONLY, MS_NODEV, MS_NOSUID] };
+            ("userxattr,lowerdir=lower:mask/dir", flags)
+        }
+    };
+    steps.say("the layers are the root", mount("jaula", "root", Some("overlay"), flags, layers));
 }
 
 /// The paths of an app jail's files, with the index of the tree that each is bound from.
