@@ -36,6 +36,10 @@ pub fn open(dir: impl AsFd, path: impl AsRef<Path> + Debug, flags: i32, mode: u3
     check(fd.into(), || format!("openat({dir}, {path:?}, {flags:#o})")).map(own)
 }
 
+/// How often openat2(2) is called again after `EAGAIN`: something was renamed or mounted anywhere
+/// on the host while it followed a `..`, so that it cannot tell whether that led out.
+pub(crate) const RENAMES: u32 = 1000;
+
 /// Opens a path in a tree that is not trusted (openat2(2), Linux 5.6).
 pub fn open_in(
     dir: impl AsFd,
@@ -52,9 +56,17 @@ pub fn open_in(
             Within::Mount => libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_XDEV,
         };
     let how = [u64::from((flags | O_CLOEXEC).cast_unsigned()), u64::from(mode), resolve];
-    // SAFETY: `how` has the layout of struct open_how (three u64) and its size is given.
-    let fd = unsafe { libc::syscall(libc::SYS_openat2, dir, name.as_ptr(), how.as_ptr(), size_of_val(&how)) };
-    check(fd, || format!("openat2({dir}, {path:?}, {flags:#o}, {within:?})")).map(own)
+    let call = || format!("openat2({dir}, {path:?}, {flags:#o}, {within:?})");
+    let mut again = 0;
+    loop {
+        // SAFETY: `how` has the layout of struct open_how (three u64) and its size is given.
+        let fd =
+            unsafe { libc::syscall(libc::SYS_openat2, dir, name.as_ptr(), how.as_ptr(), size_of_val(&how)) };
+        match check(fd, call) {
+            Err(e) if e.is(libc::EAGAIN) && again < RENAMES => again += 1,
+            opened => return opened.map(own),
+        }
+    }
 }
 
 /// Makes a directory (mkdirat(2)).

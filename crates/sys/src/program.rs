@@ -169,7 +169,14 @@ impl Program {
     pub(crate) fn run(&mut self, report: RawFd) -> ! {
         for step in 0..self.ops.len() {
             let op = self.ops[step];
-            let returned = call(op.number, op.args.map(|arg| self.value(arg)));
+            let args = op.args.map(|arg| self.value(arg));
+            let mut returned = call(op.number, args);
+            for _ in 0..crate::fs::RENAMES {
+                if op.number != libc::SYS_openat2 || returned != -i64::from(libc::EAGAIN) {
+                    break;
+                }
+                returned = call(op.number, args);
+            }
             if let Some(into) = op.into {
                 self.memory[into.0] = returned.cast_unsigned();
             }
