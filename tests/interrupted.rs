@@ -134,9 +134,14 @@ fn a_jail_dies_with_its_run(t: &Test) -> Outcome {
         // Its own way out is not asked for.
         drop(jail);
         as_the_journal_says(t, &t.name("many"))?;
-        // Whoever is init here may take its time to bury it.
-        let state = fs::read_to_string(format!("/proc/{first}/stat")).unwrap_or_default();
-        assert!(state.is_empty() || state.contains(") Z "), "{profile}: {state}");
+        // It has left its group, and ends when it has let go of all else; whoever is init here may
+        // then take its time to bury it.
+        let until = Instant::now() + Duration::from_secs(5);
+        let state = || fs::read_to_string(format!("/proc/{first}/stat")).unwrap_or_default();
+        while !state().is_empty() && !state().contains(") Z ") {
+            assert!(Instant::now() < until, "{profile}: {}", state());
+            std::thread::sleep(Duration::from_millis(1));
+        }
         again(t, &options)?;
     }
     clean(t)
