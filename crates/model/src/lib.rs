@@ -16,5 +16,6 @@ pub mod select;
 pub mod signal;
 pub mod suggest;
 pub mod time;
+pub mod trace;
 pub mod units;
 pub mod users;
