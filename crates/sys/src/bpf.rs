@@ -1,15 +1,97 @@
-//! BPF programs on control groups (bpf(2)).
+//! BPF programs (bpf(2)): loaded, and attached to control groups and tracepoints.
+//!
+//! [`asm`] writes them, [`map`] is what they share with this process.
+
+pub mod asm;
+pub mod map;
 
 use crate::call::{check, own};
 use crate::error::Result;
+use std::ffi::{CStr, CString};
+use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 const PROG_LOAD: i32 = 5;
 const PROG_ATTACH: i32 = 8;
-const CGROUP_SOCK_ADDR: u32 = 18;
-const CGROUP_INET4_BIND: u32 = 8;
-const CGROUP_INET6_BIND: u32 = 9;
+const RAW_TRACEPOINT_OPEN: i32 = 17;
 const ALLOW_MULTI: u32 = 2;
+
+/// What jaula's programs are licensed as, for the kernel, which lends some helpers to such only.
+const LICENSE: &CStr = c"Dual MIT/GPL";
+
+/// Where a program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// A packet that a socket of the group receives: 1 lets it through (`struct __sk_buff`).
+    Ingress,
+    /// A packet that a socket of the group sends.
+    Egress,
+    /// socket(2): 1 allows it (`struct bpf_sock`).
+    SocketCreate,
+    /// bind(2), IPv4: bit 0 allows it, bit 1 a port below 1024 too (`struct bpf_sock_addr`).
+    Bind4,
+    /// bind(2), IPv6.
+    Bind6,
+    /// connect(2), IPv4: 1 allows it (`struct bpf_sock_addr`).
+    Connect4,
+    /// connect(2), IPv6.
+    Connect6,
+    /// After bind(2), when the port is known: 1 allows it (`struct bpf_sock`).
+    PostBind4,
+    /// The same, IPv6.
+    PostBind6,
+    /// sendto(2), sendmsg(2) of UDP to an address, IPv4 (`struct bpf_sock_addr`).
+    Sendmsg4,
+    /// The same, IPv6.
+    Sendmsg6,
+    /// recvfrom(2), recvmsg(2) of UDP: the sender's address; 1 always (`struct bpf_sock_addr`).
+    Recvmsg4,
+    /// The same, IPv6.
+    Recvmsg6,
+    /// getpeername(2), IPv4: 1 always (`struct bpf_sock_addr`).
+    Getpeername4,
+    /// getpeername(2), IPv6.
+    Getpeername6,
+    /// getsockname(2), IPv4: 1 always (`struct bpf_sock_addr`).
+    Getsockname4,
+    /// getsockname(2), IPv6.
+    Getsockname6,
+    /// A tracepoint, with its own arguments as words.
+    RawTracepoint,
+}
+
+impl Hook {
+    /// `enum bpf_prog_type`, `enum bpf_attach_type`.
+    fn numbers(self) -> (u32, u32) {
+        match self {
+            Self::Ingress => (8, 0),
+            Self::Egress => (8, 1),
+            Self::SocketCreate => (9, 2),
+            Self::Bind4 => (18, 8),
+            Self::Bind6 => (18, 9),
+            Self::Connect4 => (18, 10),
+            Self::Connect6 => (18, 11),
+            Self::PostBind4 => (9, 12),
+            Self::PostBind6 => (9, 13),
+            Self::Sendmsg4 => (18, 14),
+            Self::Sendmsg6 => (18, 15),
+            Self::Recvmsg4 => (18, 19),
+            Self::Recvmsg6 => (18, 20),
+            Self::Getpeername4 => (18, 29),
+            Self::Getpeername6 => (18, 30),
+            Self::Getsockname4 => (18, 31),
+            Self::Getsockname6 => (18, 32),
+            Self::RawTracepoint => (17, 0),
+        }
+    }
+}
+
+/// A program that the kernel's verifier has accepted.
+#[derive(Debug)]
+pub struct Program {
+    fd: OwnedFd,
+    hook: Hook,
+}
 
 /// The head of `union bpf_attr` for `BPF_PROG_LOAD`, as far as it is used.
 #[repr(C)]
@@ -18,12 +100,93 @@ struct Load {
     count: u32,
     instructions: u64,
     license: u64,
-    log: [u32; 4],
+    log_level: u32,
+    log_size: u32,
+    log: u64,
     version: u32,
     flags: u32,
     name: [u8; 16],
     interface: u32,
     attach: u32,
+}
+
+/// Loads a program (`asm::Asm::finish`) under a name of at most 15 letters, digits, `_` and `.`.
+///
+/// # Errors
+/// When the verifier refuses it, the call says so with the last line of the verifier's log.
+pub fn load(hook: Hook, name: &str, code: &[u64]) -> Result<Program> {
+    let (kind, attach) = hook.numbers();
+    let mut bytes = [0; 16];
+    bytes.iter_mut().take(15).zip(name.bytes()).for_each(|(to, from)| *to = from);
+    let mut log: Vec<u8> = Vec::new();
+    loop {
+        let attribute = Load {
+            kind,
+            count: u32::try_from(code.len()).unwrap_or(u32::MAX),
+            instructions: code.as_ptr().expose_provenance() as u64,
+            license: LICENSE.as_ptr().expose_provenance() as u64,
+            log_level: u32::from(!log.is_empty()),
+            log_size: u32::try_from(log.len()).unwrap_or(0),
+            log: if log.is_empty() { 0 } else { log.as_mut_ptr().expose_provenance() as u64 },
+            version: 0,
+            flags: 0,
+            name: bytes,
+            interface: 0,
+            attach,
+        };
+        // SAFETY: `attribute` points to `code` and `log` with their lengths and to a C string; all
+        // live over the call. The kernel writes into `log` only and verifies the program.
+        let fd =
+            unsafe { libc::syscall(libc::SYS_bpf, PROG_LOAD, &raw const attribute, size_of_val(&attribute)) };
+        match check(fd, || format!("bpf(PROG_LOAD, {hook:?} {name}{})", Complaint(&log))) {
+            // Once more, to hear what the verifier has to say.
+            Err(e) if log.is_empty() && (e.is(libc::EACCES) || e.is(libc::EINVAL)) => log = vec![0; 1 << 16],
+            loaded => return loaded.map(|fd| Program { fd: own(fd), hook }),
+        }
+    }
+}
+
+/// The last line of a verifier's log that says what is wrong.
+struct Complaint<'a>(&'a [u8]);
+
+impl fmt::Display for Complaint<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = CStr::from_bytes_until_nul(self.0).unwrap_or_default().to_string_lossy();
+        let line = text.lines().rev().find(|line| !line.is_empty() && !line.starts_with("processed "));
+        line.map_or(Ok(()), |line| write!(f, ": {line}"))
+    }
+}
+
+impl Program {
+    /// Runs the program for this control group and those below it, beside others that are there.
+    /// It goes with the group; the descriptor is no longer needed.
+    ///
+    /// # Errors
+    /// `EINVAL` if the hook is none of control groups.
+    pub fn attach(&self, cgroup: impl AsFd) -> Result<()> {
+        let (group, program) = (cgroup.as_fd().as_raw_fd(), self.fd.as_raw_fd());
+        let (_, attach) = self.hook.numbers();
+        let attribute = [group.cast_unsigned(), program.cast_unsigned(), attach, ALLOW_MULTI];
+        // SAFETY: `attribute` is the head of a bpf_attr for this command, its size is given.
+        let done =
+            unsafe { libc::syscall(libc::SYS_bpf, PROG_ATTACH, attribute.as_ptr(), size_of_val(&attribute)) };
+        check(done, || format!("bpf(PROG_ATTACH, {{{group}, {program}, {:?}}})", self.hook)).map(drop)
+    }
+
+    /// Runs the program at a tracepoint such as `sys_enter`, until the descriptor is closed.
+    ///
+    /// # Errors
+    /// `ENOENT` if there is no such tracepoint.
+    pub fn attach_tracepoint(&self, name: &str) -> Result<OwnedFd> {
+        let text = CString::new(name).unwrap_or_default();
+        let program = self.fd.as_raw_fd();
+        let attribute = [text.as_ptr().expose_provenance() as u64, u64::from(program.cast_unsigned())];
+        // SAFETY: `attribute` points to a C string that lives over the call, its size is given.
+        let fd = unsafe {
+            libc::syscall(libc::SYS_bpf, RAW_TRACEPOINT_OPEN, attribute.as_ptr(), size_of_val(&attribute))
+        };
+        check(fd, || format!("bpf(RAW_TRACEPOINT_OPEN, {name:?}, {program})")).map(own)
+    }
 }
 
 /// Lets the processes of a control group listen on ports below 1024 without
@@ -32,35 +195,8 @@ struct Load {
 pub fn allow_low_ports(cgroup: impl AsFd) -> Result<()> {
     // r0 = 3; exit: the address is allowed (1), and so is a low port (2).
     let program = [0x3_0000_00b7_u64, 0x95];
-    for attach in [CGROUP_INET4_BIND, CGROUP_INET6_BIND] {
-        let program = load(&program, attach)?;
-        let (group, program) = (cgroup.as_fd().as_raw_fd(), program.as_raw_fd());
-        let attribute = [group.cast_unsigned(), program.cast_unsigned(), attach, ALLOW_MULTI];
-        // SAFETY: `attribute` is the head of a bpf_attr for this command, its size is given.
-        let done =
-            unsafe { libc::syscall(libc::SYS_bpf, PROG_ATTACH, attribute.as_ptr(), size_of_val(&attribute)) };
-        check(done, || format!("bpf(PROG_ATTACH, {{{group}, {program}, {attach}}})"))?;
+    for hook in [Hook::Bind4, Hook::Bind6] {
+        load(hook, "jaula_low", &program)?.attach(&cgroup)?;
     }
     Ok(())
-}
-
-fn load(program: &[u64], attach: u32) -> Result<OwnedFd> {
-    let mut name = [0; 16];
-    name[..5].copy_from_slice(b"jaula");
-    let attribute = Load {
-        kind: CGROUP_SOCK_ADDR,
-        count: u32::try_from(program.len()).unwrap_or(u32::MAX),
-        instructions: program.as_ptr().addr() as u64,
-        license: c"MIT".as_ptr().addr() as u64,
-        log: [0; 4],
-        version: 0,
-        flags: 0,
-        name,
-        interface: 0,
-        attach,
-    };
-    // SAFETY: `attribute` points to `program` with its length; the kernel verifies the program.
-    let fd =
-        unsafe { libc::syscall(libc::SYS_bpf, PROG_LOAD, &raw const attribute, size_of_val(&attribute)) };
-    check(fd, || format!("bpf(PROG_LOAD, {attach})")).map(own)
 }
