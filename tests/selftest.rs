@@ -1,7 +1,7 @@
 //! Tests of the harness: what finds leaks and makes faults must itself be seen to work.
 
 use jaula_tests::harness::{
-    Done, Outcome, Pty, Snapshot, Stop, Survived, Test, ThingKind, Victim, busybox_root, command,
+    Done, Machine, Outcome, Pty, Snapshot, Stop, Survived, Test, ThingKind, Victim, busybox_root, command,
     fault_at_every_call,
 };
 use jaula_tests::trials;
@@ -37,6 +37,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             the_busybox_root_works,
             a_terminal_is_one,
             a_killed_maker_of_namespaces_leaves_nothing,
+            machines_are_apart,
         ],
     )
 }
@@ -252,5 +253,29 @@ fn a_killed_maker_of_namespaces_leaves_nothing(t: &Test) -> Outcome {
     let main = fault_at_every_call(Victim::Main, jail, check)?;
     let children = fault_at_every_call(Victim::Children, jail, check)?;
     assert!(main.kills > 30 && children.kills > 20, "{main:?} {children:?}");
+    Ok(())
+}
+
+/// Two machines of one tree: each has its own files, processes, name and ports, and ends with all that runs.
+fn machines_are_apart(t: &Test) -> Outcome {
+    let (one, other) = (Machine::boot(t)?, Machine::boot_with_own_usr(t)?);
+    for machine in [&one, &other] {
+        // Both on one port.
+        machine.shell("nc -l -k 127.0.0.1 80 </dev/null >/dev/null 2>&1 & echo > /etc/jaula-was-here")?;
+        let said = machine.jaula().ok(&["run", "--app", "bash", "--", "bash", "-c", "echo $$"])?;
+        if said.trim() != "1" {
+            return Err(format!("no jail in a machine: {said:?}").into());
+        }
+        // Only its own processes: the first, the server, and ps.
+        let processes = machine.shell("ps -e -o comm=")?;
+        if processes.lines().count() != 3 || !processes.contains("nc") {
+            return Err(format!("not the machine's own processes: {processes}").into());
+        }
+    }
+    other.shell("mv /usr/bin/logger /usr/bin/logger-is-gone")?;
+    one.shell("test -e /usr/bin/logger; ! touch /usr/bin/new 2>/dev/null")?;
+    drop((one, other));
+    let again = Machine::boot(t)?;
+    again.shell("test ! -e /etc/jaula-was-here; test ! -e /usr/bin/logger-is-gone")?;
     Ok(())
 }

@@ -59,6 +59,12 @@ impl Jaula {
         self
     }
 
+    /// The same command, run by the command line that takes it as its end.
+    pub(super) fn through(mut self, words: Vec<OsString>) -> Self {
+        self.under = words;
+        self
+    }
+
     /// The same command that must end within another time than 60 seconds.
     pub fn within(mut self, limit: Duration) -> Self {
         self.limit = limit;

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod debian;
 mod docs;
 mod fuzz;
 mod setup;

@@ -1,5 +1,6 @@
 //! Installs what tests and benchmarks need.
 
+use crate::debian;
 use crate::shell::{Result, command, has, output, run};
 use std::process::Stdio;
 
@@ -24,6 +25,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("bwrap", "bubblewrap"),
     ("crun", "crun"),
     ("runc", "runc"),
+    ("mmdebstrap", "mmdebstrap"),
 ];
 
 /// Checks licences and sources of dependencies; see `deny.toml`.
@@ -39,7 +41,7 @@ pub(crate) fn setup() -> Result {
         // Elsewhere, as this work tree's flags are for jaula.
         run(command(&["cargo", "install", "--quiet", "--locked", CARGO_DENY]).current_dir("/"))?;
     }
-    Ok(())
+    debian::tree()
 }
 
 fn debian_packages() -> Result {
