@@ -42,7 +42,7 @@ const PACKAGES: &[&str] = &[
     "python3",
     "python3-venv",
     "nodejs",
-    "openjdk-21-jre-headless",
+    "openjdk-21-jdk-headless",
     "gcc",
     "libc6-dev",
     "imagemagick",
