@@ -136,6 +136,10 @@ fn in_run_it_is_made_anew(t: &Test) -> Outcome {
         jail.stop()?;
     }
     assert!(!jail.kept().join("writable").exists());
+    // One that nobody says anything of is the first process's.
+    let options = format!("--app {BUSYBOX} --user 33:34 --set root.writable=/run/a,/run/b:0");
+    let said = t.jaula().ok(&words(&options, &[BUSYBOX, "stat", "-c", "%u:%g", "/run/a", "/run/b"]))?;
+    assert_eq!(said, "33:34\n0:0\n");
     Ok(())
 }
 

@@ -67,11 +67,11 @@ pub fn prepare(house: &House, name: &Name, id: Id, config: &Config, start: Start
     let root = RootFiles { house, name, config, app: &app_entries };
     // Without root a jail has one user: its caller, under the caller's own number.
     let own = (!facts.root()).then(|| facts.user.to_string());
+    let identity = root.identity(config.boot.user.as_deref().or(own.as_deref()), &facts)?;
     let kept = (!start.passing).then(|| house.kept(name).join(WRITABLE));
-    let writable = writable::writable(&config.root.writable, &places, kept.as_deref(), |user| {
+    let writable = writable::writable(&config.root.writable, &places, kept.as_deref(), &identity, |user| {
         root.identity(Some(user), &facts)
     })?;
-    let identity = root.identity(config.boot.user.as_deref().or(own.as_deref()), &facts)?;
     let command: Vec<OsString> = match (start.command, &config.boot.command[..], program) {
         ([], [], Some(program)) => vec![program.into_os_string()],
         ([], own, _) => own.iter().map(OsString::from).collect(),

@@ -9,11 +9,13 @@ use std::path::{Path, PathBuf};
 
 /// The directories that the configuration lists, at `places`.
 ///
-/// `kept`: where the jail keeps them; `None` if it is one that passes. `find` knows the jail's users.
+/// `kept`: where the jail keeps them; `None` if it is one that passes. `first` is the user of the jail's
+/// first process, `find` knows the jail's users.
 pub(super) fn writable(
     wanted: &[config::Writable],
     places: &[PathBuf],
     kept: Option<&Path>,
+    first: &Identity,
     find: impl Fn(&str) -> Result<Identity>,
 ) -> Result<Vec<Writable>> {
     let mut all = Vec::with_capacity(wanted.len());
@@ -21,7 +23,7 @@ pub(super) fn writable(
         let kept = kept.filter(|_| !place.starts_with("/run")).map(|kept| kept.join(name(place)));
         let make = match &kept {
             Some(kept) if sys::fs::identity_at(sys::fs::CWD, kept).is_ok() => Vec::new(),
-            _ => directories(wanted, place, &find)?,
+            _ => directories(wanted, place, first, &find)?,
         };
         let path = place.strip_prefix("/").unwrap_or(place).to_owned();
         all.push(Writable { path, kept, make });
@@ -46,17 +48,17 @@ fn name(place: &Path) -> String {
 fn directories(
     wanted: &config::Writable,
     place: &Path,
+    first: &Identity,
     find: impl Fn(&str) -> Result<Identity>,
 ) -> Result<Vec<Directory>> {
+    let empty =
+        |of: &Identity| Directory { path: PathBuf::new(), user: of.user, group: of.group, mode: 0o755 };
     let mut all = match owner(wanted) {
-        Some(owner) => {
-            let Identity { user, group, .. } = find(&owner)?;
-            vec![Directory { path: PathBuf::new(), user, group, mode: 0o755 }]
-        }
+        Some(owner) => vec![empty(&find(&owner)?)],
         None => hosts(place)?,
     };
     if all.is_empty() {
-        all.push(Directory { path: PathBuf::new(), user: 0, group: 0, mode: 0o755 });
+        all.push(empty(first));
     }
     if let (Some(mode), Some(top)) = (wanted.mode, all.first_mut()) {
         top.mode = mode;

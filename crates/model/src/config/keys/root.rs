@@ -66,8 +66,9 @@ pub(super) const ROOT: Section = Section {
             default: "none",
             doc: "For `app:` only: directories that the jail may write to. They are its own and kept over stops, \
                   those in `/run` and all those of `jaula run` are memory. A new one has the owner, mode and \
-                  directories (no files) of the host's directory of that path, or is root's if there is none; with \
-                  USER (a name or number that the jail knows) it is empty and that user's. MODE begins with a 0.",
+                  directories (no files) of the host's directory of that path, or is `boot.user`'s if there is \
+                  none; with USER (a name or number that the jail knows) it is empty and that user's. MODE begins \
+                  with a 0.",
             example: r#"["/var/lib/redis", "/run/redis:redis:0750"]"#,
             read: |c, v| v.list(&mut c.root.writable, FromStr::from_str),
             write: |c| Some(list(&c.root.writable)),
