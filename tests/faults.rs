@@ -25,6 +25,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_cleaner_is_killed,
         a_cleaner_is_killed_while_it_adopts,
         a_keeper_is_killed_while_it_starts_again,
+        a_keeper_is_killed_while_it_makes_writable_directories,
         a_full_disk_refuses_a_start,
         a_disk_that_fills_up_while_it_starts,
         a_disk_that_fills_up_while_it_runs,
@@ -121,6 +122,35 @@ fn a_keeper_is_killed_while_it_starts(t: &Test) -> Outcome {
 
 fn a_keeper_is_killed_while_it_starts_and_a_start_follows(t: &Test) -> Outcome {
     let survived = start_with(t, Victim::Keeper, Repair::Start)?;
+    assert!(survived.kills >= 80, "{survived:?}");
+    Ok(())
+}
+
+/// What an app jail may write to is there whole or not at all, and the next start makes it.
+fn a_keeper_is_killed_while_it_makes_writable_directories(t: &Test) -> Outcome {
+    let state = t.root().join("state");
+    for below in ["a/b", "c"] {
+        fs::create_dir_all(state.join(below))?;
+    }
+    let jail = Declared::idle(t, "victim")?;
+    let busybox = "/usr/bin/busybox";
+    jail.write_config(&format!(
+        "[root]\nfrom = \"app:{busybox}\"\nwritable = [{state:?}]\n[boot]\ncommand = [\"{busybox}\", \"sleep\", \"1000\"]\n"
+    ))?;
+    let kept = jail.kept().join("writable");
+    let own = kept.join(state.display().to_string().trim_start_matches('/').replace('/', "+"));
+    let whole = || ["a/b", "c"].iter().all(|below| own.join(below).is_dir());
+    let command = || t.jaula().command(["start", &jail.name]);
+    let survived = fault_at_every_call(Victim::Keeper, command, |_| {
+        if own.exists() && !whole() {
+            return Err("the half of it is there".into());
+        }
+        repaired(t, &jail, Repair::Start)?;
+        if !whole() || fs::read_dir(kept.join(".new")).is_ok_and(|new| new.count() > 0) {
+            return Err("not made by the next start".into());
+        }
+        Ok(fs::remove_dir_all(&kept)?)
+    })?;
     assert!(survived.kills >= 80, "{survived:?}");
     Ok(())
 }

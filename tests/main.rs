@@ -19,6 +19,7 @@ mod races;
 mod roots;
 mod selftest;
 mod unprivileged;
+mod writable;
 
 use std::process::ExitCode;
 
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         roots::trials(),
         selftest::trials(),
         unprivileged::trials(),
+        writable::trials(),
     ];
     jaula_tests::harness::run(areas.into_iter().flatten().collect())
 }

@@ -15,6 +15,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         writes_are_the_callers,
         confinement_is_the_same,
         mounts_and_devices,
+        writable_directories,
         a_terminal,
         statuses,
         what_needs_root_says_so,
@@ -168,6 +169,44 @@ fn mounts_and_devices(t: &Test) -> Outcome {
     let said = place.shell(&format!("--mount {}:/var", own.display()), "echo x >/var/x || echo refused")?;
     assert_eq!(said, "refused\n");
     assert_eq!(place.shell("--set security.hide=/etc/passwd,/bin", "cat /etc/passwd").ok(), None);
+    Ok(())
+}
+
+/// An app jail's own directories: the caller's outside, whatever the host's are.
+fn writable_directories(t: &Test) -> Outcome {
+    let place = Place::make(t)?;
+    let state = t.root().join("state");
+    fs::create_dir_all(state.join("below"))?;
+    fs::create_dir(state.join("closed"))?;
+    chown(&state, Some(33), Some(33))?;
+    command(&["chmod", "0500", &state.join("closed").to_string_lossy()])?.ok()?;
+    let (jaula, name) = (place.at.join("jaula").display().to_string(), t.name("own"));
+    let jaula = |words: &str| {
+        let words: Vec<&str> = words.split(' ').collect();
+        place.run_any(&jaula, &words)?.ok()
+    };
+    let busybox = "/usr/bin/busybox";
+    let set = format!("--set root.writable={},/run/service:33:0710", state.display());
+    jaula(&format!("create {name} --app {busybox} {set} -- {busybox} sleep 1000"))?;
+    for said in ["", "x\n"] {
+        jaula(&format!("start {name}"))?;
+        let inside = |script: &str| {
+            place
+                .run_any(
+                    &place.at.join("jaula").to_string_lossy(),
+                    &["exec", &name, "--", busybox, "sh", "-c", script],
+                )?
+                .ok()
+        };
+        let at = state.display();
+        assert_eq!(inside(&format!("cat {at}/below/x 2>/dev/null; true"))?, said);
+        inside(&format!("echo x >{at}/below/x && echo y >{at}/closed/y && echo z >/run/service/z"))?;
+        let stat = inside(&format!("stat -c '%a %u' {at} {at}/below {at}/closed /run/service"))?;
+        assert_eq!(stat, format!("755 {USER}\n755 {USER}\n700 {USER}\n710 {USER}\n"));
+        jaula(&format!("stop {name}"))?;
+    }
+    assert_eq!(fs::read_dir(state.join("below"))?.count(), 0);
+    jaula(&format!("delete --yes {name}"))?;
     Ok(())
 }
 

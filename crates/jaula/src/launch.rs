@@ -104,6 +104,10 @@ fn host_steps(plan: &Plan, journal: &mut Journal) -> Result<Option<OwnedFd>, Err
                 _ => {}
             },
             HostStep::Keep(path) => keep(path)?,
+            HostStep::Own { path, owner, mode } => {
+                own(path, *owner, *mode).map_err(Error::io("make", path))?
+            }
+            HostStep::Settle { from, to } => std::fs::rename(from, to).map_err(Error::io("make", to))?,
         }
     }
     Ok(born)
@@ -116,6 +120,24 @@ fn keep(path: &Path) -> Result<(), Error> {
         Err(e) if !e.is(sys::errno::EEXIST) => Err(Error::call("make what the jail writes to")(e)),
         _ => Ok(()),
     }
+}
+
+/// Makes a directory with its owner and mode, in one that only the owner enters; nobody of a jail
+/// has reached it yet.
+fn own(path: &Path, owner: Option<(u32, u32)>, mode: u32) -> std::io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt, lchown};
+    let parent = path.parent().unwrap_or(path);
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
+    match std::fs::create_dir(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => return Err(e),
+        // What is there is from a start that did not come to its end.
+        _ => {}
+    }
+    if let Some((user, group)) = owner {
+        lchown(path, Some(user), Some(group))?;
+    }
+    // After the owner: chown(2) takes the set-group-id bit away.
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
 }
 
 fn clone_trees(trees: &[Tree]) -> Result<Vec<OwnedFd>, Error> {

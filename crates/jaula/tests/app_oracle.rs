@@ -17,6 +17,7 @@ fn of(program: &str, files: &[&str]) -> Closure {
         root: Path::new("/"),
         program: Path::new(program),
         files: &files,
+        writable: &[],
         users: &[],
         network: true,
     };
@@ -108,7 +109,14 @@ fn search_paths_are_as_the_loader_has_them() {
         "main.c -o bin/not-inherited -Wl,--no-as-needed -Wl,-rpath-link,a -La -lplain{runpath} -Wl,-rpath,@/a"
     ));
     let program = top.join("bin/not-inherited");
-    let request = Request { root: Path::new("/"), program: &program, files: &[], users: &[], network: false };
+    let request = Request {
+        root: Path::new("/"),
+        program: &program,
+        files: &[],
+        writable: &[],
+        users: &[],
+        network: false,
+    };
     let error = closure(&request).unwrap_err();
     assert!(error.to_string().contains("libplain.so needs the library libleaf.so"), "{error}");
     assert!(!Command::new(&program).output().unwrap().status.success());

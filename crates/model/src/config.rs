@@ -20,6 +20,7 @@ mod read;
 mod root;
 mod value;
 mod words;
+mod writable;
 
 pub use edit::{Operation, Setting};
 pub use problem::{BadValue, Position, Problem, Problems};

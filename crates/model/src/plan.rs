@@ -7,19 +7,19 @@
 pub mod call;
 mod child;
 mod flags;
+mod host;
 mod tail;
 
-use crate::caps::Capability;
 use crate::config::{Config, MountSource, NetworkMode, Owners, RootSpec, Writes};
 use crate::confinement::Confinement;
 use crate::facts::Facts;
 use crate::name::{Id, IdRange, Name};
 use call::{Call, Fd, Text};
 use std::ffi::OsString;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use call::{Arg, Expect, Flag};
+pub use host::{HostStep, Join};
 pub use tail::exec;
 
 /// All that a start does.
@@ -41,65 +41,6 @@ pub struct Plan {
     pub console: bool,
     /// What the host lacks for the full confinement, in words.
     pub warnings: Vec<String>,
-}
-
-/// Something that a start does to the host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HostStep {
-    /// The jail's run directory, made and locked before anything else; its undo removes it.
-    Claim(PathBuf),
-    /// The link that gives the jail its number, made when the jail was claimed; removed with it.
-    Number(PathBuf),
-    /// Make a directory in a root for the child to mount on, where there is none; no undo.
-    MountPoint(PathBuf),
-    /// Make a control group directory; its undo removes it.
-    Cgroup {
-        /// Which one.
-        path: PathBuf,
-        /// How the first process gets into it.
-        join: Join,
-    },
-    /// Let the group's processes listen on ports below 1024; goes with the group.
-    LowPorts(PathBuf),
-    /// Make a directory that the jail keeps when it stops; no undo.
-    Keep(PathBuf),
-}
-
-/// How a process gets into a control group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Join {
-    /// It is made there (`CLONE_INTO_CGROUP`): version 2.
-    Born,
-    /// It is moved there before its program begins: version 1.
-    Moved,
-}
-
-impl fmt::Display for HostStep {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Cgroup { path, .. } => write!(f, "mkdir {}", path.display()),
-            Self::Claim(path) => write!(f, "mkdir, lock {}", path.display()),
-            Self::Number(path) => write!(f, "link {}", path.display()),
-            Self::MountPoint(path) => write!(f, "mkdir {} or EEXIST, EROFS", path.display()),
-            Self::LowPorts(path) => write!(f, "bpf: bind to low ports, {}", path.display()),
-            Self::Keep(path) => write!(f, "mkdir -p {}", path.display()),
-        }
-    }
-}
-
-impl HostStep {
-    /// Why it stands in the plan.
-    pub fn why(&self) -> &'static str {
-        match self {
-            Self::Cgroup { join: Join::Born, .. } => "the jail's processes, counted and killed as one",
-            Self::Cgroup { join: Join::Moved, .. } => "a controller that this host has in version 1 only",
-            Self::Claim(_) => "its state, journal and sockets; the lock is the claim to it",
-            Self::Number(_) => "its number, and with it its ids, are nobody else's",
-            Self::MountPoint(_) => "the root must have it, to mount on",
-            Self::LowPorts(_) => "cap_net_bind_service inside is none on the host's network",
-            Self::Keep(_) => "what the jail writes, kept over stops",
-        }
-    }
 }
 
 /// A tree of mounts that the parent clones, before the child's program goes on.
@@ -164,6 +105,8 @@ pub struct Jail<'a> {
     pub first: &'a First,
     /// The files of an app jail; empty for others.
     pub app: &'a [AppEntry],
+    /// The directories that an app jail may write to; empty for others.
+    pub writable: &'a [Writable],
     /// Those sources of `mounts` that are no directories.
     pub files: &'a [PathBuf],
     /// The socket on the host where it says that it is ready (sd_notify(3)).
@@ -229,6 +172,37 @@ pub enum AppFile {
     Text(String),
 }
 
+/// A directory that an app jail may write to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Writable {
+    /// Where it is inside, without the leading `/`; no component of it is a link.
+    pub path: PathBuf,
+    /// Where it is kept on the host; `None` if it is memory.
+    pub kept: Option<PathBuf>,
+    /// What must be made, parents first: itself and what is in it. Empty if it is there.
+    pub make: Vec<Directory>,
+}
+
+/// A directory that is made in a [`Writable`] one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Directory {
+    /// Where it is below that; empty for itself.
+    pub path: PathBuf,
+    /// Its user, by the jail's numbers.
+    pub user: u32,
+    /// Its group.
+    pub group: u32,
+    /// Its mode.
+    pub mode: u32,
+}
+
+impl Writable {
+    /// Is it a directory of `/run`, which is memory already?
+    fn in_run(&self) -> bool {
+        self.kept.is_none() && self.path.starts_with("run")
+    }
+}
+
 impl Jail<'_> {
     /// What becomes of writes to the root.
     pub fn writes(&self) -> Writes {
@@ -261,7 +235,7 @@ pub fn plan(jail: &Jail<'_>) -> Plan {
         (own(jail.first.user, facts.user), own(jail.first.group, facts.group))
     };
     Plan {
-        host: host(jail),
+        host: host::steps(jail),
         trees: if facts.root() { trees(jail) } else { Vec::new() },
         namespaces: namespaces(jail),
         users,
@@ -270,53 +244,6 @@ pub fn plan(jail: &Jail<'_>) -> Plan {
         console: jail.first.streams.contains(&Stream::Terminal),
         warnings: warnings(jail),
     }
-}
-
-fn host(jail: &Jail<'_>) -> Vec<HostStep> {
-    let run = &jail.facts.run;
-    let mut steps = vec![
-        HostStep::Claim(run.join(jail.name.as_str())),
-        HostStep::Number(run.join(".ids").join(jail.id.to_string())),
-    ];
-    if let Some(RootSpec::Dir(root)) = &jail.config.root.from {
-        steps.extend(MOUNT_POINTS.iter().map(|name| HostStep::MountPoint(root.join(name))));
-    }
-    if jail.writes() == Writes::Kept {
-        for name in ["upper", "work"] {
-            steps.push(HostStep::Keep(jail.overlay().join(name)));
-        }
-    }
-    if !jail.facts.root() {
-        return steps;
-    }
-    let directory = match jail.facts.house.as_str() {
-        "" => format!("jaula.{}", jail.name),
-        house => format!("jaula.{house}.{}", jail.name),
-    };
-    let cgroups = &jail.facts.cgroups;
-    if let Some(unified) = &cgroups.unified {
-        let path = unified.join(&directory);
-        steps.push(HostStep::Cgroup { path: path.clone(), join: Join::Born });
-        let low_ports = Capability::from_name("net_bind_service");
-        if jail.config.network.mode == NetworkMode::Host
-            && low_ports.is_some_and(|cap| jail.confinement.capabilities.contains(cap))
-        {
-            steps.push(HostStep::LowPorts(path));
-        }
-    }
-    // Moving a process between version 1 groups takes up to 10 ms (it waits for all processors
-    // to pass a quiet point), so that only controllers that are asked for are joined.
-    let wanted = jail.config.limits.account.iter();
-    let mut legacy: Vec<&PathBuf> = wanted.filter_map(|c| cgroups.legacy.get(c.as_str())).collect();
-    if cgroups.unified.is_none() {
-        legacy.extend(cgroups.legacy.get("freezer").or_else(|| cgroups.legacy.values().next()));
-    }
-    legacy.sort();
-    legacy.dedup();
-    steps.extend(
-        legacy.into_iter().map(|at| HostStep::Cgroup { path: at.join(&directory), join: Join::Moved }),
-    );
-    steps
 }
 
 /// The mount points that every root must have.
@@ -364,6 +291,17 @@ fn trees(jail: &Jail<'_>) -> Vec<Tree> {
             attributes: &[],
             mapped,
             why: "what the jail writes".into(),
+        });
+    }
+    for (n, writable) in jail.writable.iter().enumerate() {
+        let Some(kept) = &writable.kept else { continue };
+        trees.push(Tree {
+            fd: format!("writable{n}").into(),
+            path: kept.clone(),
+            recursive: false,
+            attributes: child::WRITABLE,
+            mapped: jail.facts.root(),
+            why: format!("root.writable: /{}", writable.path.display()).into(),
         });
     }
     if let Some(socket) = jail.notify {

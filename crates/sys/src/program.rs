@@ -213,7 +213,7 @@ macro_rules! numbers {
 pub fn number(name: &str) -> i64 {
     numbers!(name,
         capset = SYS_capset chdir = SYS_chdir close = SYS_close close_range = SYS_close_range dup3 = SYS_dup3
-        execve = SYS_execve fchdir = SYS_fchdir ioctl = SYS_ioctl keyctl = SYS_keyctl
+        execve = SYS_execve fchdir = SYS_fchdir fchmodat = SYS_fchmodat fchownat = SYS_fchownat ioctl = SYS_ioctl keyctl = SYS_keyctl
         landlock_create_ruleset = SYS_landlock_create_ruleset
         landlock_restrict_self = SYS_landlock_restrict_self mkdirat = SYS_mkdirat mknodat = SYS_mknodat
         mount = SYS_mount mount_setattr = SYS_mount_setattr move_mount = SYS_move_mount

@@ -1,5 +1,7 @@
 //! From a configuration to a plan: all that must be found out before anything is done.
 
+mod writable;
+
 use crate::error::{Error, Result};
 use crate::facts;
 use crate::house::House;
@@ -18,6 +20,9 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 /// The socket in a jail's run directory where it says that it is ready.
 pub(crate) const NOTIFY: &str = "notify";
+
+/// Where a jail keeps the directories of `root.writable`.
+const WRITABLE: &str = "writable";
 
 /// A jail that could start now.
 #[derive(Debug)]
@@ -52,16 +57,21 @@ pub fn prepare(house: &House, name: &Name, id: Id, config: &Config, start: Start
     if facts.root() && may_mount(config, confinement.capabilities) {
         holds(config)?;
     }
-    let (mut app_entries, mut program) = (Vec::new(), None);
+    let (mut app_entries, mut program, mut places) = (Vec::new(), None, Vec::new());
     if let Some(RootSpec::App(wanted)) = &config.root.from {
         let closure = closure(config, wanted)?;
-        program = Some(closure.0);
-        app_entries = closure.1;
+        program = Some(closure.program);
+        places = closure.writable;
+        app_entries = closure.entries;
     }
     let root = RootFiles { house, name, config, app: &app_entries };
     // Without root a jail has one user: its caller, under the caller's own number.
     let own = (!facts.root()).then(|| facts.user.to_string());
     let identity = root.identity(config.boot.user.as_deref().or(own.as_deref()), &facts)?;
+    let kept = (!start.passing).then(|| house.kept(name).join(WRITABLE));
+    let writable = writable::writable(&config.root.writable, &places, kept.as_deref(), &identity, |user| {
+        root.identity(Some(user), &facts)
+    })?;
     let command: Vec<OsString> = match (start.command, &config.boot.command[..], program) {
         ([], [], Some(program)) => vec![program.into_os_string()],
         ([], own, _) => own.iter().map(OsString::from).collect(),
@@ -83,6 +93,7 @@ pub fn prepare(house: &House, name: &Name, id: Id, config: &Config, start: Start
         confinement: &confinement,
         first: &first,
         app: &app_entries,
+        writable: &writable,
         files: &files,
         notify: notify.as_deref(),
         passing: start.passing,
@@ -193,13 +204,33 @@ pub fn confinement(config: &Config) -> Result<Confinement> {
     })
 }
 
-/// An app jail's program and files.
-pub fn closure(config: &Config, program: &Path) -> Result<(PathBuf, Vec<AppEntry>)> {
-    let mut users = config.root.users.clone();
+/// What an app jail consists of.
+#[derive(Debug)]
+pub struct Closure {
+    /// Its program.
+    pub program: PathBuf,
+    /// Its files.
+    pub entries: Vec<AppEntry>,
+    /// Where the directories of `root.writable` are, links followed.
+    pub writable: Vec<PathBuf>,
+}
+
+/// What an app jail consists of.
+pub fn closure(config: &Config, program: &Path) -> Result<Closure> {
+    let root = &config.root;
+    let mut users = root.users.clone();
     users.extend(config.boot.user.clone());
+    users.extend(root.writable.iter().filter_map(writable::owner));
+    let writable: Vec<PathBuf> = root.writable.iter().map(|entry| entry.path.clone()).collect();
     let network = config.network.mode != model::config::NetworkMode::None;
-    let request =
-        app::Request { root: Path::new("/"), program, files: &config.root.files, users: &users, network };
+    let request = app::Request {
+        root: Path::new("/"),
+        program,
+        files: &root.files,
+        writable: &writable,
+        users: &users,
+        network,
+    };
     let closure = app::closure(&request).map_err(|e| {
         let help = e.help();
         Error::App { program: program.display().to_string(), source: Box::new(e), help }
@@ -213,7 +244,7 @@ pub fn closure(config: &Config, program: &Path) -> Result<(PathBuf, Vec<AppEntry
             app::What::Text { content } => AppFile::Text(content),
         },
     });
-    Ok((closure.program, entries.collect()))
+    Ok(Closure { program: closure.program, entries: entries.collect(), writable: closure.writable })
 }
 
 /// Small files of a jail's root, before it is mounted.

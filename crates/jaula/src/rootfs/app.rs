@@ -29,8 +29,10 @@ mod programs;
 pub mod script;
 mod search;
 pub mod users;
+mod writable;
 
 pub use error::{BadFile, ClosureError};
+pub use writable::{Directory, directories};
 
 use collect::Collection;
 use host::{Host, Node};
@@ -51,7 +53,9 @@ pub struct Request<'a> {
     pub program: &'a Path,
     /// `root.files`: absolute paths of further files, and of directories with all below them.
     pub files: &'a [PathBuf],
-    /// `root.users` and `boot.user`: each `user`, `user:group` or numbers.
+    /// The paths of `root.writable`: absolute, whether they are on the host or not.
+    pub writable: &'a [PathBuf],
+    /// `root.users`, `boot.user` and owners of `root.writable`: each `user`, `user:group` or numbers.
     pub users: &'a [String],
     /// Does the jail have a network? Then it knows the host's names for addresses and services.
     pub network: bool,
@@ -64,6 +68,9 @@ pub struct Closure {
     pub program: PathBuf,
     /// Everything in the jail, sorted by path; the directories above each are implied.
     pub entries: Vec<Entry>,
+    /// Where the writable directories are when the host's links are followed, in the order that they
+    /// were asked for. Nothing in `entries` lies in them.
+    pub writable: Vec<PathBuf>,
     /// What files in listed directories lack on this host, and libraries that notes call
     /// required although the program starts without them. They lack it outside the jail too.
     pub unmet: Vec<ClosureError>,
@@ -180,7 +187,10 @@ pub fn closure(request: &Request<'_>) -> Result<Closure, ClosureError> {
     programs.add_system_file(Path::new("/etc/localtime"));
     let Programs { mut collection, unmet, .. } = programs;
     add_names(&mut collection, request)?;
-    Ok(Closure { program, entries: collection.into_entries(), unmet })
+    let writable = writable::add(&mut collection, request.writable)?;
+    let entries = collection.take_entries();
+    writable::check(&mut collection, &entries, &writable)?;
+    Ok(Closure { program, entries, writable, unmet })
 }
 
 /// The absolute path of a program.

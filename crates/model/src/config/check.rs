@@ -18,9 +18,11 @@ pub(super) fn contradictions(reading: &Reading, found: &mut Found<'_>) {
     };
 
     if let Some(from @ (RootSpec::Dir(_) | RootSpec::Host)) = &config.root.from {
-        for (path, given) in
-            [("root.files", !config.root.files.is_empty()), ("root.users", !config.root.users.is_empty())]
-        {
+        for (path, given) in [
+            ("root.files", !config.root.files.is_empty()),
+            ("root.writable", !config.root.writable.is_empty()),
+            ("root.users", !config.root.users.is_empty()),
+        ] {
             if given {
                 let help = "write what else the jail should see into `mounts`";
                 note(
@@ -31,6 +33,17 @@ pub(super) fn contradictions(reading: &Reading, found: &mut Found<'_>) {
             }
         }
     }
+
+    let writable = || config.root.writable.iter().map(|entry| entry.path.as_path());
+    for path in writable() {
+        if let Some(outer) = writable().find(|outer| path != *outer && path.starts_with(outer)) {
+            let message = format!("{} lies in {}, which is writable", path.display(), outer.display());
+            note("root.writable", message, "keep one of them");
+        }
+    }
+    twice(writable(), |path| {
+        note("root.writable", format!("{} stands there twice", path.display()), "keep one of them");
+    });
 
     let security = &config.security;
     let removed = |name| {

@@ -129,7 +129,7 @@ pub(super) fn rebase(text: &str, base: &Path) -> Option<String> {
 }
 
 /// How many bytes of the text its first part takes.
-fn escaped_length(text: &str) -> usize {
+pub(super) fn escaped_length(text: &str) -> usize {
     let mut skip = false;
     text.bytes()
         .position(|b| {
@@ -141,7 +141,7 @@ fn escaped_length(text: &str) -> usize {
 }
 
 /// The text split at `:`; `\:` is a colon and `\\` a backslash. At least one part.
-fn parts(text: &str) -> Vec<String> {
+pub(super) fn parts(text: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
@@ -156,7 +156,7 @@ fn parts(text: &str) -> Vec<String> {
 }
 
 /// A path with `\` before each `:` and `\`.
-fn escaped(path: &Path) -> String {
+pub(super) fn escaped(path: &Path) -> String {
     path.display().to_string().replace('\\', "\\\\").replace(':', "\\:")
 }
 

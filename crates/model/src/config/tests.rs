@@ -149,6 +149,7 @@ fn problems_are_told_with_their_places() {
 #[test]
 fn contradictions_are_told() {
     for (text, told) in [
+        ("root.writable = [\"/a/b\", \"/a\"]", "1:6: root.writable: /a/b lies in /a, which is writable"),
         (
             "root.from = \"host\"\nroot.files = [\"/etc/x\"]",
             "2:6: root.files: only an app jail is put together from \

@@ -45,6 +45,21 @@ pub struct Root {
     pub files: Vec<PathBuf>,
     /// `root.users`: users of the host that an app jail knows (beside root and `boot.user`).
     pub users: Vec<String>,
+    /// `root.writable`: directories of an app jail that are its own and that it may write to.
+    pub writable: Vec<Writable>,
+}
+
+/// One of `root.writable`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Writable {
+    /// Where it is, inside as on the host; absolute.
+    pub path: PathBuf,
+    /// Whom it belongs to; the owner of the host's directory if absent.
+    pub user: Option<String>,
+    /// Its group; that user's own if absent.
+    pub group: Option<String>,
+    /// Its mode; that of the host's directory if absent.
+    pub mode: Option<u32>,
 }
 
 /// Where a root comes from, as `root.from` and `--root` have it.

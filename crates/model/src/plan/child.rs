@@ -12,19 +12,22 @@ mod kernel;
 mod mounts;
 mod root;
 mod steps;
+mod writable;
 
 use super::call::{Arg, Call, Expect, Flag};
 use super::flags::*;
 use super::{Jail, Step, tail};
 use crate::config::{NetworkMode, Writes};
 use kernel::{devices, memory, processes, system};
-use mounts::{hide, mounts};
+use mounts::{hide, mounts, top};
 use root::root;
 use steps::*;
+use writable::writable;
 
 pub(super) use mounts::{mount_live, unmount_live};
 pub(super) use root::{READ_ONLY, root_attributes, sources};
 pub(super) use steps::{Steps, prctl};
+pub(super) use writable::WRITABLE;
 
 /// The sequence. Each verb is below, in this order.
 pub(super) fn program(jail: &Jail<'_>) -> Vec<Step> {
@@ -38,6 +41,8 @@ pub(super) fn program(jail: &Jail<'_>) -> Vec<Step> {
     processes(&mut steps, jail);
     system(&mut steps, jail);
     memory(&mut steps, jail);
+    top(&mut steps, jail);
+    writable(&mut steps, jail);
     mounts(&mut steps, jail);
     hide(&mut steps, jail);
     enter(&mut steps);

@@ -60,6 +60,7 @@ fn printed(config: &str) -> String {
         confinement: &confinement,
         first: &first,
         app: &[],
+        writable: &[],
         files: &[],
         notify: None,
         passing: false,

@@ -34,17 +34,22 @@ impl Collection {
     /// Adds what stands at a path, and the links that lead there. What is there already keeps
     /// its reason.
     pub(super) fn add(&mut self, path: &Path, place: &Place, reason: Reason) {
-        for (link, target) in &place.links {
-            let reason = || Reason::LeadsTo { path: path.to_owned() };
-            let link = self.entries.entry(link.clone());
-            link.or_insert_with(|| (What::Symlink { target: target.clone() }, reason()));
-        }
+        self.add_links(path, place);
         let source = self.host.outside(&place.real);
         let what = match place.node {
             Node::Directory => What::Directory { source },
             _ => What::File { source },
         };
         self.insert(place.real.clone(), what, reason);
+    }
+
+    /// Adds the links that lead to a path.
+    pub(super) fn add_links(&mut self, path: &Path, place: &Place) {
+        for (link, target) in &place.links {
+            let reason = || Reason::LeadsTo { path: path.to_owned() };
+            let link = self.entries.entry(link.clone());
+            link.or_insert_with(|| (What::Symlink { target: target.clone() }, reason()));
+        }
     }
 
     /// Adds an entry, unless there is one at its path.
@@ -86,10 +91,10 @@ impl Collection {
     }
 
     /// All entries by path, without those that a directory brings along.
-    pub(super) fn into_entries(self) -> Vec<Entry> {
+    pub(super) fn take_entries(&mut self) -> Vec<Entry> {
         let mut whole: Option<PathBuf> = None;
         let mut entries = Vec::with_capacity(self.entries.len());
-        for (path, (what, reason)) in self.entries {
+        for (path, (what, reason)) in std::mem::take(&mut self.entries) {
             if whole.as_ref().is_some_and(|directory| path.starts_with(directory)) {
                 continue;
             }

@@ -1,6 +1,7 @@
 //! Why an app jail's files cannot be told.
 
 use super::elf::BadElf;
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::io;
@@ -84,6 +85,9 @@ pub enum ClosureError {
     /// Some of the listed files cannot be in an app jail; all of them.
     #[error("root.files: {}", list(.0))]
     Files(Vec<BadFile>),
+    /// Some directories cannot be writable; all of them.
+    #[error("root.writable: {}", list(.0))]
+    Writable(Vec<BadFile>),
     /// Some users or groups are not in the host's files; all of them, groups with a colon.
     #[error("root.users: the host's /etc/passwd and /etc/group do not have {}", list(.0))]
     NoUsers(Vec<String>),
@@ -96,7 +100,7 @@ pub struct BadFile {
     /// As it is listed.
     pub path: PathBuf,
     /// What is wrong, to be read after the path.
-    pub why: &'static str,
+    pub why: Cow<'static, str>,
 }
 
 impl ClosureError {

@@ -23,7 +23,7 @@ pub(super) fn add(programs: &mut Programs, process: &Process, files: &[PathBuf])
     for path in files {
         match check(programs, path) {
             Ok(place) => places.push((path, place)),
-            Err(why) => bad.push(BadFile { path: path.clone(), why }),
+            Err(why) => bad.push(BadFile { path: path.clone(), why: why.into() }),
         }
     }
     if !bad.is_empty() {

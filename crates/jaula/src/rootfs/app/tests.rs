@@ -69,7 +69,7 @@ impl Fake {
     fn try_closure(&self, program: &str, files: &[&str]) -> Result<Closure, ClosureError> {
         let files: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
         let program = Path::new(program);
-        closure(&Request { root: &self.0, program, files: &files, users: &[], network: false })
+        closure(&Request { root: &self.0, program, files: &files, writable: &[], users: &[], network: false })
     }
 
     /// Each entry as `path`, `path -> target` or `path/`, without those that every jail has.
@@ -370,8 +370,14 @@ fn names_are_the_services_only() {
     host.link("etc/resolv.conf", "../run/resolv.conf");
     host.write("run/resolv.conf", "nameserver 192.0.2.1\n", 0o644);
     let users = ["www".to_owned()];
-    let request =
-        Request { root: &host.0, program: Path::new("x"), files: &[], users: &users, network: true };
+    let request = Request {
+        root: &host.0,
+        program: Path::new("x"),
+        files: &[],
+        writable: &[],
+        users: &users,
+        network: true,
+    };
     let closure = closure(&request).unwrap();
     let text = |path: &str| {
         let entry = closure.entries.iter().find(|e| e.path == Path::new(path)).unwrap();

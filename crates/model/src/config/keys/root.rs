@@ -1,7 +1,7 @@
 //! The keys of `[root]`.
 
 use super::{Key, PLAIN, Section, Shape, Split, list, text};
-use crate::config::{Owners, RootSpec, Writes, root, value};
+use crate::config::{Owners, RootSpec, Writes, root, value, writable};
 use std::str::FromStr;
 
 /// `[root]`
@@ -57,6 +57,23 @@ pub(super) const ROOT: Section = Section {
             read: |c, v| v.list(&mut c.root.files, value::absolute),
             write: |c| Some(list(c.root.files.iter().map(|path| path.display()))),
             rebase: Some(value::rebase),
+            ..PLAIN
+        },
+        Key {
+            path: "root.writable",
+            shape: Shape::List(Split::Commas),
+            takes: "a list of `\"PATH[:USER[:GROUP]][:MODE]\"`",
+            default: "none",
+            doc: "For `app:` only: directories that the jail may write to. They are its own and kept over stops, \
+                  those in `/run` and all those of `jaula run` are memory. A new one has the owner, mode and \
+                  directories (no files) of the host's directory of that path, or is `boot.user`'s if there is \
+                  none; with USER (a name or number that the jail knows) it is empty and that user's. MODE begins \
+                  with a 0.",
+            example: r#"["/var/lib/redis", "/run/redis:redis:0750"]"#,
+            read: |c, v| v.list(&mut c.root.writable, FromStr::from_str),
+            write: |c| Some(list(&c.root.writable)),
+            rebase: Some(writable::rebase),
+            identity: writable::path,
             ..PLAIN
         },
         Key {

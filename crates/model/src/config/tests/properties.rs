@@ -33,17 +33,39 @@ fn word(choices: &'static [(&'static str, &'static str)]) -> impl Strategy<Value
     select(choices).prop_map(|(word, _)| word)
 }
 
+/// Directories of which none lies in another.
+fn writable() -> impl Strategy<Value = Vec<Writable>> {
+    let owner = of(("[a-z]{1,8}", of("[1-9][0-9]{0,3}")));
+    let one = (path(), owner, of(0u32..=0o3777)).prop_map(|(path, owner, mode)| {
+        let (user, group) = owner.map_or((None, None), |(user, group)| (Some(user), group));
+        Writable { path, user, group, mode }
+    });
+    vec(one, 0..3).prop_map(|all| {
+        let beside =
+            |a: &Writable, b: &Writable| !a.path.starts_with(&b.path) && !b.path.starts_with(&a.path);
+        let mut some: Vec<Writable> = Vec::new();
+        for one in all {
+            if some.iter().all(|other| beside(&one, other)) && one.to_string().parse::<Writable>().is_ok() {
+                some.push(one);
+            }
+        }
+        some
+    })
+}
+
 fn root() -> impl Strategy<Value = Root> {
     let from =
         prop_oneof![Just(RootSpec::Host), path().prop_map(RootSpec::Dir), path().prop_map(RootSpec::App)];
     let kinds = (of(from), of(word(Writes::CHOICES)), of(word(Owners::CHOICES)));
-    (kinds, vec(path(), 0..3), vec("[a-z]{1,8}", 0..3)).prop_map(|((from, writes, owners), files, users)| {
+    let lists = (vec(path(), 0..3), writable(), vec("[a-z]{1,8}", 0..3));
+    (kinds, lists).prop_map(|((from, writes, owners), (files, writable, users))| {
         let app = matches!(from, Some(RootSpec::App(_)) | None);
         Root {
             writes: writes.map(|w| w.parse().unwrap()),
             owners: owners.map(|w| w.parse().unwrap()),
             files: if app { files } else { vec![] },
             users: if app { users } else { vec![] },
+            writable: if app { writable } else { vec![] },
             from,
         }
     })
@@ -192,7 +214,7 @@ fn comments(text: &str) -> Vec<&str> {
 /// strewn in, and one more setting.
 fn any_layout() -> impl Strategy<Value = (String, &'static keys::Key)> {
     // Without those that contradict others.
-    let contradict = ["root.files", "root.users", "security.raw_sockets"];
+    let contradict = ["root.files", "root.users", "root.writable", "security.raw_sockets"];
     let keys: Vec<&'static keys::Key> = keys::all().filter(|key| !contradict.contains(&key.path)).collect();
     let some = subsequence(keys.clone(), 0..12);
     let noise = vec(select(vec!["", "", "\n", "# note\n", "\n# note\n\n", "  "]), 60);

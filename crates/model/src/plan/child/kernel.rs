@@ -1,6 +1,7 @@
 //! What the kernel shows in a root: `/dev`, `/proc`, `/sys`, and memory to write to.
 
 use super::steps::*;
+use super::writable::own;
 use crate::config::{NetworkMode, Profile, RootSpec, Writes};
 use crate::plan::call::{Arg, Call, Expect, Flag};
 use crate::plan::flags::*;
@@ -146,6 +147,9 @@ pub(in crate::plan) fn memory(steps: &mut Steps, jail: &Jail<'_>) {
     if jail.notify.is_some() {
         steps.say("where it says that it is ready", touch("run/notify"));
         steps.and(place_tree("notify", "run/notify"));
+    }
+    for writable in jail.writable.iter().filter(|writable| writable.in_run()) {
+        own(steps, jail, writable, &writable.path);
     }
     steps.and(place("run", "root/run"));
     let own_tmp = jail.app.iter().any(|entry| entry.path.starts_with("tmp"));

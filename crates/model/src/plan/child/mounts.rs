@@ -5,7 +5,7 @@ use super::steps::*;
 use crate::config::{Mount, MountSource};
 use crate::plan::call::{Arg, Call, Expect, Flag};
 use crate::plan::flags::*;
-use crate::plan::{Jail, Step};
+use crate::plan::{Jail, Step, Writable};
 use std::path::{Path, PathBuf};
 
 pub(in crate::plan) const IN_ROOT: &[Flag] = &[RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS];
@@ -24,7 +24,12 @@ pub(in crate::plan) fn onto(target: String) -> [Arg; 3] {
     [fd(target), text(""), Arg::Flags(&[MOVE_MOUNT_F_EMPTY_PATH, MOVE_MOUNT_T_EMPTY_PATH])]
 }
 
-pub(in crate::plan) fn top(steps: &mut Steps) {
+/// The root as it stands, if something is to be mounted in it.
+pub(in crate::plan) fn top(steps: &mut Steps, jail: &Jail<'_>) {
+    let none = jail.config.mounts.is_empty() && jail.config.security.hide.is_empty();
+    if none && jail.writable.iter().all(Writable::in_run) {
+        return;
+    }
     let flags: &'static [Flag] = &[O_PATH, O_CLOEXEC];
     steps.say(
         "the root as it stands",
@@ -33,10 +38,6 @@ pub(in crate::plan) fn top(steps: &mut Steps) {
 }
 
 pub(in crate::plan) fn mounts(steps: &mut Steps, jail: &Jail<'_>) {
-    if jail.config.mounts.is_empty() && jail.config.security.hide.is_empty() {
-        return;
-    }
-    top(steps);
     for (n, wanted) in jail.config.mounts.iter().enumerate() {
         let (tree, target) = (format!("mount{n}"), format!("target{n}"));
         let file = match &wanted.source {
@@ -50,7 +51,7 @@ pub(in crate::plan) fn mounts(steps: &mut Steps, jail: &Jail<'_>) {
                 false
             }
         };
-        make_target(steps, &wanted.target, file, n);
+        make_target(steps, &wanted.target, file, &n.to_string());
         steps.say(
             format!("mounts: {}", wanted.target.display()),
             open_in_root(&wanted.target, target.clone()),
@@ -69,11 +70,11 @@ pub(in crate::plan) fn mounts(steps: &mut Steps, jail: &Jail<'_>) {
 
 /// Makes the directories down to a mount's target where the root can be written to, and the
 /// target itself.
-pub(in crate::plan) fn make_target(steps: &mut Steps, target: &Path, file: bool, n: usize) {
+pub(in crate::plan) fn make_target(steps: &mut Steps, target: &Path, file: bool, name_of: &str) {
     let parts: Vec<&std::ffi::OsStr> = target.iter().skip(1).collect();
     let mut parent = PathBuf::from("/");
     for (depth, part) in parts.iter().enumerate() {
-        let name = format!("parent{n}.{depth}");
+        let name = format!("parent{name_of}.{depth}");
         let why = if depth == 0 { format!("a place for {}", target.display()) } else { String::new() };
         steps.say(why, open_in_root(&parent, name.clone()));
         let (call, mode) =
@@ -115,7 +116,7 @@ pub(in crate::plan) fn hide(steps: &mut Steps, jail: &Jail<'_>) {
 pub(in crate::plan) fn mount_live(wanted: &Mount, file: bool) -> Vec<Step> {
     let mut steps = Steps(Vec::new());
     live(&mut steps);
-    make_target(&mut steps, &wanted.target, file, 0);
+    make_target(&mut steps, &wanted.target, file, "0");
     steps.say(
         format!("mounts: {}", wanted.target.display()),
         open_in_root(&wanted.target, "target".to_owned()),

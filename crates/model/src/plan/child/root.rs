@@ -93,6 +93,11 @@ pub(in crate::plan) fn skeleton(steps: &mut Steps, jail: &Jail<'_>, base: &str) 
             directories.insert(entry.path.clone());
         }
     }
+    // Where it is behind a file of the program's, that one is a directory that has it.
+    for writable in jail.writable.iter().filter(|w| !w.in_run()) {
+        parents(&writable.path, &mut directories);
+        directories.insert(writable.path.clone());
+    }
     for mount in &jail.config.mounts {
         let target = mount.target.strip_prefix("/").unwrap_or(&mount.target);
         if !is_free(jail, target) {

@@ -1,0 +1,156 @@
+//! The host's half of a start: what is done to the host, in order.
+
+use super::{Directory, Jail, MOUNT_POINTS, Writable};
+use crate::caps::Capability;
+use crate::config::{NetworkMode, RootSpec, Writes};
+use std::fmt;
+use std::path::PathBuf;
+
+/// Something that a start does to the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostStep {
+    /// The jail's run directory, made and locked before anything else; its undo removes it.
+    Claim(PathBuf),
+    /// The link that gives the jail its number, made when the jail was claimed; removed with it.
+    Number(PathBuf),
+    /// Make a directory in a root for the child to mount on, where there is none; no undo.
+    MountPoint(PathBuf),
+    /// Make a control group directory; its undo removes it.
+    Cgroup {
+        /// Which one.
+        path: PathBuf,
+        /// How the first process gets into it.
+        join: Join,
+    },
+    /// Let the group's processes listen on ports below 1024; goes with the group.
+    LowPorts(PathBuf),
+    /// Make a directory that the jail keeps when it stops; no undo.
+    Keep(PathBuf),
+    /// Make a directory of those that an app jail may write to, where there is none; no undo.
+    Own {
+        /// Where.
+        path: PathBuf,
+        /// Its user and group, by the jail's numbers; without root they are the caller.
+        owner: Option<(u32, u32)>,
+        /// Its mode.
+        mode: u32,
+    },
+    /// Put what was made where it belongs; no undo.
+    Settle {
+        /// Where it was made.
+        from: PathBuf,
+        /// Where it belongs.
+        to: PathBuf,
+    },
+}
+
+/// How a process gets into a control group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Join {
+    /// It is made there (`CLONE_INTO_CGROUP`): version 2.
+    Born,
+    /// It is moved there before its program begins: version 1.
+    Moved,
+}
+
+impl fmt::Display for HostStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cgroup { path, .. } => write!(f, "mkdir {}", path.display()),
+            Self::Claim(path) => write!(f, "mkdir, lock {}", path.display()),
+            Self::Number(path) => write!(f, "link {}", path.display()),
+            Self::MountPoint(path) => write!(f, "mkdir {} or EEXIST, EROFS", path.display()),
+            Self::LowPorts(path) => write!(f, "bpf: bind to low ports, {}", path.display()),
+            Self::Keep(path) => write!(f, "mkdir -p {}", path.display()),
+            Self::Own { path, owner: Some((user, group)), mode } => {
+                write!(f, "mkdir -p {} {mode:#o} {user}:{group}", path.display())
+            }
+            Self::Own { path, owner: None, mode } => write!(f, "mkdir -p {} {mode:#o}", path.display()),
+            Self::Settle { from, to } => write!(f, "rename {} {}", from.display(), to.display()),
+        }
+    }
+}
+
+impl HostStep {
+    /// Why it stands in the plan.
+    pub fn why(&self) -> &'static str {
+        match self {
+            Self::Cgroup { join: Join::Born, .. } => "the jail's processes, counted and killed as one",
+            Self::Cgroup { join: Join::Moved, .. } => "a controller that this host has in version 1 only",
+            Self::Claim(_) => "its state, journal and sockets; the lock is the claim to it",
+            Self::Number(_) => "its number, and with it its ids, are nobody else's",
+            Self::MountPoint(_) => "the root must have it, to mount on",
+            Self::LowPorts(_) => "cap_net_bind_service inside is none on the host's network",
+            Self::Keep(_) => "what the jail writes, kept over stops",
+            Self::Own { .. } => "root.writable: a directory as the host has it",
+            Self::Settle { .. } => "the jail has all of it, or nothing yet",
+        }
+    }
+}
+
+/// The sequence.
+pub(super) fn steps(jail: &Jail<'_>) -> Vec<HostStep> {
+    let run = &jail.facts.run;
+    let mut steps = vec![
+        HostStep::Claim(run.join(jail.name.as_str())),
+        HostStep::Number(run.join(".ids").join(jail.id.to_string())),
+    ];
+    if let Some(RootSpec::Dir(root)) = &jail.config.root.from {
+        steps.extend(MOUNT_POINTS.iter().map(|name| HostStep::MountPoint(root.join(name))));
+    }
+    if jail.writes() == Writes::Kept {
+        for name in ["upper", "work"] {
+            steps.push(HostStep::Keep(jail.overlay().join(name)));
+        }
+    }
+    steps.extend(jail.writable.iter().flat_map(|writable| own(jail, writable)));
+    if !jail.facts.root() {
+        return steps;
+    }
+    let directory = match jail.facts.house.as_str() {
+        "" => format!("jaula.{}", jail.name),
+        house => format!("jaula.{house}.{}", jail.name),
+    };
+    let cgroups = &jail.facts.cgroups;
+    if let Some(unified) = &cgroups.unified {
+        let path = unified.join(&directory);
+        steps.push(HostStep::Cgroup { path: path.clone(), join: Join::Born });
+        let low_ports = Capability::from_name("net_bind_service");
+        if jail.config.network.mode == NetworkMode::Host
+            && low_ports.is_some_and(|cap| jail.confinement.capabilities.contains(cap))
+        {
+            steps.push(HostStep::LowPorts(path));
+        }
+    }
+    // Moving a process between version 1 groups takes up to 10 ms (it waits for all processors
+    // to pass a quiet point), so that only controllers that are asked for are joined.
+    let wanted = jail.config.limits.account.iter();
+    let mut legacy: Vec<&PathBuf> = wanted.filter_map(|c| cgroups.legacy.get(c.as_str())).collect();
+    if cgroups.unified.is_none() {
+        legacy.extend(cgroups.legacy.get("freezer").or_else(|| cgroups.legacy.values().next()));
+    }
+    legacy.sort();
+    legacy.dedup();
+    steps.extend(
+        legacy.into_iter().map(|at| HostStep::Cgroup { path: at.join(&directory), join: Join::Moved }),
+    );
+    steps
+}
+
+/// Makes a directory that the jail may write to, aside and then whole: the next start finds all of
+/// it or nothing.
+fn own(jail: &Jail<'_>, writable: &Writable) -> Vec<HostStep> {
+    let Some(kept) = writable.kept.as_ref().filter(|_| !writable.make.is_empty()) else { return Vec::new() };
+    let name = kept.file_name().unwrap_or_default();
+    let new = kept.with_file_name(".new").join(name);
+    let mut steps: Vec<HostStep> = Vec::with_capacity(writable.make.len() + 1);
+    for Directory { path, user, group, mode } in &writable.make {
+        let at = if path.as_os_str().is_empty() { new.clone() } else { new.join(path) };
+        // Who has one user only must be able to use what belongs to it.
+        let (owner, mode) =
+            if jail.facts.root() { (Some((*user, *group)), *mode) } else { (None, mode | 0o700) };
+        steps.push(HostStep::Own { path: at, owner, mode });
+    }
+    steps.push(HostStep::Settle { from: new, to: kept.clone() });
+    steps
+}
