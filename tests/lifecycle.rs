@@ -21,6 +21,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         start_of_a_jail_that_ends_at_once,
         start_of_a_missing_program,
         start_of_several_goes_on_after_a_failure,
+        a_signal_reaches_the_first_process,
         stop_lets_a_handler_finish,
         stop_ends_a_first_process_without_handler_at_once,
         stop_waits_for_the_children_of_a_shell,
@@ -426,4 +427,22 @@ fn a_start_again_that_fails_is_tried_again(t: &Test) -> Outcome {
     jail.declare(&["/bin/sleep", "1000"], "", "")?;
     until("running", || (jail.phase()? == "running").then_some(()))?;
     jail.stop()
+}
+
+/// `jaula signal` reaches the program, unless it would have been its end.
+fn a_signal_reaches_the_first_process(t: &Test) -> Outcome {
+    let script = "trap 'echo reads again' HUP; echo begun; while :; do sleep 0.1; done";
+    let jail = Declared::shell(t, "told", script, "")?;
+    let absent = jail.jaula("signal", &["HUP"])?;
+    one_line(&absent.stderr, &["is not running"])?;
+    assert_eq!(absent.status.code(), Some(3));
+    jail.start()?;
+    jail.says("begun")?;
+    jail.jaula("signal", &["HUP"])?.ok()?;
+    jail.says("reads again")?;
+    let refused = jail.jaula("signal", &["usr1"])?;
+    one_line(&refused.stderr, &["does not handle SIGUSR1", "jaula stop"])?;
+    one_line(&jail.jaula("signal", &["HOP"])?.stderr, &["\"HOP\" is not a signal"])?;
+    assert_eq!(jail.phase().as_deref(), Some("running"));
+    jail.end()
 }

@@ -3,7 +3,7 @@
 //!
 //! It has a process tree, a host name and a network with loopback of its own, so that tests beside each
 //! other all have a port 80. Its root is the shared tree, read only; `/etc`, `/var`, `/home`, `/root`,
-//! `/srv`, `/opt` and `/usr/local` are copies that go with it, `/tmp` and `/run` memory. The test's
+//! `/srv`, `/opt` and `/usr/local` are copies that go with it, `/tmp` and `/run` memory, the latter with what packages have there after a boot. The test's
 //! `JAULA_ROOT` is at the same path inside, `examples/` is copied to `/srv/examples`.
 
 use super::build::{successful, target_directory};

@@ -39,5 +39,7 @@ hostname machine
 pivot_root . .
 umount -l .
 cd /
+# What services find in /run when a Debian has booted.
+systemd-tmpfiles --create --prefix=/run > /dev/null 2>&1 || true
 # A shell, as it waits for the processes that nobody else waits for.
 exec /bin/bash -c "echo $pid; read -r _"

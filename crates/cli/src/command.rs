@@ -1,5 +1,6 @@
 //! What a command line asks for, as plain data: the parser's result and `dispatch`'s input.
 
+use model::signal::Signal;
 use model::units::Span;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -44,6 +45,13 @@ pub(crate) enum Command {
     Exec(Exec),
     /// `jaula enter`
     Enter(Enter),
+    /// `jaula signal`
+    Signal {
+        /// The jail.
+        name: String,
+        /// What its first process is sent.
+        signal: Signal,
+    },
     /// `jaula console`
     Console(String),
     /// `jaula up`: the directory, `.` by default.

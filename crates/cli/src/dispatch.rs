@@ -49,6 +49,7 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
         Command::Start(start) => done(operate::start(&start, talk), color),
         Command::Stop(stop) => done(operate::stop(&stop, talk), color),
         Command::Restart(which) => done(operate::restart(&which, talk), color),
+        Command::Signal { name, signal } => done(operate::signal(&name, signal), color),
         Command::Console(name) => done(operate::console(&name, talk), color),
         Command::Gc(gc) => done(operate::gc(&gc), color),
         Command::Doctor(json) => done(doctor::examine(json, talk), color),

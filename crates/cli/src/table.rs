@@ -216,6 +216,7 @@ pub(crate) static ROOT: Verb = Verb {
         &operate::START,
         &operate::STOP,
         &operate::RESTART,
+        &operate::SIGNAL,
         &operate::EXEC,
         &operate::ENTER,
         &operate::CONSOLE,

@@ -16,6 +16,7 @@ pub mod plan;
 pub mod prepare;
 pub mod run;
 pub mod set;
+pub mod signal;
 pub mod start;
 pub mod status;
 pub mod stop;

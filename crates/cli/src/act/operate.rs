@@ -9,6 +9,7 @@ use jaula::house::House;
 use jaula::ops::gc::Found;
 use jaula::{Error, Result, ops, registry};
 use model::name::Name;
+use model::signal::Signal;
 use std::fmt::Write;
 use std::process::ExitCode;
 
@@ -94,6 +95,13 @@ pub(crate) fn restart(jails: &Selection, talk: Talk) -> Result<ExitCode> {
     });
     let started = start_all(&house, &again, talk)?;
     Ok(if status == 0 { started } else { ExitCode::from(status) })
+}
+
+/// `jaula signal`
+pub(crate) fn signal(name: &str, signal: Signal) -> Result<ExitCode> {
+    let house = House::from_environment();
+    ops::signal::signal(&house, &registry::one(&house, name)?, signal)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// `jaula console`

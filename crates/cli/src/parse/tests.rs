@@ -143,6 +143,7 @@ fn other_verbs() {
         ),
         ("enter www", Command::Enter(Enter { name: www(), user: None })),
         ("enter --user=bob www", Command::Enter(Enter { name: www(), user: Some("bob".to_owned()) })),
+        ("signal www HUP", Command::Signal { name: www(), signal: "HUP".parse().unwrap() }),
         ("console www", Command::Console(www())),
         ("up", Command::Up(PathBuf::from("."))),
         ("down /srv", Command::Down(PathBuf::from("/srv"))),

@@ -162,6 +162,36 @@ pub(crate) static RESTART: Verb = Verb {
     kind: Kind::Command(|mut given| Ok(Command::Restart(given.take_selection()?))),
 };
 
+pub(crate) static SIGNAL: Verb = Verb {
+    name: "signal",
+    group: Group::Run,
+    summary: "Send a signal to the first process of a jail",
+    about: "Many services read their configuration again at HUP, or write to a new log at USR1. A signal that \
+            the first process does not handle is not sent if it would end any other program: `jaula stop` \
+            ends jails.",
+    operands: &[
+        NAME,
+        Operand {
+            name: "SIGNAL",
+            count: Count::One,
+            words: Words::Anything,
+            help: "Its name, with or without `SIG`: `HUP`, `USR1`, `RTMIN+4`.",
+        },
+    ],
+    examples: &[("jaula signal www HUP", "read the configuration again, if www is nginx")],
+    exits: exit::JAILS,
+    see: &["stop", "exec"],
+    kind: Kind::Command(|mut given| {
+        let name = given.take_name()?;
+        let value = given.take_name()?;
+        match value.parse() {
+            Ok(signal) => Ok(Command::Signal { name, signal }),
+            Err(_) => Err(Fault::BadValue { option: "SIGNAL".to_owned(), value, wanted: "a signal" }),
+        }
+    }),
+    ..VERB
+};
+
 pub(crate) static EXEC: Verb = Verb {
     name: "exec",
     group: Group::Run,

@@ -8,7 +8,8 @@
 //!    would: `DT_RPATH`, `DT_RUNPATH`, `/etc/ld.so.cache` ([`ldcache`]), default directories;
 //!    then their libraries, and those that notes say are opened at run time.
 //! 3. The same for programs, scripts and libraries among the listed files.
-//! 4. What the C library reads: users and groups ([`users`]), name service, time zone.
+//! 4. What the C library reads: users and groups ([`users`]), name service, time zone, and what it opens
+//!    itself.
 //!
 //! Every symbolic link on the way to a file is an entry of its own, so that each path which the
 //! kernel or the loader opens on the host leads to the same file in the jail. Files that a
@@ -180,7 +181,8 @@ pub fn closure(request: &Request<'_>) -> Result<Closure, ClosureError> {
     if process.has_glibc() {
         // Since glibc 2.34 they are part of libc itself; before, it opens them by name.
         let dns = request.network.then_some("libnss_dns.so.2");
-        for library in ["libnss_files.so.2"].into_iter().chain(dns) {
+        // Opened by glibc itself where a thread ends before its function returns; without it, it aborts.
+        for library in ["libnss_files.so.2", "libgcc_s.so.1"].into_iter().chain(dns) {
             programs.open_by_name(&process, OsStr::new(library), &Reason::System)?;
         }
     }
