@@ -87,16 +87,16 @@ fn start_waits_for_readiness(t: &Test) -> Outcome {
     jail.stop()
 }
 
-/// The command runs inside, again and again.
+/// The command runs inside as the jail's user, again and again.
 fn start_asks_a_command_whether_it_is_ready(t: &Test) -> Outcome {
-    let more = "ready = [\"/bin/sh\", \"-c\", \"echo asked >>/run/asked; test -e /run/up\"]";
-    let jail = Declared::shell(t, "asked", "sleep 0.8; touch /run/up; exec sleep 1000", more)?;
+    let more = "user = \"alice\"\nready = [\"/bin/sh\", \"-c\", \"id -u >>/tmp/asked; test -e /tmp/up\"]";
+    let jail = Declared::shell(t, "asked", "sleep 0.8; touch /tmp/up; exec sleep 1000", more)?;
     let since = Instant::now();
     jail.start()?;
     assert!(since.elapsed() >= Duration::from_millis(800), "{:?}", since.elapsed());
     assert_eq!(jail.phase().as_deref(), Some("running"));
-    let asked = fs::read_to_string(format!("/proc/{}/root/run/asked", jail.first()?))?;
-    assert!(asked.lines().count() >= 2, "{asked}");
+    let asked = fs::read_to_string(format!("/proc/{}/root/tmp/asked", jail.first()?))?;
+    assert!(asked.lines().count() >= 2 && asked.lines().all(|user| user == "1000"), "{asked}");
     until("the end of the last question", || (jail.processes().ok()?.len() == 1).then_some(()))?;
     jail.stop()
 }
@@ -110,7 +110,8 @@ fn start_asks_in_vain(t: &Test) -> Outcome {
         let done = jail.jaula("start", &[])?;
         assert!((1..10).contains(&since.elapsed().as_secs()), "{:?}", since.elapsed());
         assert_eq!(done.status.code(), Some(1));
-        one_line(&done.stderr, &["was not ready within 1 s"])?;
+        let ask = format!("jaula exec {} -- /bin/sh -c '{question}'", jail.name);
+        one_line(&done.stderr, &["was not ready within 1 s", &ask])?;
         jail.is_gone()?;
     }
     Ok(())

@@ -143,6 +143,8 @@ pub enum Error {
         name: Name,
         /// `boot.start_timeout`
         after: Duration,
+        /// What `jaula exec` takes to ask what `boot.ready` asks.
+        asked: Option<String>,
     },
     /// The keeper of a jail ended without a word.
     #[error("the keeper of jail {0:?} died")]
@@ -258,6 +260,10 @@ impl Error {
             Self::Exists(name) => Some(format!("choose another name, or: jaula delete {name}")),
             Self::Busy { name, .. } => Some(format!("try again, or see what it does: jaula status {name}")),
             Self::SameId { name, .. } => Some(format!("give it another: jaula set {name} id=N")),
+            Self::NotReady { name, asked: Some(asked), .. } => Some(format!(
+                "see its log: jaula logs {name}; if that says nothing, start it with boot.ready = \"alive\" and ask \
+                 yourself: jaula exec {asked}"
+            )),
             Self::EndedEarly { name, .. } | Self::NotReady { name, .. } => {
                 Some(format!("see its log: jaula logs {name}"))
             }

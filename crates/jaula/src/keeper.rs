@@ -270,12 +270,12 @@ fn remember(house: &House, name: &Name, ended: &Ended) {
 }
 
 /// Runs a command inside and tells whether it exited with 0, for `boot.ready`.
-pub(crate) fn probe(house: &House, name: &Name, command: &[String]) -> Result<Child> {
+pub(crate) fn probe(house: &House, name: &Name, command: &[String], user: Option<&str>) -> Result<Child> {
     let child = sys::process::fork().map_err(Error::call("ask whether the jail is ready"))?;
     if let Some(child) = child {
         return Ok(child);
     }
-    let status = crate::ops::exec::quietly(house, name, command).map_or(125, |exit| exit.code());
+    let status = crate::ops::exec::quietly(house, name, command, user).map_or(125, |exit| exit.code());
     sys::process::exit(status)
 }
 

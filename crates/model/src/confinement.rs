@@ -1,7 +1,7 @@
 //! What a jail's processes may do: its profile, with the configuration's changes applied.
 
 use crate::caps::{CapSet, Capability};
-use crate::config::{Change, Config, NetworkMode, Profile};
+use crate::config::{CapabilityChange, Config, NetworkMode, Profile};
 use crate::limits;
 use crate::seccomp::{Arch, Instruction};
 
@@ -90,12 +90,14 @@ impl Confinement {
     /// What a configuration comes to; what is wrong with its system calls is an error.
     pub fn of(config: &Config, arch: Arch) -> Result<Self, Vec<crate::seccomp::BadPolicy>> {
         let security = &config.security;
-        let mut set = capabilities(security.profile);
+        let none = security.capabilities.contains(&CapabilityChange::RemoveAll);
+        let mut set = if none { CapSet::default() } else { capabilities(security.profile) };
         let mut added = CapSet::default();
         for change in &security.capabilities {
             (set, added) = match change {
-                Change::Add(cap) => (set.with(*cap), added.with(*cap)),
-                Change::Remove(cap) => (set.without(*cap), added.without(*cap)),
+                CapabilityChange::RemoveAll => continue,
+                CapabilityChange::Add(cap) => (set.with(*cap), added.with(*cap)),
+                CapabilityChange::Remove(cap) => (set.without(*cap), added.without(*cap)),
             };
         }
         let policy = crate::seccomp::Policy::of(security)?;
@@ -137,5 +139,17 @@ mod tests {
     fn lists_name_only_what_exists() {
         assert_eq!(CapSet::of(APP).iter().count(), APP.len());
         assert_eq!(CapSet::of(SERVER).iter().count(), SERVER.len());
+    }
+
+    #[test]
+    fn all_are_taken_away_before_some_are_added() {
+        let changes = |words: &str| {
+            let text = format!("root.from = \"host\"\n[security]\ncapabilities = [{words}]\n");
+            let config = Config::parse(&text).unwrap();
+            Confinement::of(&config, Arch::X86_64).unwrap().capabilities
+        };
+        assert_eq!(changes("'-all'"), CapSet::default());
+        assert_eq!(changes("'+chown', '-all'"), CapSet::of(&["chown"]));
+        assert_eq!(changes("'-chown'").iter().count(), APP.len() - 1);
     }
 }

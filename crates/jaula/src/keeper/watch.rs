@@ -152,8 +152,7 @@ impl Watch {
                         self.ready(jail, report);
                     }
                     Some(false) => {
-                        let after = jail.config.boot.start_timeout.0;
-                        report.failed(&Error::NotReady { name: self.name.clone(), after });
+                        report.failed(&self.not_ready(&jail.config.boot));
                         starting = None;
                         self.begin_stop(jail, Some(Duration::ZERO));
                     }
@@ -225,6 +224,19 @@ impl Watch {
         let _ = jail.state.write(&self.run);
     }
 
+    /// Why a start fails that took too long.
+    fn not_ready(&self, boot: &model::config::Boot) -> Error {
+        let asked = match &boot.ready {
+            Ready::Command(command) => {
+                let user = boot.user.as_ref().map(|user| format!("--user {user} "));
+                let command: Vec<_> = command.iter().map(|word| for_shell(word)).collect();
+                Some(format!("{}{} -- {}", user.unwrap_or_default(), self.name, command.join(" ")))
+            }
+            Ready::Alive | Ready::Notify => None,
+        };
+        Error::NotReady { name: self.name.clone(), after: boot.start_timeout.0, asked }
+    }
+
     /// Is it ready? `Some(false)`: it will not be in time.
     fn is_ready(&self, jail: &Running, starting: &mut Starting) -> Result<Option<bool>> {
         if let Some(socket) = &jail.notify {
@@ -235,7 +247,8 @@ impl Watch {
                 }
             }
         }
-        if let Ready::Command(command) = &jail.config.boot.ready {
+        let boot = &jail.config.boot;
+        if let Ready::Command(command) = &boot.ready {
             let exit = match &starting.asked {
                 Some(child) => {
                     sys::process::try_wait(&child.pidfd).map_err(Error::call("ask whether it is ready"))?
@@ -250,7 +263,7 @@ impl Watch {
                 starting.ask = Instant::now() + ASK_EVERY;
             }
             if starting.asked.is_none() && starting.ask <= Instant::now() {
-                starting.asked = Some(super::probe(&self.house, &self.name, command)?);
+                starting.asked = Some(super::probe(&self.house, &self.name, command, boot.user.as_deref())?);
             }
         }
         let late = starting.until <= Instant::now();
@@ -442,5 +455,14 @@ impl Watch {
             let signal = jail.config.boot.stop_signal.parse::<Signal>().map_or(SIGTERM, Signal::number);
             self.told = crate::ops::stop::signal(&self.run, jail.first.pid, &jail.first.pidfd, signal);
         }
+    }
+}
+
+/// A word as a shell takes it.
+fn for_shell(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }

@@ -41,9 +41,10 @@ pub fn exec(house: &House, name: &Name, exec: &Exec) -> Result<Exit> {
 }
 
 /// Runs a command that nobody listens to, for its exit status.
-pub(crate) fn quietly(house: &House, name: &Name, command: &[String]) -> Result<Exit> {
+pub(crate) fn quietly(house: &House, name: &Name, command: &[String], user: Option<&str>) -> Result<Exit> {
     let jail = Running::open(house, name)?;
-    let exec = Exec { command: command.iter().map(OsString::from).collect(), ..Exec::default() };
+    let command = command.iter().map(OsString::from).collect();
+    let exec = Exec { command, user: user.map(str::to_owned), ..Exec::default() };
     bring_in(&jail, &program(&jail, &exec, [Stream::Null; 3])?, false, Role::Command)
 }
 

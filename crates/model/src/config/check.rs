@@ -2,7 +2,7 @@
 
 use super::problem::Found;
 use super::read::Reading;
-use super::{Change, NetworkMode, RootSpec};
+use super::{CapabilityChange, Change, NetworkMode, RootSpec};
 use crate::caps::Capability;
 use std::collections::BTreeMap;
 
@@ -47,8 +47,12 @@ pub(super) fn contradictions(reading: &Reading, found: &mut Found<'_>) {
 
     let security = &config.security;
     let removed = |name| {
+        let has = |change| security.capabilities.contains(&change);
         let cap = Capability::from_name(name);
-        security.capabilities.iter().any(|c| matches!(c, Change::Remove(c) if Some(*c) == cap))
+        cap.is_some_and(|cap| {
+            has(CapabilityChange::Remove(cap))
+                || has(CapabilityChange::RemoveAll) && !has(CapabilityChange::Add(cap))
+        })
     };
     for (path, allowed, cap) in [
         ("security.raw_sockets", security.raw_sockets, "net_raw"),
@@ -64,7 +68,8 @@ pub(super) fn contradictions(reading: &Reading, found: &mut Found<'_>) {
     }
     twice(
         security.capabilities.iter().map(|change| match change {
-            Change::Add(cap) | Change::Remove(cap) => cap.name(),
+            CapabilityChange::RemoveAll => "all",
+            CapabilityChange::Add(cap) | CapabilityChange::Remove(cap) => cap.name(),
         }),
         |name| note("security.capabilities", format!("{name} is changed twice"), "keep one of them"),
     );

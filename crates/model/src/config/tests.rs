@@ -54,7 +54,7 @@ fn a_file_is_read() {
     assert_eq!(config.limits.process["nofile"], (Some(1024), Some(4096)));
     assert_eq!(config.security.socket_families, Some(vec![]));
     let net_raw = Capability::from_name("net_raw").unwrap();
-    assert!(config.security.capabilities.contains(&Change::Add(net_raw)));
+    assert!(config.security.capabilities.contains(&CapabilityChange::Add(net_raw)));
     assert_eq!(config.environment["LANG"], "C.UTF-8");
     assert_eq!(Config::parse(""), Ok(Config::default()));
     assert_eq!(Config::parse("\u{feff}id = 5\r\n").unwrap().id.unwrap().number(), 5);

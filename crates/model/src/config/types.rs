@@ -183,8 +183,8 @@ pub enum NetworkMode {
 pub struct Security {
     /// `security.profile`
     pub profile: Profile,
-    /// `security.capabilities`: `"+name"` or `"-name"`, on top of the profile's.
-    pub capabilities: Vec<Change<Capability>>,
+    /// `security.capabilities`: `"-all"`, `"+name"` or `"-name"`, on top of the profile's.
+    pub capabilities: Vec<CapabilityChange>,
     /// `security.system_calls`: `"+name"` or `"-name"`, on top of the profile's.
     pub system_calls: Vec<Change<String>>,
     /// `security.no_new_privileges`: setuid programs gain nothing.
@@ -231,6 +231,17 @@ pub enum Change<T> {
     Add(T),
     /// `-x`
     Remove(T),
+}
+
+/// A change to a set of capabilities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CapabilityChange {
+    /// `-all`: what is left is what others add, wherever they stand in the list.
+    RemoveAll,
+    /// `+x`
+    Add(Capability),
+    /// `-x`
+    Remove(Capability),
 }
 
 /// `[limits]`

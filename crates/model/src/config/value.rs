@@ -1,7 +1,7 @@
 //! The forms of single values: paths, names, limits.
 
 use super::problem::{BadValue, shown};
-use super::types::{Change, Ready};
+use super::types::{CapabilityChange, Change, Ready};
 use crate::caps::Capability;
 use crate::name::BadId;
 use crate::signal::Signal;
@@ -216,9 +216,12 @@ fn change<T>(text: &str, parse: impl Fn(&str) -> Result<T, BadValue>) -> Result<
     }
 }
 
-/// `+name` or `-name` of a capability.
-pub(super) fn capability(text: &str) -> Result<Change<Capability>, BadValue> {
-    change(text, |name| {
+/// `-all`, or `+name` or `-name` of a capability.
+pub(super) fn capability(text: &str) -> Result<CapabilityChange, BadValue> {
+    if text == "-all" {
+        return Ok(CapabilityChange::RemoveAll);
+    }
+    let changed = change(text, |name| {
         Capability::from_name(name).ok_or_else(|| {
             let bad = BadValue::new(format!("{} is not a capability", shown(name)));
             match nearest(name, Capability::all().map(Capability::name)) {
@@ -226,6 +229,10 @@ pub(super) fn capability(text: &str) -> Result<Change<Capability>, BadValue> {
                 None => bad.help("capabilities(7) lists them"),
             }
         })
+    })?;
+    Ok(match changed {
+        Change::Add(cap) => CapabilityChange::Add(cap),
+        Change::Remove(cap) => CapabilityChange::Remove(cap),
     })
 }
 
@@ -241,9 +248,10 @@ pub(super) fn system_call(text: &str) -> Result<Change<String>, BadValue> {
     })
 }
 
-impl std::fmt::Display for Change<Capability> {
+impl std::fmt::Display for CapabilityChange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::RemoveAll => f.write_str("-all"),
             Self::Add(cap) => write!(f, "+{}", cap.name()),
             Self::Remove(cap) => write!(f, "-{}", cap.name()),
         }

@@ -68,7 +68,8 @@ pub(super) const BOOT: Section = Section {
             takes: "`\"alive\"`, `\"notify\"`, or a command as a list of texts",
             default: "`alive`",
             doc: "When the jail counts as started. `alive`: the first process runs its program. `notify`: \
-                  it said `READY=1`, see sd_notify(3). A command: run inside every 250 ms, it exits with 0.",
+                  it said `READY=1`, see sd_notify(3). A command: run inside as \
+                  `boot.user` every 250 ms, it exits with 0.",
             example: r#"["/usr/bin/curl", "-fs", "http://localhost/"]"#,
             read: |c, v| match v.item.is_array() {
                 true => {

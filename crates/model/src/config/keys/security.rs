@@ -32,9 +32,10 @@ pub(super) const SECURITY: Section = Section {
         Key {
             path: "security.capabilities",
             shape: Shape::List(Split::Commas),
-            takes: "a list of `\"+NAME\"` and `\"-NAME\"`, see capabilities(7)",
+            takes: "a list of `\"+NAME\"`, `\"-NAME\"` and `\"-all\"`, see capabilities(7)",
             default: "those of the profile",
-            doc: "Capabilities more and less than the profile's. They are good inside the jail only.",
+            doc: "Capabilities more and less than the profile's; with `-all` there are none but those that are added. \
+                  They are good inside the jail only.",
             example: r#"["+net_raw", "-sys_chroot"]"#,
             follows_profile: true,
             read: |c, v| v.list(&mut c.security.capabilities, value::capability),

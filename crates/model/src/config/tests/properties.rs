@@ -100,13 +100,23 @@ fn change<T: Clone + std::fmt::Debug + 'static>(all: Vec<T>) -> impl Strategy<Va
     })
 }
 
+fn capabilities() -> impl Strategy<Value = Vec<CapabilityChange>> {
+    (change(Capability::all().collect()), any::<bool>()).prop_map(|(changes, none)| {
+        let changes = changes.into_iter().map(|change| match change {
+            Change::Add(cap) => CapabilityChange::Add(cap),
+            Change::Remove(cap) => CapabilityChange::Remove(cap),
+        });
+        none.then_some(CapabilityChange::RemoveAll).into_iter().chain(changes).collect()
+    })
+}
+
 fn security() -> impl Strategy<Value = Security> {
     let some = |words: &'static [&'static str]| {
         let owned: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
         of(subsequence(owned, 0..=words.len()))
     };
     let sets = (
-        change(Capability::all().collect()),
+        capabilities(),
         change(["mount", "bpf", "personality"].map(str::to_owned).to_vec()),
         some(SOCKET_FAMILIES),
         some(DEVICES),
