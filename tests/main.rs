@@ -15,6 +15,7 @@ mod keeper;
 mod lifecycle;
 mod manage;
 mod mounts_live;
+mod ports;
 mod races;
 mod roots;
 mod selftest;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         lifecycle::trials(),
         manage::trials(),
         mounts_live::trials(),
+        ports::trials(),
         races::trials(),
         roots::trials(),
         selftest::trials(),

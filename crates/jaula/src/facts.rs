@@ -17,6 +17,7 @@ pub(crate) fn of_process(scoped: bool) -> Facts {
         group: sys::process::group(),
         last_capability: sys::process::last_capability(),
         landlock: if scoped { sys::process::landlock() } else { 0 },
+        decides_ports: false,
         cgroups: Cgroups::default(),
         run: PathBuf::new(),
         lib: PathBuf::new(),
@@ -27,7 +28,9 @@ pub(crate) fn of_process(scoped: bool) -> Facts {
 /// Gathers the facts that the plan of this jail needs.
 pub fn gather(house: &House, config: &Config) -> Facts {
     let shared_network = config.network.mode == model::config::NetworkMode::Host;
+    let decides_ports = config.network.listen.is_some() && sys::process::user() == 0;
     Facts {
+        decides_ports: decides_ports && crate::launch::ports::can_decide(),
         cgroups: crate::cgroup::find(!config.limits.account.is_empty()),
         run: house.run.clone(),
         lib: house.lib.join("jails"),

@@ -4,6 +4,7 @@
 //! plan (`model::plan`).
 
 mod lower;
+pub(crate) mod ports;
 
 use crate::error::Error;
 use crate::journal::{Entry, Journal};
@@ -85,14 +86,14 @@ fn host_steps(plan: &Plan, journal: &mut Journal) -> Result<Option<OwnedFd>, Err
                     born = Some(open.map_err(Error::call("open the control group"))?);
                 }
             }
-            HostStep::LowPorts(path) => {
-                let group = sys::fs::open(sys::fs::CWD, path, sys::fs::O_RDONLY | sys::fs::O_DIRECTORY, 0);
-                let group = group.map_err(Error::call("open the control group"))?;
-                match sys::bpf::allow_low_ports(&group) {
-                    // A kernel without it refuses low ports, and whoever needs none misses nothing.
-                    Err(e) if e.is(sys::errno::ENOSYS) || e.is(sys::errno::EINVAL) => {}
-                    allowed => allowed.map_err(Error::call("allow ports below 1024"))?,
-                }
+            HostStep::LowPorts(path) => match ports::allow_low(&group(path)?) {
+                // A kernel without it refuses low ports, and whoever needs none misses nothing.
+                Err(e) if e.is(sys::errno::ENOSYS) || e.is(sys::errno::EINVAL) => {}
+                allowed => allowed.map_err(Error::call("allow ports below 1024"))?,
+            },
+            HostStep::Listen { cgroup, ports } => {
+                ports::allow_only(&group(cgroup)?, ports)
+                    .map_err(Error::call("keep the jail to its ports"))?;
             }
             // Done by the claim, without which there would be no journal.
             HostStep::Claim(_) | HostStep::Number(_) => {}
@@ -111,6 +112,12 @@ fn host_steps(plan: &Plan, journal: &mut Journal) -> Result<Option<OwnedFd>, Err
         }
     }
     Ok(born)
+}
+
+/// A control group, to attach programs to.
+fn group(path: &Path) -> Result<OwnedFd, Error> {
+    let flags = sys::fs::O_RDONLY | sys::fs::O_DIRECTORY;
+    sys::fs::open(sys::fs::CWD, path, flags, 0).map_err(Error::call("open the control group"))
 }
 
 /// Makes a directory whose mode the jail sees as its root's, in one that only the owner enters.

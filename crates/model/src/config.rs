@@ -23,6 +23,7 @@ mod words;
 mod writable;
 
 pub use edit::{Operation, Setting};
+pub(crate) use problem::shown;
 pub use problem::{BadValue, Position, Problem, Problems};
 pub use types::*;
 pub use value::{ACCOUNTED, DEVICES, PROCESS_LIMITS, SOCKET_FAMILIES};

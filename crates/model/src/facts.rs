@@ -14,6 +14,9 @@ pub struct Facts {
     pub last_capability: u8,
     /// The Landlock version that the kernel speaks; 0 if none.
     pub landlock: u8,
+    /// Do programs of ours on control groups decide who binds to which port? Asked of the kernel
+    /// only for jails with `network.listen`.
+    pub decides_ports: bool,
     /// Where jaula may make control groups.
     pub cgroups: Cgroups,
     /// The directory of running jails: `/run/jaula`.

@@ -11,6 +11,7 @@ pub mod facts;
 pub mod limits;
 pub mod name;
 pub mod plan;
+pub mod ports;
 pub mod seccomp;
 pub mod select;
 pub mod signal;

@@ -371,5 +371,13 @@ fn warnings(jail: &Jail<'_>) -> Vec<String> {
                 .to_owned(),
         );
     }
+    let decided = jail.facts.root() && jail.facts.cgroups.unified.is_some() && jail.facts.decides_ports;
+    if jail.config.network.listen.is_some() && !decided {
+        warnings.push(
+            "network.listen is not enforced, the jail may listen on every port: that needs root, cgroup \
+             version 2 and Linux 5.18 with CONFIG_CGROUP_BPF"
+                .to_owned(),
+        );
+    }
     warnings
 }

@@ -188,15 +188,3 @@ impl Program {
         check(fd, || format!("bpf(RAW_TRACEPOINT_OPEN, {name:?}, {program})")).map(own)
     }
 }
-
-/// Lets the processes of a control group listen on ports below 1024 without
-/// `CAP_NET_BIND_SERVICE`, which counts for nothing where the network belongs to the host's user
-/// namespace and the process to another (Linux 5.12). It goes with the group.
-pub fn allow_low_ports(cgroup: impl AsFd) -> Result<()> {
-    // r0 = 3; exit: the address is allowed (1), and so is a low port (2).
-    let program = [0x3_0000_00b7_u64, 0x95];
-    for hook in [Hook::Bind4, Hook::Bind6] {
-        load(hook, "jaula_low", &program)?.attach(&cgroup)?;
-    }
-    Ok(())
-}

@@ -4,6 +4,7 @@ use super::problem::Found;
 use super::read::Reading;
 use super::{CapabilityChange, Change, NetworkMode, RootSpec};
 use crate::caps::Capability;
+use crate::ports::MOST;
 use std::collections::BTreeMap;
 
 /// Notes the contradictions between keys, each at one of them. That a key is missing is none:
@@ -65,6 +66,11 @@ pub(super) fn contradictions(reading: &Reading, found: &mut Found<'_>) {
     if security.raw_sockets == Some(true) && config.network.mode == NetworkMode::Host {
         let help = "give the jail a network of its own, or leave raw sockets to the host";
         note("security.raw_sockets", "the host's network gives no raw sockets to a jail".to_owned(), help);
+    }
+    let listen = config.network.listen.as_deref().unwrap_or_default();
+    if listen.len() > MOST {
+        let message = format!("{} entries are too many, {MOST} is the most", listen.len());
+        note("network.listen", message, "write ranges: \"tcp 8000-8080\"");
     }
     twice(
         security.capabilities.iter().map(|change| match change {

@@ -148,6 +148,7 @@ fn problems_are_told_with_their_places() {
 
 #[test]
 fn contradictions_are_told() {
+    let many_ports = format!("network.listen = {:?}", ["udp 1"; 257]);
     for (text, told) in [
         ("root.writable = [\"/a/b\", \"/a\"]", "1:6: root.writable: /a/b lies in /a, which is writable"),
         (
@@ -181,6 +182,11 @@ fn contradictions_are_told() {
             "2:10: security.raw_sockets: the host's network \
           gives no raw sockets to a jail",
         ),
+        (
+            "network.listen = [\"tcp 80\", \"tcp\"]",
+            "1:29: network.listen: \"tcp\" is no port to listen on: it is two words",
+        ),
+        (&many_ports, "1:9: network.listen: 257 entries are too many, 256 is the most"),
     ] {
         let problems = Config::parse(text).unwrap_err();
         let first = problems.in_file("x").to_string().lines().next().unwrap().to_owned();

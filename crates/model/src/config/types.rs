@@ -2,6 +2,7 @@
 
 use crate::caps::Capability;
 use crate::name::Id;
+use crate::ports::Ports;
 use crate::units::{Bytes, Span};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -166,6 +167,8 @@ pub enum Restart {
 pub struct Network {
     /// `network.mode`
     pub mode: NetworkMode,
+    /// `network.listen`: the only ports that the jail may bind to; absent for all.
+    pub listen: Option<Vec<Ports>>,
 }
 
 /// `network.mode`: whose network the jail sees.

@@ -3,6 +3,7 @@
 use super::{Directory, Jail, MOUNT_POINTS, Writable};
 use crate::caps::Capability;
 use crate::config::{NetworkMode, RootSpec, Writes};
+use crate::ports::Ports;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -24,6 +25,13 @@ pub enum HostStep {
     },
     /// Let the group's processes listen on ports below 1024; goes with the group.
     LowPorts(PathBuf),
+    /// Let the group's processes listen on these ports only; goes with the group.
+    Listen {
+        /// Which group.
+        cgroup: PathBuf,
+        /// Which ports.
+        ports: Vec<Ports>,
+    },
     /// Make a directory that the jail keeps when it stops; no undo.
     Keep(PathBuf),
     /// Make a directory of those that an app jail may write to, where there is none; no undo.
@@ -61,6 +69,11 @@ impl fmt::Display for HostStep {
             Self::Number(path) => write!(f, "link {}", path.display()),
             Self::MountPoint(path) => write!(f, "mkdir {} or EEXIST, EROFS", path.display()),
             Self::LowPorts(path) => write!(f, "bpf: bind to low ports, {}", path.display()),
+            Self::Listen { cgroup, ports } => {
+                let ports: Vec<String> = ports.iter().map(Ports::to_string).collect();
+                let ports = if ports.is_empty() { "no port".to_owned() } else { ports.join(", ") };
+                write!(f, "bpf: bind to {ports}, {}", cgroup.display())
+            }
             Self::Keep(path) => write!(f, "mkdir -p {}", path.display()),
             Self::Own { path, owner: Some((user, group)), mode } => {
                 write!(f, "mkdir -p {} {mode:#o} {user}:{group}", path.display())
@@ -81,6 +94,7 @@ impl HostStep {
             Self::Number(_) => "its number, and with it its ids, are nobody else's",
             Self::MountPoint(_) => "the root must have it, to mount on",
             Self::LowPorts(_) => "cap_net_bind_service inside is none on the host's network",
+            Self::Listen { .. } => "the only ports that it may listen on",
             Self::Keep(_) => "what the jail writes, kept over stops",
             Self::Own { .. } => "root.writable: a directory as the host has it",
             Self::Settle { .. } => "the jail has all of it, or nothing yet",
@@ -115,12 +129,7 @@ pub(super) fn steps(jail: &Jail<'_>) -> Vec<HostStep> {
     if let Some(unified) = &cgroups.unified {
         let path = unified.join(&directory);
         steps.push(HostStep::Cgroup { path: path.clone(), join: Join::Born });
-        let low_ports = Capability::from_name("net_bind_service");
-        if jail.config.network.mode == NetworkMode::Host
-            && low_ports.is_some_and(|cap| jail.confinement.capabilities.contains(cap))
-        {
-            steps.push(HostStep::LowPorts(path));
-        }
+        steps.extend(listening(jail, path));
     }
     // Moving a process between version 1 groups takes up to 10 ms (it waits for all processors
     // to pass a quiet point), so that only controllers that are asked for are joined.
@@ -135,6 +144,19 @@ pub(super) fn steps(jail: &Jail<'_>) -> Vec<HostStep> {
         legacy.into_iter().map(|at| HostStep::Cgroup { path: at.join(&directory), join: Join::Moved }),
     );
     steps
+}
+
+/// What decides about the ports that the group's processes listen on.
+fn listening(jail: &Jail<'_>, cgroup: PathBuf) -> Option<HostStep> {
+    let network = &jail.config.network;
+    match &network.listen {
+        Some(ports) if jail.facts.decides_ports => Some(HostStep::Listen { cgroup, ports: ports.clone() }),
+        _ => {
+            let low_ports = Capability::from_name("net_bind_service");
+            let may = low_ports.is_some_and(|cap| jail.confinement.capabilities.contains(cap));
+            (may && network.mode == NetworkMode::Host).then_some(HostStep::LowPorts(cgroup))
+        }
+    }
 }
 
 /// Makes a directory that the jail may write to, aside and then whole: the next start finds all of

@@ -33,6 +33,7 @@ fn host() -> Facts {
         group: 0,
         last_capability: 40,
         landlock: 0,
+        decides_ports: false,
         cgroups: Cgroups { unified: Some("/sys/fs/cgroup".into()), ..Cgroups::default() },
         run: "/run/jaula".into(),
         lib: "/var/lib/jaula/jails".into(),

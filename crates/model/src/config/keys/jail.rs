@@ -4,6 +4,7 @@ use super::{Applies, Key, PLAIN, Section, Shape, Split, list, text};
 use crate::config::problem::BadValue;
 use crate::config::{ACCOUNTED, NetworkMode, PROCESS_LIMITS, mount, value};
 use crate::name::{BadId, Id};
+use crate::ports::Ports;
 use std::str::FromStr;
 use toml_edit::{InlineTable, Value};
 
@@ -86,17 +87,33 @@ pub(super) const JAIL: Section = Section {
 pub(super) const NETWORK: Section = Section {
     name: "network",
     doc: "What the jail sees of networks.",
-    keys: &[Key {
-        path: "network.mode",
-        takes: "a word",
-        choices: NetworkMode::CHOICES,
-        default: "`none`",
-        doc: "Whose network the jail sees.",
-        example: r#""host""#,
-        read: |c, v| v.text(&mut c.network.mode, NetworkMode::from_str),
-        write: |c| Some(text(c.network.mode)),
-        ..PLAIN
-    }],
+    keys: &[
+        Key {
+            path: "network.mode",
+            takes: "a word",
+            choices: NetworkMode::CHOICES,
+            default: "`none`",
+            doc: "Whose network the jail sees.",
+            example: r#""host""#,
+            read: |c, v| v.text(&mut c.network.mode, NetworkMode::from_str),
+            write: |c| Some(text(c.network.mode)),
+            ..PLAIN
+        },
+        Key {
+            path: "network.listen",
+            shape: Shape::List(Split::Commas),
+            takes: "a list of `\"tcp PORT\"`, `\"udp PORT\"` and `\"tcp FIRST-LAST\"`",
+            default: "no limit",
+            doc: "The only ports that the jail may bind to and listen on, those below 1024 without the \
+                  capability `net_bind_service` too; with an empty list, none. A client may still bind to \
+                  port 0, which stands for any that is free: connections to such a port are not let in. \
+                  Needs root and cgroup version 2.",
+            example: r#"["tcp 80", "tcp 443", "udp 5000-5010"]"#,
+            read: |c, v| v.list(&mut c.network.listen, Ports::from_str),
+            write: |c| c.network.listen.as_ref().map(list),
+            ..PLAIN
+        },
+    ],
 };
 
 /// `[limits]`

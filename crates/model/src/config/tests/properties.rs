@@ -185,12 +185,14 @@ prop_compose! {
         root in root(),
         boot in boot(),
         mode in word(NetworkMode::CHOICES),
+        listen in of(vec("(tcp|udp) [1-9][0-9]{0,3}(-[1-5][0-9]{4})?", 0..3)),
         security in security(),
         limits in limits(),
         mounts in mounts(),
         environment in btree_map("[A-Za-z_][A-Za-z0-9_]{0,8}", text(), 0..4),
     ) -> Config {
-        let (id, network) = (id.map(|id| Id::new(id).unwrap()), Network { mode: mode.parse().unwrap() });
+        let listen = listen.map(|ports| ports.iter().map(|port| port.parse().unwrap()).collect());
+        let (id, network) = (id.map(|id| Id::new(id).unwrap()), Network { mode: mode.parse().unwrap(), listen });
         Config { id, hostname, declared_in, root, boot, network, security, limits, mounts, environment }
     }
 }
