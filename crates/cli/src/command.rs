@@ -33,6 +33,8 @@ pub(crate) enum When {
 pub(crate) enum Command {
     /// `jaula run`
     Run(Run),
+    /// `jaula trace`
+    Trace(Trace),
     /// `jaula create`
     Create(Create),
     /// `jaula start`
@@ -157,6 +159,23 @@ pub(crate) enum DryRun {
     Text,
     /// With `--json`.
     Json,
+}
+
+/// `jaula trace`
+#[derive(Debug, PartialEq)]
+pub(crate) struct Trace {
+    /// The configuration of the jail that it is traced in, in the order of the command line.
+    pub(crate) settings: Vec<Setting>,
+    /// `--for`
+    pub(crate) time: Option<Span>,
+    /// `--until-ready`
+    pub(crate) until_ready: bool,
+    /// `--tty` or `--no-tty`; neither: a terminal if jaula has one.
+    pub(crate) tty: Option<bool>,
+    /// `--json`
+    pub(crate) json: bool,
+    /// Program and arguments; never empty.
+    pub(crate) command: Vec<OsString>,
 }
 
 /// `jaula create`

@@ -1,7 +1,7 @@
 //! Each command to what does it.
 
 use crate::act::operate::{self, Talk};
-use crate::act::{config, create, declare, delete, doctor, exec, inspect, logs, make, plan};
+use crate::act::{config, create, declare, delete, doctor, exec, inspect, logs, make, plan, trace};
 use crate::command::{Command, Invocation, Json, When};
 use crate::doc;
 use crate::exit;
@@ -31,6 +31,7 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
             Err(error) => fail(&error, None, color),
         },
         Command::Run(run) => command(make::run(run, talk), color),
+        Command::Trace(given) => command(trace::trace(given, talk), color),
         Command::Create(given) => done(create::create(given, talk), color),
         Command::Delete(given) => done(delete::delete(given, talk), color),
         Command::List(given) => done(inspect::list(given, color), color),

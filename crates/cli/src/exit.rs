@@ -44,6 +44,8 @@ pub(crate) static CHECK: &[&Exit] = &[&DONE, &FAULTS, &WRONG];
 pub(crate) static JAILS: &[&Exit] = &[&DONE, &ERROR, &WRONG, &ABSENT];
 /// Of a verb that runs a command.
 pub(crate) static COMMAND: &[&Exit] = &[&THEIRS, &WRONG, &OURS, &NO_EXEC, &NO_FILE, &SIGNAL];
+/// Of a verb that looks on while a command runs.
+pub(crate) static TRACE: &[&Exit] = &[&DONE, &ERROR, &WRONG, &OURS, &NO_EXEC, &NO_FILE];
 /// Of the whole.
 pub(crate) static ALL: &[&Exit] =
     &[&DONE, &ERROR, &WRONG, &ABSENT, &THEIRS, &OURS, &NO_EXEC, &NO_FILE, &SIGNAL];

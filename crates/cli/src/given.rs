@@ -25,6 +25,8 @@ pub(crate) struct Given {
     pub(crate) start: bool,
     pub(crate) all: bool,
     pub(crate) timeout: Option<Span>,
+    pub(crate) time: Option<Span>,
+    pub(crate) until_ready: bool,
     pub(crate) follow: bool,
     pub(crate) lines: Option<usize>,
     pub(crate) effective: bool,

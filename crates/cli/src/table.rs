@@ -212,6 +212,7 @@ pub(crate) static ROOT: Verb = Verb {
     exits: crate::exit::ALL,
     kind: Kind::Family(&[
         &operate::RUN,
+        &operate::TRACE,
         &operate::CREATE,
         &operate::START,
         &operate::STOP,

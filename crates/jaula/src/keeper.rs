@@ -207,7 +207,7 @@ fn launch(house: &House, claim: &Claim, restarts: u32) -> Result<Running> {
     state.restarts = restarts;
     state::write_filter(claim, &confinement.filter)?;
     state.write(claim)?;
-    let launch::Launched { first, console } = launched;
+    let launch::Launched { first, console, .. } = launched;
     let terminal =
         console.as_ref().map(sys::terminal::peer).transpose().map_err(Error::call("hold the console"))?;
     Ok(Running {

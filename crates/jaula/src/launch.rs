@@ -25,6 +25,17 @@ pub struct Launched {
     pub first: Child,
     /// The other end of its console.
     pub console: Option<OwnedFd>,
+    /// If it is traced: it has not executed its program yet, and will not before somebody listens.
+    pub traced: Option<Held>,
+}
+
+/// A child that waits for its tracer.
+#[derive(Debug)]
+pub struct Held {
+    /// Where its calls are heard of.
+    pub listener: OwnedFd,
+    /// The socket to it, which ends when it executes its program, or says why it did not.
+    pub meeting: OwnedFd,
 }
 
 /// Starts a jail. When this fails, what was done so far is in the journal and the caller
@@ -48,18 +59,26 @@ pub fn start(plan: &Plan, journal: &mut Journal) -> Result<Launched, Error> {
     let met = meet(plan, &first, &trees, journal).and_then(|()| {
         let told = sys::fs::write(&ours, b"g");
         // A child that failed before it was told says more than that it cannot be told.
-        let console = result(plan, ours.as_fd())?;
+        let said = said(&plan.child, ours.as_fd())?;
         told.map_err(Error::call("let the child go on"))?;
-        Ok(console)
+        Ok(said)
     });
-    match met {
-        Ok(console) => Ok(Launched { first, console }),
+    let held = met.and_then(|said| {
+        let take = || sys::process::take_descriptor(&first.pidfd, model::plan::LISTENER);
+        let listener = said.waits.then(take).transpose().map_err(Error::call("listen to the program"))?;
+        Ok((said.console, listener))
+    });
+    match held {
+        Ok((console, listener)) => {
+            let traced = listener.map(|listener| Held { listener, meeting: ours });
+            Ok(Launched { first, console, traced })
+        }
         Err(error) => {
             // It may have ended by itself; then there is nobody to kill.
             let _ = sys::process::signal(&first.pidfd, sys::signal::SIGKILL);
             let _ = sys::process::wait(&first.pidfd);
             // Of two failures the child's is the cause: a parent's call fails because it is gone.
-            Err(result(plan, ours.as_fd()).err().unwrap_or(error))
+            Err(outcome(&plan.child, ours.as_fd()).err().unwrap_or(error))
         }
     }
 }
@@ -225,14 +244,22 @@ fn put(path: &str, text: &str) -> Result<(), Error> {
     sys::fs::write(&fd, text.as_bytes()).map_err(what())
 }
 
-/// What became of the child's program: its console if it sent one, and then the end of the
-/// socket, which exec closed; or the call that failed.
-fn result(plan: &Plan, ours: BorrowedFd<'_>) -> Result<Option<OwnedFd>, Error> {
-    outcome(&plan.child, ours)
+/// What a child said on its way.
+#[derive(Debug, Default)]
+struct Said {
+    console: Option<OwnedFd>,
+    /// It waits for somebody who listens to its calls.
+    waits: bool,
 }
 
+/// What became of a child's program: its console if it sent one, and then the end of the
+/// socket, which exec closed; or the call that failed.
 pub(crate) fn outcome(steps: &[Step], ours: BorrowedFd<'_>) -> Result<Option<OwnedFd>, Error> {
-    let mut console = None;
+    said(steps, ours).map(|said| said.console)
+}
+
+fn said(steps: &[Step], ours: BorrowedFd<'_>) -> Result<Said, Error> {
+    let mut said = Said::default();
     loop {
         let mut report = [0; Failed::LENGTH];
         let heard = match sys::socket::receive(ours, &mut report) {
@@ -241,8 +268,10 @@ pub(crate) fn outcome(steps: &[Step], ours: BorrowedFd<'_>) -> Result<Option<Own
             heard => heard.map_err(Error::call("hear of the child"))?,
         };
         match heard {
-            (0, _) => return Ok(console),
-            (1, Some(fd)) => console = Some(fd),
+            (0, _) => return Ok(said),
+            (1, Some(fd)) => said.console = Some(fd),
+            // What follows can only be heard by whoever listens.
+            (1, None) => return Ok(Said { waits: true, ..said }),
             _ => return Err(Error::child(steps, Failed::parse(report))),
         }
     }

@@ -20,6 +20,7 @@ mod running;
 pub mod session;
 mod signals;
 pub mod state;
+mod trace;
 mod tree;
 
 pub use error::{Error, Result};

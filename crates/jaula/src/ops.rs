@@ -20,4 +20,5 @@ pub mod signal;
 pub mod start;
 pub mod status;
 pub mod stop;
+pub mod trace;
 pub mod up;

@@ -187,6 +187,7 @@ impl State {
             added: CapSet::from_bits(kept.added),
             no_new_privileges: kept.no_new_privileges,
             filter,
+            watched: false,
             scoped: kept.scoped,
             limits: kept.limits.clone(),
         })

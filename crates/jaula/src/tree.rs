@@ -127,7 +127,7 @@ fn mount_below(path: &Path) -> Option<PathBuf> {
 }
 
 /// `\040` and the like as the bytes that they stand for.
-fn unescaped(text: &[u8]) -> Vec<u8> {
+pub(crate) fn unescaped(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
     while let [first, tail @ ..] = rest {

@@ -17,6 +17,8 @@ pub struct Confinement {
     pub no_new_privileges: bool,
     /// The system-call filter.
     pub filter: Vec<Instruction>,
+    /// Does the filter ask a tracer about calls that it allows?
+    pub watched: bool,
     /// No abstract unix socket beyond the jail (Landlock); for jails that share the host's network
     /// and with it its abstract sockets.
     pub scoped: bool,
@@ -106,8 +108,47 @@ impl Confinement {
             added,
             no_new_privileges: security.no_new_privileges.unwrap_or(security.profile != Profile::Server),
             filter: crate::seccomp::compile(&policy, arch),
+            watched: false,
             scoped: config.network.mode == NetworkMode::Host,
             limits: process_limits(config),
+        })
+    }
+}
+
+/// What root of a traced program has beyond profile `app`, so that what it needs of it is seen. All
+/// of it acts on the jail's own namespaces and files, and what it would do is undone with the jail.
+const TRACED: &[&str] = &[
+    "setpcap",
+    "linux_immutable",
+    "net_broadcast",
+    "net_admin",
+    "net_raw",
+    "ipc_lock",
+    "ipc_owner",
+    "sys_chroot",
+    "sys_ptrace",
+    "sys_nice",
+    "sys_resource",
+    "sys_tty_config",
+    "mknod",
+    "lease",
+    "audit_write",
+    "setfcap",
+];
+
+impl Confinement {
+    /// What holds a program that is traced: profile `app`, with more capabilities, and a filter that
+    /// asks the tracer.
+    pub fn traced(config: &Config, arch: Arch) -> Result<Self, Vec<crate::seccomp::BadPolicy>> {
+        let plain = Self::of(config, arch)?;
+        let mut policy = crate::seccomp::Policy::of(&config.security)?;
+        policy.watch();
+        let more = CapSet::of(TRACED).bits();
+        Ok(Self {
+            capabilities: CapSet::from_bits(plain.capabilities.bits() | more),
+            filter: crate::seccomp::compile(&policy, arch),
+            watched: true,
+            ..plain
         })
     }
 }
@@ -139,6 +180,7 @@ mod tests {
     fn lists_name_only_what_exists() {
         assert_eq!(CapSet::of(APP).iter().count(), APP.len());
         assert_eq!(CapSet::of(SERVER).iter().count(), SERVER.len());
+        assert_eq!(CapSet::of(TRACED).iter().count(), TRACED.len());
     }
 
     #[test]

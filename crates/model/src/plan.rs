@@ -9,6 +9,7 @@ mod child;
 mod flags;
 mod host;
 mod tail;
+pub mod traced;
 
 use crate::config::{Config, MountSource, NetworkMode, Owners, RootSpec, Writes};
 use crate::confinement::Confinement;
@@ -17,10 +18,11 @@ use crate::name::{Id, IdRange, Name};
 use call::{Call, Fd, Text};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use traced::Traced;
 
 pub use call::{Arg, Expect, Flag};
 pub use host::{HostStep, Join};
-pub use tail::exec;
+pub use tail::{LISTENER, exec};
 
 /// All that a start does.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,6 +115,8 @@ pub struct Jail<'a> {
     pub notify: Option<&'a Path>,
     /// Does it live only as long as the command that made it (`run`)?
     pub passing: bool,
+    /// What it has if it is traced; its root is the host's.
+    pub traced: Option<&'a Traced>,
 }
 
 /// A process that is to be: the jail's first one, or one that `exec` brings in.
@@ -186,7 +190,7 @@ pub struct Writable {
 /// A directory that is made in a [`Writable`] one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Directory {
-    /// Where it is below that; empty for itself.
+    /// Where it is: on the host if it is one of those, else below what it belongs to.
     pub path: PathBuf,
     /// Its user, by the jail's numbers.
     pub user: u32,
@@ -261,6 +265,7 @@ fn trees(jail: &Jail<'_>) -> Vec<Tree> {
             mapped,
             why: "the jail's root".into(),
         }),
+        Some(RootSpec::Host) if jail.traced.is_some() => trees.extend(traced::trees(jail)),
         Some(RootSpec::Host) => trees.push(Tree {
             fd: "root".into(),
             path: PathBuf::from("/"),

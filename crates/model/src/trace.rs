@@ -4,6 +4,8 @@
 //! the program meant them: absolute, no `.` or `..`, but links on the way not followed. Several
 //! runs add up ([`Record::add`]).
 
+pub mod calls;
+
 use crate::caps::CapSet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

@@ -15,7 +15,9 @@ pub mod errno {
 }
 pub mod error;
 pub mod fs;
+pub mod init;
 pub mod mount;
+pub mod notify;
 pub mod poll;
 pub mod probe;
 pub mod process;

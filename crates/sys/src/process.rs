@@ -246,6 +246,14 @@ pub fn signal(pidfd: impl AsFd, signal: i32) -> Result<()> {
     check(done, || format!("pidfd_send_signal({fd}, {signal})")).map(drop)
 }
 
+/// A copy of a descriptor that another process has (pidfd_getfd(2), Linux 5.6).
+pub fn take_descriptor(pidfd: impl AsFd, number: i32) -> Result<OwnedFd> {
+    let fd = pidfd.as_fd().as_raw_fd();
+    // SAFETY: pidfd_getfd takes no pointers.
+    let got = unsafe { libc::syscall(libc::SYS_pidfd_getfd, fd, number, 0) };
+    check(got, || format!("pidfd_getfd({fd}, {number})")).map(own)
+}
+
 /// Waits for a child and removes its zombie (waitid(2), `P_PIDFD`, Linux 5.4).
 pub fn wait(pidfd: impl AsFd) -> Result<Exit> {
     loop {

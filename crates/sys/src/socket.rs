@@ -106,6 +106,45 @@ pub fn open_to_all(dir: impl AsFd, name: &str) -> Result<()> {
     check(done.into(), || format!("fchmodat({fd}, {name:?}, 0666)")).map(drop)
 }
 
+/// What a socket carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Socket {
+    /// A stream of bytes.
+    Stream,
+    /// Datagrams.
+    Datagram,
+    /// Anything else.
+    Other,
+}
+
+/// What a socket carries (getsockopt(2), `SO_TYPE`).
+pub fn kind(fd: impl AsFd) -> Result<Socket> {
+    let fd = fd.as_fd().as_raw_fd();
+    let (mut kind, mut size) = (0i32, 4);
+    // SAFETY: `kind` has the size that is given.
+    let done = unsafe {
+        libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE, (&raw mut kind).cast(), &raw mut size)
+    };
+    check(done.into(), || format!("getsockopt({fd}, SOL_SOCKET, SO_TYPE)"))?;
+    Ok(match kind {
+        libc::SOCK_STREAM => Socket::Stream,
+        libc::SOCK_DGRAM => Socket::Datagram,
+        _ => Socket::Other,
+    })
+}
+
+/// A socket's own address, as the bytes of its `struct sockaddr` (getsockname(2)).
+pub fn name(fd: impl AsFd) -> Result<Vec<u8>> {
+    let fd = fd.as_fd().as_raw_fd();
+    let mut bytes = vec![0; size_of::<libc::sockaddr_storage>()];
+    let mut size = libc::socklen_t::try_from(bytes.len()).unwrap_or(0);
+    // SAFETY: `bytes` has the size that is given.
+    let done = unsafe { libc::getsockname(fd, bytes.as_mut_ptr().cast(), &raw mut size) };
+    check(done.into(), || format!("getsockname({fd})"))?;
+    bytes.truncate(usize::try_from(size).unwrap_or(0));
+    Ok(bytes)
+}
+
 /// Connects to the socket `name` in the directory.
 pub fn connect(dir: impl AsFd, name: &str) -> Result<OwnedFd> {
     let (fd, (address, length)) = (socket(libc::SOCK_STREAM)?, address(dir, name)?);

@@ -2,7 +2,7 @@
 
 use super::options as opt;
 use super::{Count, Group, Kind, Operand, VERB, Verb, Words};
-use crate::command::{Command, Create, Enter, Exec, Run, Start, Stop};
+use crate::command::{Command, Create, Enter, Exec, Run, Start, Stop, Trace};
 use crate::exit;
 use crate::given::text;
 use crate::usage::Fault;
@@ -63,6 +63,47 @@ pub(crate) static RUN: Verb = Verb {
         }
         let dry_run = given.take_dry_run()?;
         Ok(Command::Run(Run { settings: given.settings, name: given.name, tty: given.tty, dry_run, command }))
+    }),
+};
+
+pub(crate) static TRACE: Verb = Verb {
+    name: "trace",
+    group: Group::Run,
+    summary: "Run a program and find out what it needs",
+    about: "Runs the program in a throw-away jail over the host's files, with its children and threads, and \
+            prints what it did: which files it opened, mapped, executed and wrote, whom it talked to, which \
+            ports it waited on, which users, capabilities and system calls it used. Nothing that it does \
+            lasts: what it writes is forgotten, and its network is its own.\n\n\
+            It is watched until it and all that it started have ended, for `--for` a time, or \
+            `--until-ready`. Ctrl-C ends it, and what was seen until then is printed; the second one ends it \
+            at once. What it prints goes to standard error.\n\n\
+            Options end where PROGRAM begins: what follows belongs to it.",
+    operands: &[Operand {
+        name: "PROGRAM",
+        count: Count::Many,
+        words: Words::Command,
+        help: "The program to run, with its arguments.",
+    }],
+    options: opt::TRACE,
+    examples: &[
+        ("jaula trace python3 -c 'import json'", "until it ends"),
+        ("jaula trace --until-ready nginx", "a service, until it waits for connections"),
+        (
+            "jaula trace --for 30s --user www-data --json php-fpm8.2 -F",
+            "as another user, for programs to read",
+        ),
+    ],
+    exits: exit::TRACE,
+    see: &["create", "run"],
+    kind: Kind::Command(|given| {
+        Ok(Command::Trace(Trace {
+            settings: given.settings,
+            time: given.time,
+            until_ready: given.until_ready,
+            tty: given.tty,
+            json: given.json,
+            command: given.operands,
+        }))
     }),
 };
 

@@ -47,6 +47,10 @@ pub(crate) static CREATE: &[&Opt] = &[
     &DRY_RUN, &JSON_PLAN,
 ];
 
+/// Those of `trace`: the program's user, network and surroundings, and for how long.
+pub(crate) static TRACE: &[&Opt] =
+    &[&FOR, &UNTIL_READY, &NETWORK, &USER, &DIRECTORY, &ENV, &SET, &TTY, &NO_TTY, &JSON];
+
 flag!(QUIET, "quiet", Some('q'), "Print results and errors only.", |given| given.quiet = true);
 value!(
     COLOR,
@@ -213,6 +217,26 @@ flag!(
     |given| given.dry_run = true
 );
 flag!(JSON_PLAN, "json", None, "With `--dry-run`: print the plan as JSON.", |given| given.json = true);
+value!(
+    FOR,
+    "for",
+    None,
+    "SPAN",
+    Words::Anything,
+    "Watch for this long at most: `30s`, `5m`. Then the program is told to end.",
+    |given, text| {
+        given.time = Some(text.parse().map_err(|_| "a time such as 250ms, 30s, 5m")?);
+        Ok(())
+    }
+);
+flag!(
+    UNTIL_READY,
+    "until-ready",
+    None,
+    "Watch until the program waits for connections or says that it is ready (sd_notify(3)), and then opens \
+     nothing new for a second; a minute at most, unless `--for` says otherwise.",
+    |given| given.until_ready = true
+);
 flag!(START, "start", None, "Start it as well.", |given| given.start = true);
 
 flag!(ALL, "all", None, "Every jail.", |given| given.all = true);

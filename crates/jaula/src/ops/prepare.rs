@@ -10,9 +10,11 @@ use model::config::{Config, MountSource, Ready, RootSpec, Writes};
 use model::confinement::{Confinement, may_mount};
 use model::facts::Facts;
 use model::name::{Id, Name};
+use model::plan::traced::{INIT, Traced};
 use model::plan::{AppEntry, AppFile, First, Jail, Plan, Stream, plan};
 use model::users::Identity;
 use std::ffi::{OsStr, OsString};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// What programs are searched in when a command has no `/`.
@@ -42,18 +44,24 @@ pub struct Start<'a> {
     pub passing: bool,
     /// What the first process's standard streams are.
     pub streams: [Stream; 3],
+    /// What it has beside if it is traced.
+    pub traced: Option<&'a Traced>,
 }
 
 impl Start<'_> {
     /// As the configuration says: with a console, and for as long as it lives.
-    pub const LASTING: Self = Self { command: &[], passing: false, streams: [Stream::Terminal; 3] };
+    pub const LASTING: Self =
+        Self { command: &[], passing: false, streams: [Stream::Terminal; 3], traced: None };
 }
 
 /// Makes the plan of a start. Everything that is wrong with the configuration comes at once.
 pub fn prepare(house: &House, name: &Name, id: Id, config: &Config, start: Start<'_>) -> Result<Prepared> {
     let facts = facts::gather(house, config);
     let files = check(name, config, &facts, start.command)?;
-    let confinement = confinement(config)?;
+    let confinement = match start.traced {
+        Some(_) => checked(Confinement::traced(config, facts::ARCH))?,
+        None => confinement(config)?,
+    };
     if facts.root() && may_mount(config, confinement.capabilities) {
         holds(config)?;
     }
@@ -77,14 +85,17 @@ pub fn prepare(house: &House, name: &Name, id: Id, config: &Config, start: Start
         ([], own, _) => own.iter().map(OsString::from).collect(),
         (given, ..) => given.to_vec(),
     };
-    let notify =
-        (config.boot.ready == Ready::Notify && !start.passing).then(|| house.running(name).join(NOTIFY));
+    let says = config.boot.ready == Ready::Notify && (!start.passing || start.traced.is_some());
+    let notify = says.then(|| house.running(name).join(NOTIFY));
     let mut own = config.environment.clone();
     if notify.is_some() {
         own.insert("NOTIFY_SOCKET".to_owned(), "/run/notify".to_owned());
     }
     let environment = environment(&identity, &own, start.streams.contains(&Stream::Terminal));
-    let first = first(&command, environment, config.boot.directory.clone(), &identity, start.streams);
+    let mut first = first(&command, environment, config.boot.directory.clone(), &identity, start.streams);
+    if start.traced.is_some() {
+        below_init(&mut first)?;
+    }
     let jail = Jail {
         name,
         id,
@@ -97,6 +108,7 @@ pub fn prepare(house: &House, name: &Name, id: Id, config: &Config, start: Start
         files: &files,
         notify: notify.as_deref(),
         passing: start.passing,
+        traced: start.traced,
     };
     Ok(Prepared { plan: plan(&jail), confinement })
 }
@@ -198,7 +210,11 @@ fn needs_root(what: &str) -> Error {
 
 /// What holds the jail's processes.
 pub fn confinement(config: &Config) -> Result<Confinement> {
-    Confinement::of(config, facts::ARCH).map_err(|problems| Error::Config {
+    checked(Confinement::of(config, facts::ARCH))
+}
+
+fn checked(made: std::result::Result<Confinement, Vec<model::seccomp::BadPolicy>>) -> Result<Confinement> {
+    made.map_err(|problems| Error::Config {
         problems: problems.iter().map(ToString::to_string).collect(),
         help: Some("jaula config keys describes each key".to_owned()),
     })
@@ -349,6 +365,23 @@ pub(crate) fn first(
         streams,
         environment,
     }
+}
+
+/// The program becomes the child of a first process that is jaula's. It is searched for here, where
+/// it is looked at as the jail will see it: over the host's root.
+fn below_init(first: &mut First) -> Result<()> {
+    let command = || first.arguments.first().map(|a| a.to_string_lossy().into_owned()).unwrap_or_default();
+    let there = first.programs.iter().find(|program| first.directory.join(program).is_file());
+    let program = there.cloned().ok_or_else(|| Error::NoProgram { command: command() })?;
+    let mode = std::fs::metadata(first.directory.join(&program)).map(|found| found.permissions().mode());
+    if mode.is_ok_and(|mode| mode & 0o111 == 0) {
+        return Err(Error::NotExecutable { command: command(), number: sys::Errno(sys::errno::EACCES) });
+    }
+    let mut arguments = vec![OsString::from("init"), program.into_os_string()];
+    arguments.append(&mut first.arguments);
+    first.arguments = arguments;
+    first.programs = vec![PathBuf::from(INIT)];
+    Ok(())
 }
 
 fn programs(name: &OsStr, path: &str) -> Vec<PathBuf> {

@@ -59,7 +59,8 @@ impl Run {
 /// The plan of a run, with the number that a first run would get.
 pub fn plan(house: &House, run: &Run) -> Result<Plan> {
     let id = run.config.id.map_or_else(|| Id::new(Id::FIRST_PASSING).map_err(|_| Error::NoId), Ok)?;
-    let start = Start { command: &run.command, passing: true, streams: streams(run.terminal).0 };
+    let start =
+        Start { command: &run.command, passing: true, streams: streams(run.terminal).0, traced: None };
     Ok(prepare(house, &run.name()?, id, &run.config()?, start)?.plan)
 }
 
@@ -94,8 +95,13 @@ fn inside(
 ) -> Result<Exit> {
     let id = claim.id(house, config.id, journal)?;
     let (streams, typing) = streams(run.terminal);
-    let Prepared { plan, confinement } =
-        prepare(house, &claim.name, id, config, Start { command: &run.command, passing: true, streams })?;
+    let Prepared { plan, confinement } = prepare(
+        house,
+        &claim.name,
+        id,
+        config,
+        Start { command: &run.command, passing: true, streams, traced: None },
+    )?;
     plan.warnings.iter().map(String::as_str).for_each(warn);
     let signals = Signals::take(signals::PASSED_ON).map_err(Error::call("take signals"))?;
     let launched = launch::start(&plan, journal)?;

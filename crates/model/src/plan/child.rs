@@ -14,7 +14,7 @@ mod root;
 mod steps;
 mod writable;
 
-use super::call::{Arg, Call, Expect, Flag};
+use super::call::{Arg, Call, Expect, Flag, Text};
 use super::flags::*;
 use super::{Jail, Step, tail};
 use crate::config::{NetworkMode, Writes};
@@ -26,7 +26,7 @@ use writable::writable;
 
 pub(super) use mounts::{mount_live, unmount_live};
 pub(super) use root::{READ_ONLY, root_attributes, sources};
-pub(super) use steps::{Steps, prctl};
+pub(super) use steps::{Steps, fd, mkdir, mount, place_tree, prctl, text};
 pub(super) use writable::WRITABLE;
 
 /// The sequence. Each verb is below, in this order.
@@ -118,7 +118,11 @@ fn trees(steps: &mut Steps, jail: &Jail<'_>) {
 
 fn scratch(steps: &mut Steps, jail: &Jail<'_>) {
     // Room for what the jail may write to a discarded root; else for /tmp, /run and /dev/shm.
-    let size = if jail.writes() == Writes::Discarded { "mode=755,size=50%" } else { "mode=755,size=128m" };
+    let size = match jail.traced {
+        Some(traced) => traced.scratch().into(),
+        None if jail.writes() == Writes::Discarded => Text::from("mode=755,size=50%"),
+        None => "mode=755,size=128m".into(),
+    };
     steps.say(
         "the scratch: memory to build the root in",
         mount("jaula", "/proc", Some("tmpfs"), &[MS_NOSUID, MS_NODEV], size),

@@ -165,7 +165,14 @@ fn capset(held: crate::caps::CapSet, inheritable: crate::caps::CapSet) -> Call {
     Call::new("capset", [header, Arg::Caps(held, inheritable)])
 }
 
+/// The lowest number that is free when all descriptors but the standard streams and the socket
+/// to the parent are closed; the socket is the second of a pair, so that it is never this one.
+pub const LISTENER: i32 = 3;
+
 fn filter(steps: &mut Steps, confinement: &Confinement) {
+    if confinement.watched {
+        return watched(steps, confinement);
+    }
     steps.say(
         "only the calls of its profile from here",
         Call::new(
@@ -173,6 +180,19 @@ fn filter(steps: &mut Steps, confinement: &Confinement) {
             [Arg::Flags(&[SECCOMP_SET_MODE_FILTER]), Arg::Number(0), Arg::Filter(confinement.filter.clone())],
         ),
     );
+}
+
+/// The filter asks the parent about some calls. The parent takes the descriptor that the kernel
+/// tells it by when it hears of it: the child can no longer send one, since sending is a call that is
+/// asked about.
+fn watched(steps: &mut Steps, confinement: &Confinement) {
+    let flags: &'static [Flag] = &[SECCOMP_FILTER_FLAG_NEW_LISTENER, SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV];
+    let args =
+        [Arg::Flags(&[SECCOMP_SET_MODE_FILTER]), Arg::Flags(flags), Arg::Filter(confinement.filter.clone())];
+    let set = Call::new("seccomp", args).expect(Expect::Exactly(LISTENER.into()));
+    steps.say("only the calls of its profile from here, and some are looked at", set);
+    let tell = [Arg::Fd("meeting".into()), Arg::Bytes(b"l".to_vec()), Arg::LengthOfLast];
+    steps.say("the parent may listen", Call::new("write", tell));
 }
 
 /// Becomes the program, with nothing of the host's left open.

@@ -115,6 +115,22 @@ impl Policy {
         self.verdicts[call.row()] = Verdict::Always(Action::Notify);
     }
 
+    /// Lets a tracer see those calls that a trace looks at, as far as they are allowed. Where an
+    /// argument says that there is nothing to see, nobody is asked: each question takes longer
+    /// than most calls.
+    pub fn watch(&mut self) {
+        for watched in crate::trace::calls::WATCHED {
+            let Some(call) = watched.call() else { continue };
+            if self.verdicts[call.row()] != Verdict::Always(Action::Allow) {
+                continue;
+            }
+            match Rule::watch(watched.name) {
+                Some(rule) => self.set_rule(call, rule),
+                None => self.notify(call),
+            }
+        }
+    }
+
     /// What becomes of one system call on a processor of that kind. The compiled filter says
     /// the same.
     pub fn decide(&self, arch: Arch, made: &Invocation) -> Action {
@@ -213,7 +229,7 @@ impl Policy {
             self.rules.push(rule);
             self.rules.len() - 1
         });
-        // Seven calls have rules, and each at most two.
+        // Seven calls have rules, each at most two, and four more when they are watched.
         if let Ok(place) = u8::try_from(place) {
             self.verdicts[call.row()] = Verdict::Rule(place);
         }

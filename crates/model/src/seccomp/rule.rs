@@ -92,6 +92,26 @@ impl Rule {
         Self { cases, otherwise: Action::Errno(EPERM) }
     }
 
+    /// When a tracer is not asked about a call that it looks at.
+    pub(super) fn watch(name: &str) -> Option<Self> {
+        const AT_EMPTY_PATH: u32 = 0x1000;
+        const PROT_EXEC: u32 = 4;
+        const MAP_ANONYMOUS: u32 = 0x20;
+        let rule = |case, otherwise| Some(Self { cases: vec![case], otherwise });
+        // With a descriptor instead of a path: fstat(3), which comes with nearly every open(2).
+        let empty = |flags| Case::new(Test::masked(flags, AT_EMPTY_PATH, AT_EMPTY_PATH), Action::Allow);
+        match name {
+            "newfstatat" => rule(empty(3), Action::Notify),
+            "statx" => rule(empty(2), Action::Notify),
+            "sendto" => rule(Case::new(Test::is(4, 0), Action::Allow), Action::Notify),
+            "mmap" => {
+                let code = Test::masked(2, PROT_EXEC, PROT_EXEC);
+                rule(Case::both(code, Test::masked(3, MAP_ANONYMOUS, 0), Action::Notify), Action::Allow)
+            }
+            _ => None,
+        }
+    }
+
     /// `setsockopt` without the tables of iptables, ip6tables, arptables and ebtables, which
     /// whoever is root in a network of its own may write (CVE-2021-22555, CVE-2016-3134). Each
     /// has two commands: replace the table, add to its counters.

@@ -65,6 +65,7 @@ fn printed(config: &str) -> String {
         files: &[],
         notify: None,
         passing: false,
+        traced: None,
     }))
 }
 

@@ -127,6 +127,13 @@ pub fn parse<'d>(data: impl ReadRef<'d>) -> Result<Elf, BadElf> {
     Ok(elf)
 }
 
+/// The loader of a program, of which this is the beginning. `None` if it is no program, or needs none.
+pub fn loader(head: &[u8]) -> Option<PathBuf> {
+    let segments = header(head).ok()?.program_headers(ENDIAN, head).ok()?;
+    let path = segments.iter().find_map(|segment| segment.interpreter(ENDIAN, head).ok().flatten())?;
+    Some(PathBuf::from(OsStr::from_bytes(path)))
+}
+
 /// The header, if it is one for this host.
 fn header<'d>(data: impl ReadRef<'d>) -> Result<&'d Header, BadElf> {
     let magic = data.read_bytes_at(0, 4).map_err(|()| BadElf::NotElf)?;

@@ -151,6 +151,7 @@ pub(in crate::plan) fn memory(steps: &mut Steps, jail: &Jail<'_>) {
     for writable in jail.writable.iter().filter(|writable| writable.in_run()) {
         own(steps, jail, writable, &writable.path);
     }
+    crate::plan::traced::run(steps, jail);
     steps.and(place("run", "root/run"));
     let own_tmp = jail.app.iter().any(|entry| entry.path.starts_with("tmp"));
     if jail.writes() == Writes::Refused && !own_tmp {

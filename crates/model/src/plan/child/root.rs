@@ -24,6 +24,9 @@ pub(in crate::plan) fn root_attributes(jail: &Jail<'_>) -> &'static [Flag] {
 
 pub(in crate::plan) fn root(steps: &mut Steps, jail: &Jail<'_>) {
     // Below an overlay the tree is a layer of its own; otherwise it is the root itself.
+    if jail.traced.is_some() {
+        return crate::plan::traced::root(steps, jail);
+    }
     let layered = jail.writes() != Writes::Refused || jail.may_mount();
     let base = if layered { "lower" } else { "root" };
     if layered {

@@ -1,0 +1,143 @@
+//! What the jail of a traced program has that others have not: the host's root as a whole, with its
+//! owners, below a layer that is forgotten; the directories of the host's `/run`; and a first process
+//! of jaula's, so that the program may fork and leave.
+
+use super::child::{Steps, fd, mkdir, mount, place_tree, text};
+use super::flags::*;
+use super::{Arg, Call, Directory, Flag, Jail, Tree};
+use std::path::Path;
+
+/// A traced start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Traced {
+    /// The host's file systems, each after the one that it is mounted in; `/` is the first.
+    pub layers: Vec<Layer>,
+    /// Directories of the host's `/run`, each after the one that it is in.
+    pub run: Vec<Directory>,
+    /// How much the program may write, in bytes.
+    pub memory: u64,
+    /// The first process, an executable file.
+    pub init: Vec<u8>,
+}
+
+/// A file system of the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// Where it is mounted.
+    pub at: Directory,
+    /// Can the program write over it, for as long as it lives? If not, it is only read.
+    pub written: bool,
+    /// Are its owners mapped?
+    pub mapped: bool,
+}
+
+/// Where the first process is.
+pub const INIT: &str = "/run/jaula-init";
+
+/// How many files a program may make.
+const INODES: u32 = 262_144;
+
+impl Traced {
+    /// The options of the scratch, which holds what is written.
+    pub(super) fn scratch(&self) -> String {
+        format!("mode=755,size={},nr_inodes={INODES}", self.memory)
+    }
+}
+
+const READ: &[Flag] = &[MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV];
+const WRITTEN: &[Flag] = &[MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV];
+
+pub(super) fn trees(jail: &Jail<'_>) -> impl Iterator<Item = Tree> {
+    jail.traced.into_iter().flat_map(|traced| &traced.layers).enumerate().map(|(n, layer)| Tree {
+        fd: format!("layer{n}").into(),
+        path: layer.at.path.clone(),
+        recursive: false,
+        attributes: if layer.written { WRITTEN } else { READ },
+        mapped: layer.mapped,
+        why: format!("the host's {}", layer.at.path.display()).into(),
+    })
+}
+
+/// Each of the host's file systems below a layer in memory.
+pub(super) fn root(steps: &mut Steps, jail: &Jail<'_>) {
+    for (n, layer) in jail.traced.into_iter().flat_map(|traced| &traced.layers).enumerate() {
+        let at = format!("root{}", layer.at.path.display());
+        let at = at.trim_end_matches('/').to_owned();
+        let tree = format!("layer{n}");
+        let why = format!("the host's {}", layer.at.path.display());
+        if !layer.written {
+            steps.say(why, place_tree(tree, at));
+            continue;
+        }
+        steps.say(why, mkdir(format!("lower{n}"), 0o755));
+        steps.and(place_tree(tree, format!("lower{n}")));
+        // The directory of the upper layer is what the root of both shows.
+        make(steps, &Directory { path: format!("upper{n}").into(), ..layer.at.clone() });
+        steps.and(mkdir(format!("work{n}"), 0o700));
+        let layers = format!("userxattr,lowerdir=lower{n},upperdir=upper{n},workdir=work{n}");
+        steps.and(mount("jaula", at, Some("overlay"), &[MS_NODEV, MS_NOSUID], layers));
+    }
+}
+
+/// What is in `/run` before the program begins.
+pub(super) fn run(steps: &mut Steps, jail: &Jail<'_>) {
+    let Some(traced) = jail.traced else { return };
+    for directory in &traced.run {
+        let path = directory.path.strip_prefix("/").unwrap_or(&directory.path);
+        make(steps, &Directory { path: path.to_owned(), ..directory.clone() });
+    }
+    let flags: &'static [Flag] = &[O_WRONLY, O_CREAT, O_EXCL, O_CLOEXEC];
+    let at = INIT.trim_start_matches('/');
+    steps.say(
+        "the first process: it starts the program and waits for all that is left",
+        Call::new("openat", [Arg::Here, text(at), Arg::Flags(flags), Arg::Mode(0o555)]).into("init"),
+    );
+    steps.and(Call::new("write", [fd("init"), Arg::Bytes(traced.init.clone()), Arg::LengthOfLast]));
+    steps.and(Call::new("close", [fd("init")]));
+}
+
+fn make(steps: &mut Steps, directory: &Directory) {
+    let path = directory.path.to_string_lossy().into_owned();
+    steps.and(mkdir(path.clone(), directory.mode & 0o7777));
+    if (directory.user, directory.group) != (0, 0) {
+        let [user, group] = [directory.user, directory.group].map(|id| Arg::Number(id.into()));
+        steps.and(Call::new("fchownat", [Arg::Here, text(path), user, group, Arg::Number(0)]));
+    }
+}
+
+/// Is a file system of this type one of the kernel's own, which shows the host and holds no files?
+pub fn is_kernels(kind: &str) -> bool {
+    const KINDS: &[&str] = &[
+        "autofs",
+        "binder",
+        "binfmt_misc",
+        "bpf",
+        "cgroup",
+        "cgroup2",
+        "configfs",
+        "debugfs",
+        "devpts",
+        "devtmpfs",
+        "efivarfs",
+        "fuse.lxcfs",
+        "fusectl",
+        "hugetlbfs",
+        "mqueue",
+        "nsfs",
+        "proc",
+        "pstore",
+        "resctrl",
+        "rpc_pipefs",
+        "securityfs",
+        "selinuxfs",
+        "smackfs",
+        "sysfs",
+        "tracefs",
+    ];
+    KINDS.contains(&kind)
+}
+
+/// Is a mount there that a traced program sees otherwise: the jail's own `/dev`, `/proc`, `/run`, `/sys`?
+pub fn is_the_jails(path: &Path) -> bool {
+    ["/dev", "/proc", "/run", "/sys"].iter().any(|own| path.starts_with(own))
+}
