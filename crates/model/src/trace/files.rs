@@ -31,8 +31,9 @@ struct Used<'a> {
 /// What was used, by path.
 type All<'a> = BTreeMap<PathBuf, Used<'a>>;
 
-/// Sorts the files that were read, run and listed. What is written is not among them.
-pub(super) fn files(record: &Record, host: &Host, wanted: &Wanted) -> Files {
+/// Sorts the files that were read, run and listed. What is written is not among them, nor what lies
+/// in the directories that are the jail's `own`: it would be hidden below them.
+pub(super) fn files(record: &Record, host: &Host, wanted: &Wanted, own: &BTreeSet<PathBuf>) -> Files {
     let mut done = Files::default();
     let mut used = All::new();
     let mut secrets: BTreeMap<PathBuf, (String, Used<'_>)> = BTreeMap::new();
@@ -56,6 +57,9 @@ pub(super) fn files(record: &Record, host: &Host, wanted: &Wanted) -> Files {
             _ if is_own(&path) || is_own(&found.real) => leave("a jail has its own"),
             (_, Some(why)) if looked_at => leave(&format!("only looked at, and {why}")),
             (_, Some(why)) => drop(secrets.insert(path, (why, use_))),
+            _ if path.ancestors().any(|above| own.contains(above)) => {
+                leave("in a directory of the jail's own, which begins without files");
+            }
             _ if wanted.is_unwanted(&path) => leave("commented out in the file"),
             (Kind::Directory, _) if !touched.listed => {}
             (Kind::Directory, _) if is_shelf(&path) => {
@@ -66,7 +70,7 @@ pub(super) fn files(record: &Record, host: &Host, wanted: &Wanted) -> Files {
             _ => drop(used.insert(path, use_)),
         }
     }
-    take(&used, host, wanted, &mut done);
+    take(&used, &Limits { host, wanted, own }, &mut done);
     name(&secrets, host, &mut done.entries);
     done
 }
@@ -92,7 +96,7 @@ pub(super) fn units(record: &Record, host: &Host) -> BTreeSet<PathBuf> {
 }
 
 /// Makes entries of what may be taken.
-fn take(used: &All<'_>, host: &Host, wanted: &Wanted, done: &mut Files) {
+fn take(used: &All<'_>, limits: &Limits<'_>, done: &mut Files) {
     let mut by_unit: BTreeMap<Option<PathBuf>, Vec<&Path>> = BTreeMap::new();
     for (path, use_) in used {
         by_unit.entry(unit(path, use_.kind == Kind::Directory)).or_default().push(path);
@@ -102,7 +106,7 @@ fn take(used: &All<'_>, host: &Host, wanted: &Wanted, done: &mut Files) {
         match unit {
             None => entries.extend(paths.into_iter().map(|path| one(path, used))),
             Some(unit) => {
-                let whole = Wholes { used, host, wanted };
+                let whole = Wholes { used, limits };
                 let top = whole.start(&unit, &paths);
                 whole.cover(&top, &mut entries, &mut done.left_out);
             }
@@ -116,11 +120,32 @@ fn take(used: &All<'_>, host: &Host, wanted: &Wanted, done: &mut Files) {
     done.entries.extend(entries);
 }
 
+/// What keeps a directory from being taken as a whole.
+struct Limits<'a> {
+    host: &'a Host,
+    wanted: &'a Wanted,
+    own: &'a BTreeSet<PathBuf>,
+}
+
+impl Limits<'_> {
+    /// Was it looked through, with nothing in it that was not asked for, nor anything that could
+    /// not be mounted over it?
+    fn may_be_whole(&self, directory: &Path) -> bool {
+        let searched = directory.ancestors().any(|above| self.host.searched.contains(above));
+        let hides = !self.wanted.is_named(directory) && self.host.hides(directory);
+        let has_place = |own: &PathBuf| self.host.found.contains_key(own);
+        searched
+            && !hides
+            && !is_shelf(directory)
+            && !self.wanted.is_unwanted_below(directory)
+            && below(self.own, directory).all(has_place)
+    }
+}
+
 /// Chooses directories to take as wholes.
 struct Wholes<'a> {
     used: &'a All<'a>,
-    host: &'a Host,
-    wanted: &'a Wanted,
+    limits: &'a Limits<'a>,
 }
 
 impl Wholes<'_> {
@@ -144,7 +169,7 @@ impl Wholes<'_> {
         let files = inside.iter().filter(|(_, use_)| use_.kind != Kind::Directory).count();
         let is_listed = self.used.contains_key(top);
         let is_module = inside.iter().any(|(path, use_)| is_one(path, use_.touched));
-        if (is_listed || is_module || files >= MANY) && self.may_be_whole(top) {
+        if (is_listed || is_module || files >= MANY) && self.limits.may_be_whole(top) {
             let uses = inside.iter().map(|(_, use_)| use_.touched);
             entries.push(whole(top, files, &inside[0], uses));
             return;
@@ -161,7 +186,7 @@ impl Wholes<'_> {
             }
         }
         if single.len() > MOST {
-            let why = match below(&self.host.hidden, top).next() {
+            let why = match below(&self.limits.host.hidden, top).next() {
                 Some(hidden) => {
                     format!("{} files, and {} beside them is secret", single.len(), hidden.display())
                 }
@@ -178,14 +203,6 @@ impl Wholes<'_> {
         for member in members {
             self.cover(&member, entries, left_out);
         }
-    }
-
-    /// Is it all of one kind, looked through, with nothing in it that was not asked for?
-    fn may_be_whole(&self, directory: &Path) -> bool {
-        let searched = directory.ancestors().any(|above| self.host.searched.contains(above));
-        let is_named = self.wanted.is_named(directory);
-        let hides = !is_named && self.host.hides(directory);
-        searched && !hides && !is_shelf(directory) && !self.wanted.is_unwanted_below(directory)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::{Entry, Group, Review};
 use crate::config::edit::noted::{self, Line, Member};
-use crate::config::{Config, Problems, Setting, edit, keys};
+use crate::config::{Config, Problems, Setting, Writable, edit, keys};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -119,8 +119,10 @@ fn give_back(written: &mut Written, review: &Review) {
 
 /// Is an entry there, or a directory above it, or did somebody decide otherwise?
 fn is_known(entry: &Entry, members: &[Member]) -> bool {
+    let directory = |entry: &str| entry.parse().map_or_else(|_| entry.into(), |entry: Writable| entry.path);
     let same = |member: &Member| match entry.group.key() {
-        "root.files" | "root.writable" => Path::new(&entry.value).starts_with(&member.value),
+        "root.files" => Path::new(&entry.value).starts_with(&member.value),
+        "root.writable" => directory(&entry.value).starts_with(directory(&member.value)),
         "security.capabilities" | "security.system_calls" => {
             unsigned(&member.value) == unsigned(&entry.value)
         }

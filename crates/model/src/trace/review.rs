@@ -105,10 +105,10 @@ pub fn units(record: &Record, host: &Host) -> BTreeSet<PathBuf> {
 
 /// Reviews a record.
 pub fn review(record: &Record, host: &Host, wanted: &Wanted) -> Review {
-    let Files { mut entries, mut left_out, linked } = files::files(record, host, wanted);
-    let Writes { entries: written, left_out: elsewhere, owners } = writes(record, host);
+    let Writes { mut entries, left_out: elsewhere, own, owners } = writes(record, host);
+    let Files { entries: read, mut left_out, linked } = files::files(record, host, wanted, &own);
     let user = rights::user(record, host, wanted, &owners);
-    entries.extend(written);
+    entries.extend(read);
     entries.extend(rights::users(record, host, &owners, user.as_ref()));
     entries.extend(rights::sockets(record, host));
     entries.extend(rights::ports(record));

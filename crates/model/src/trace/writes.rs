@@ -3,6 +3,7 @@
 use super::host::{Host, Kind, below};
 use super::place::{is_own, is_shelf, unit};
 use super::{Entry, Group, LeftOut, Record, Touched, words};
+use crate::config::Writable;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,8 @@ const SHARED: &[&str] = &["/var/cache", "/var/lib", "/var/log", "/var/mail", "/v
 pub(super) struct Writes {
     pub(super) entries: Vec<Entry>,
     pub(super) left_out: Vec<LeftOut>,
+    /// The directories that become the jail's own, outside of `/run`.
+    pub(super) own: BTreeSet<PathBuf>,
     /// The users whom the directories belong to.
     pub(super) owners: BTreeSet<u32>,
 }
@@ -43,22 +46,23 @@ pub(super) fn writes(record: &Record, host: &Host) -> Writes {
         let unit = unit(&directory, true).unwrap_or_else(|| directory.clone());
         units.entry(unit).or_default().entry(directory).or_insert(touched);
     }
-    for (unit, directories) in units {
-        for (directory, touched) in own(&unit, &directories, record, host) {
-            let by = words::by([touched.by.as_path()]);
-            done.entries.push(Entry {
-                group: Group::Writable,
-                value: words::path(&directory),
-                reason: format!("written by {by}"),
-                taken: true,
-            });
-            done.owners.extend(host.found.get(&directory).map(|found| found.owner));
+    let own: BTreeMap<PathBuf, &Touched> =
+        units.iter().flat_map(|(unit, directories)| own(unit, directories, record, host)).collect();
+    for (directory, touched) in &own {
+        if directory.ancestors().skip(1).any(|above| own.contains_key(above)) {
+            continue;
         }
+        // It would be mounted over what the jail is made for.
+        if host.linked.keys().any(|linked| linked.starts_with(directory)) {
+            done.entries.push(change(directory, touched));
+            continue;
+        }
+        let reason = format!("written by {}", words::by([touched.by.as_path()]));
+        let value = entry(directory, None);
+        done.entries.push(Entry { group: Group::Writable, value, reason, taken: true });
+        done.owners.extend(host.found.get(directory).map(|found| found.owner));
+        done.own.insert(directory.clone());
     }
-    let owned: BTreeSet<PathBuf> =
-        done.entries.iter().filter(|e| e.group == Group::Writable).map(|e| e.value.clone().into()).collect();
-    let is_inside = |value: &str| Path::new(value).ancestors().skip(1).any(|above| owned.contains(above));
-    done.entries.retain(|entry| entry.group != Group::Writable || !is_inside(&entry.value));
     collect_changes(&mut done.entries);
     done
 }
@@ -70,6 +74,11 @@ fn written_directory(path: &Path, touched: &Touched) -> Option<PathBuf> {
         return Some(path.to_owned());
     }
     path.parent().map(Path::to_owned)
+}
+
+/// A member of `root.writable`.
+fn entry(path: &Path, user: Option<String>) -> String {
+    Writable { path: path.to_owned(), user, group: None, mode: None }.to_string()
 }
 
 fn is_device(path: &Path, host: &Host) -> bool {
@@ -87,7 +96,8 @@ fn own<'a>(
 ) -> Vec<(PathBuf, &'a Touched)> {
     let Some(touched) = directories.values().next() else { return Vec::new() };
     let of_host = |path: &PathBuf, t: &Touched| {
-        t.read && !t.written && !t.made && !t.missing && host.found.contains_key(path)
+        let used = t.read || t.executed || t.mapped;
+        used && !t.written && !t.made && !t.missing && host.found.contains_key(path)
     };
     let in_written = |path: &Path| path.ancestors().skip(1).any(|above| directories.contains_key(above));
     let reads_beside = record
@@ -118,11 +128,11 @@ fn run_time(path: &Path, touched: &Touched, record: &Record, host: &Host, done: 
     let directory = Path::new("/run").join(directory.iter().next().unwrap_or_default());
     let made = record.files.get(&directory).is_some_and(|touched| touched.made);
     let Some(found) = host.found.get(&directory).filter(|_| !made) else { return };
-    let value = words::path(&directory);
+    // Whose it is must be said: the host's may be there only while the host's service runs.
+    let owner = host.user(found.owner).map_or_else(|| found.owner.to_string(), str::to_owned);
+    let value = entry(&directory, Some(owner));
     if done.entries.iter().all(|entry| entry.value != value) {
-        let owner = host.user(found.owner).unwrap_or("somebody else");
-        let by = words::by([touched.by.as_path()]);
-        let reason = format!("of {owner}; written by {by}");
+        let reason = format!("written by {}", words::by([touched.by.as_path()]));
         done.entries.push(Entry { group: Group::Runtime, value, reason, taken: true });
         done.owners.insert(found.owner);
     }

@@ -297,7 +297,7 @@ fn where_it_writes() {
         // What is only read beside it has to come from the host.
         ("wc? /var/lib/x/s/1\nr /var/lib/x/m/a", &["data: /var/lib/x/m/a", "writable: /var/lib/x/s"]),
         // A data base reads where it writes.
-        ("w /var/lib/x/d/1\nr /var/lib/x/d/2", &["data: /var/lib/x/d/2", "writable: /var/lib/x"]),
+        ("w /var/lib/x/d/1\nr /var/lib/x/d/2", &["writable: /var/lib/x"]),
         (
             "w /etc/x/y\nw /usr/lib/x/y\nwc? /root/.bash_history\nw /home/alice/x\nwc? /var/new/x",
             &[
@@ -310,8 +310,11 @@ fn where_it_writes() {
         ),
         ("wc? /new\nwc? /var/x", &["#not changed: /new", "#not changed: /var/x"]),
         ("w /etc/x/1\nw /etc/x/2\nw /etc/x/3\nw /etc/x/4\nw /etc/x/5", &["#not changed: /etc/x"]),
-        ("wc? /run/x/y\nd /run/x uid=107\nwc? /var/run/x/z", &["run time: /run/x"]),
+        ("wc? /run/x/y\nd /run/x uid=107\nwc? /var/run/x/z", &["run time: /run/x:redis"]),
         ("wc? /run/x/y\ndc? /run/x\nwc? /run/x.pid\nwc? /tmp/a/b\nwc? /dev/shm/x", &[]),
+        // A program does not get its own directory: that would be mounted over it.
+        ("xL /srv/x/server\nwc? /srv/x/log", &["#not changed: /srv/x"]),
+        ("xL /srv/x/server\nwc? /srv/x/data/log", &["writable: /srv/x/data"]),
         ("wc? /srv/git/x/objects/1", &["writable: /srv/git"]),
         ("wc? /var/tmp/x.1", &["writable: /var/tmp"]),
     ];
