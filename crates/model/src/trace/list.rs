@@ -4,17 +4,16 @@
 //! one says that an entry is not wanted.
 
 use super::{Entry, Group, Review};
+use crate::caps::{CapSet, Capability};
 use crate::config::edit::noted::{self, Line, Member};
-use crate::config::{Config, Problems, Setting, Writable, edit, keys};
+use crate::config::{CapabilityChange, Config, Problems, Setting, Writable, edit};
+use crate::confinement::capabilities;
+use crate::ports::Ports;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// How a file begins that a trace has made.
 const MARK: &str = "Traced by jaula";
-/// The comment on a capability that is taken away because it was not used. With it, a later trace
-/// that uses it may give it back.
-pub(super) const UNUSED: &str = "not used while traced";
-
 /// What became of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
@@ -22,8 +21,6 @@ pub struct Written {
     pub text: String,
     /// What was added.
     pub added: Vec<Entry>,
-    /// Capabilities that are not taken away any more.
-    pub given_back: Vec<String>,
 }
 
 /// Has a trace made this text?
@@ -72,19 +69,13 @@ pub fn added(text: &str, review: &Review) -> Result<Written, Problems> {
 }
 
 fn add(text: &str, review: &Review, is_new: bool) -> Result<Written, Problems> {
-    let mut written = Written { text: text.to_owned(), added: Vec::new(), given_back: Vec::new() };
-    give_back(&mut written, review);
+    let mut written = Written { text: text.to_owned(), added: Vec::new() };
+    let has = Capabilities::of(&Config::parse(text)?, is_new);
     for (group, entries) in review.groups() {
         let key = group.key();
-        if keys::find(key).is_err() {
-            continue;
-        }
         let members = noted::members(&written.text, key);
-        // An older trace may have used what this one did not.
-        let counts =
-            |entry: &&Entry| is_new || !entry.value.starts_with('-') || key != "security.capabilities";
-        let fresh: Vec<&Entry> =
-            entries.into_iter().filter(counts).filter(|entry| !is_known(entry, &members)).collect();
+        let is_fresh = |entry: &&Entry| has.needs(entry) && !is_known(entry, &members);
+        let fresh: Vec<&Entry> = entries.into_iter().filter(is_fresh).collect();
         if fresh.is_empty() {
             continue;
         }
@@ -103,25 +94,42 @@ fn add(text: &str, review: &Review, is_new: bool) -> Result<Written, Problems> {
     Ok(written)
 }
 
-/// Takes out what a trace has put in that another has shown to be wrong.
-fn give_back(written: &mut Written, review: &Review) {
-    let used: Vec<&str> = review.used_capabilities.iter().map(|cap| cap.name()).collect();
-    let is_wrong = |member: &Member| {
-        let name = member.value.strip_prefix('-');
-        member.counts && member.comment == UNUSED && name.is_some_and(|name| used.contains(&name))
-    };
-    let find = |text: &str| noted::members(text, "security.capabilities").into_iter().find(is_wrong);
-    while let Some(member) = find(&written.text) {
-        written.text = noted::without(&written.text, &member);
-        written.given_back.push(member.value.trim_start_matches('-').to_owned());
+/// What capabilities a text begins with.
+struct Capabilities {
+    is_new: bool,
+    /// What the jail has without a word.
+    by_itself: CapSet,
+}
+
+impl Capabilities {
+    fn of(config: &Config, is_new: bool) -> Self {
+        let none = config.security.capabilities.contains(&CapabilityChange::RemoveAll);
+        let by_itself =
+            if none || is_new { CapSet::default() } else { capabilities(config.security.profile) };
+        Self { is_new, by_itself }
+    }
+
+    /// Is an entry worth a line? What a jail did before it was traced nobody knows, so nothing is
+    /// taken away from it, and what it has it is not given by name.
+    fn needs(&self, entry: &Entry) -> bool {
+        match entry.group {
+            Group::Capabilities if entry.value == super::rights::ALL => self.is_new,
+            Group::Capabilities => Capability::from_name(unsigned(&entry.value))
+                .is_some_and(|capability| !self.by_itself.contains(capability)),
+            _ => true,
+        }
     }
 }
 
 /// Is an entry there, or a directory above it, or did somebody decide otherwise?
 fn is_known(entry: &Entry, members: &[Member]) -> bool {
+    let ports = |text: &str| text.parse::<Ports>().ok();
     let directory = |entry: &str| entry.parse().map_or_else(|_| entry.into(), |entry: Writable| entry.path);
     let same = |member: &Member| match entry.group.key() {
         "root.files" => Path::new(&entry.value).starts_with(&member.value),
+        "network.listen" => ports(&member.value).zip(ports(&entry.value)).is_some_and(|(all, some)| {
+            all.transport == some.transport && all.first <= some.first && some.last <= all.last
+        }),
         "root.writable" => directory(&entry.value).starts_with(directory(&member.value)),
         "security.capabilities" | "security.system_calls" => {
             unsigned(&member.value) == unsigned(&entry.value)

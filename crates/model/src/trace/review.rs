@@ -6,7 +6,6 @@ use super::host::Host;
 use super::rights;
 use super::writes::{Writes, writes};
 use super::{Group, Record};
-use crate::caps::CapSet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -49,8 +48,6 @@ pub struct Review {
     pub entries: Vec<Entry>,
     /// Whom the program should run as from its first instruction, and why.
     pub user: Option<(String, String)>,
-    /// The capabilities that it used.
-    pub used_capabilities: CapSet,
     /// How many of the files that it used the jail holds without a line.
     pub linked: usize,
     /// What it used and does not get, and is not worth a line in a file.
@@ -117,11 +114,15 @@ pub fn review(record: &Record, host: &Host, wanted: &Wanted) -> Review {
     entries.extend(rights::calls(record, wanted, &mut notes));
     notes.extend(rights::network(record));
     left_out.extend(elsewhere);
-    entries.sort();
+    // `-all` stands before what it leaves.
+    entries.sort_by(|a, b| {
+        let rank = |entry: &Entry| (entry.group, entry.value != rights::ALL);
+        rank(a).cmp(&rank(b)).then_with(|| a.cmp(b))
+    });
     entries.dedup_by(|a, b| a.group == b.group && a.value == b.value);
     left_out.sort();
     left_out.dedup();
-    Review { entries, user, used_capabilities: record.capabilities, linked, left_out, notes }
+    Review { entries, user, linked, left_out, notes }
 }
 
 #[cfg(test)]

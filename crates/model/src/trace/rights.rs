@@ -5,11 +5,13 @@ use super::place::is_own;
 use super::{Entry, Group, Peer, Record, Touched, Wanted, words};
 use crate::caps::CapSet;
 use crate::config::{Change, Mount, MountSource, Profile, Security};
-use crate::confinement::capabilities as of_profile;
+use crate::ports::{Ports, Transport};
 use crate::seccomp::Policy;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+/// Takes all capabilities of the profile away.
+pub(super) const ALL: &str = "-all";
 /// The first number of people's accounts.
 const PEOPLE: u32 = 1000;
 
@@ -28,7 +30,7 @@ pub(super) fn user(
         || record.users.iter().any(|id| *id != 0)
         || record.groups.iter().any(|id| *id != 0)
         || record.files.iter().any(is_closed);
-    if needs_root || !wanted.as_root {
+    if needs_root || !wanted.as_root || !record.calls_whole {
         return None;
     }
     let never = "it never needed root";
@@ -87,16 +89,29 @@ pub(super) fn sockets(record: &Record, host: &Host) -> Vec<Entry> {
     entries.collect()
 }
 
-/// The ports that it waited on. Number 0 is the kernel's choice, not the program's.
+/// The ports that it waited on, those beside each other as one. Number 0 is the kernel's choice, which
+/// every jail has.
 pub(super) fn ports(record: &Record) -> Vec<Entry> {
-    let named = record.listens.iter().filter(|port| port.number != 0);
-    let entry = |port: &super::Port| Entry {
+    let mut all: Vec<Ports> = Vec::new();
+    for port in record.listens.iter().filter(|port| port.number != 0) {
+        let transport = if port.tcp { Transport::Tcp } else { Transport::Udp };
+        match all.last_mut() {
+            Some(last) if last.transport == transport && last.last.checked_add(1) == Some(port.number) => {
+                last.last = port.number;
+            }
+            _ => all.push(Ports { transport, first: port.number, last: port.number }),
+        }
+    }
+    let entry = |ports: Ports| Entry {
         group: Group::Ports,
-        value: format!("{} {}", if port.tcp { "tcp" } else { "udp" }, port.number),
-        reason: if port.tcp { "it waits for connections" } else { "it waits for datagrams" }.to_owned(),
+        value: ports.to_string(),
+        reason: match ports.transport {
+            Transport::Tcp => "it waits for connections".to_owned(),
+            Transport::Udp => "it waits for datagrams".to_owned(),
+        },
         taken: true,
     };
-    named.map(entry).collect()
+    all.into_iter().map(entry).collect()
 }
 
 /// What of other hosts it wanted.
@@ -118,20 +133,19 @@ pub(super) fn network(record: &Record) -> Option<String> {
     })
 }
 
-/// Changes of the profile's capabilities: those that it used and would not have, and those that it
-/// would have and did not use.
+/// The capabilities that it used, and no others.
 pub(super) fn capabilities(record: &Record, wanted: &Wanted) -> Vec<Entry> {
-    let profile = of_profile(if wanted.strict { Profile::Strict } else { Profile::App });
     let entry = |value: String, reason: &str| Entry {
         group: Group::Capabilities,
         value,
         reason: reason.to_owned(),
         taken: true,
     };
-    let used = record.capabilities.iter().filter(|cap| !profile.contains(*cap));
-    let used = used.map(|cap| entry(format!("+{}", cap.name()), "used"));
-    let unused = profile.iter().filter(|cap| !record.capabilities.contains(*cap) && wanted.as_root);
-    used.chain(unused.map(|cap| entry(format!("-{}", cap.name()), super::list::UNUSED))).collect()
+    let used = record.capabilities.iter().map(|cap| entry(format!("+{}", cap.name()), "used"));
+    // Of another user than root nothing was to be seen, and profile strict has none to begin with.
+    let is_known = wanted.as_root && record.calls_whole;
+    let none = (is_known && !wanted.strict).then(|| entry(ALL.to_owned(), "but for these"));
+    none.into_iter().chain(used).collect()
 }
 
 /// The calls that profile `strict` must be told of.

@@ -104,12 +104,6 @@ pub(crate) fn with(
     Ok(text)
 }
 
-/// The text without the line of a member.
-pub(crate) fn without(text: &str, member: &Member) -> String {
-    let (start, end) = (line_start(text, member.place.start), line_end(text, member.place.end));
-    [&text[..start], &text[end..]].concat()
-}
-
 /// The text with a comment behind a value.
 pub(crate) fn remarked(text: &str, path: &str, comment: &str) -> Result<String, Problems> {
     let document = document(text)?;
@@ -331,6 +325,5 @@ mod tests {
         let text = with(&files("[]"), "root.files", "b", &[], &[line]).unwrap();
         let all = members(&text, "root.files");
         assert_eq!((all[0].value.as_str(), all[0].comment.as_str(), all[0].counts), (odd, "x?y", false));
-        assert_eq!(without(&text, &all[0]), files("[\n  # b\n]"));
     }
 }

@@ -1,7 +1,6 @@
 //! Texts that traces write, and people edit.
 
 use super::*;
-use crate::caps::CapSet;
 use crate::trace::{Entry, Group};
 use proptest::prelude::*;
 
@@ -16,14 +15,13 @@ fn sample() -> Review {
         entry(Group::Secrets, "/etc/ssl/private/x.key", false),
         entry(Group::Users, "www-data", true),
         entry(Group::Sockets, "/dev/log:/dev/log:rw", false),
+        entry(Group::Ports, "tcp 80", true),
+        entry(Group::Capabilities, "-all", true),
         entry(Group::Capabilities, "+sys_nice", true),
-        Entry { reason: UNUSED.to_owned(), ..entry(Group::Capabilities, "-chown", true) },
-        Entry { reason: UNUSED.to_owned(), ..entry(Group::Capabilities, "-kill", true) },
     ];
     Review {
         entries,
         user: Some(("www-data".to_owned(), "it never needed root".to_owned())),
-        used_capabilities: CapSet::of(&["sys_nice"]),
         ..Review::default()
     }
 }
@@ -63,12 +61,17 @@ users = [
 command = ["/usr/sbin/x", "-f"]
 user = "www-data"  # it never needed root
 
+[network]
+listen = [
+  # ports
+  "tcp 80",  # why tcp 80
+]
+
 [security]
 capabilities = [
   # capabilities
+  "-all",  # why -all
   "+sys_nice",  # why +sys_nice
-  "-chown",  # not used while traced
-  "-kill",  # not used while traced
 ]
 "##;
 
@@ -99,9 +102,11 @@ fn what_is_new_goes_to_its_group() {
             entry(Group::Configuration, "/etc/x/below", true),
             entry(Group::Data, "/srv/x", true),
             entry(Group::Secrets, "/etc/shadow", false),
-            Entry { reason: UNUSED.to_owned(), ..entry(Group::Capabilities, "-setuid", true) },
+            entry(Group::Ports, "tcp 80", true),
+            entry(Group::Ports, "udp 80", true),
+            entry(Group::Capabilities, "-all", true),
+            entry(Group::Capabilities, "+chown", true),
         ],
-        used_capabilities: CapSet::of(&["chown"]),
         ..Review::default()
     };
     // Somebody has edited it: a comment, an entry less, another that is a secret taken.
@@ -117,10 +122,10 @@ fn what_is_new_goes_to_its_group() {
         )
         .replace("why /etc/x\n", "why /etc/x\n  # data\n  \"/srv/x\",  # why /srv/x\n")
         .replace("private/x.key\n", "private/x.key\n  # \"/etc/shadow\",  # why /etc/shadow\n")
-        .replace("  \"-chown\",  # not used while traced\n", "");
+        .replace("why tcp 80\n", "why tcp 80\n  \"udp 80\",  # why udp 80\n")
+        .replace("why +sys_nice\n", "why +sys_nice\n  \"+chown\",  # why +chown\n");
     assert_eq!(written.text, expected);
-    assert_eq!(written.given_back, ["chown"]);
-    assert_eq!(written.added.len(), 4);
+    assert_eq!(written.added.len(), 6);
 }
 
 #[test]
@@ -128,7 +133,6 @@ fn what_is_commented_out_stays_out() {
     let edited = TEXT
         .replace("  \"/etc/x\",", "  # \"/etc/x\",")
         .replace("  \"www-data\",", "  #\"www-data\",")
-        .replace("  \"-kill\",", "  # \"-kill\",")
         .replace("  \"+sys_nice\",", "  \"-sys_nice\",");
     let again = added(&edited, &sample()).unwrap();
     assert_eq!(again.text, edited);
