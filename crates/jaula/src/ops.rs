@@ -14,6 +14,7 @@ pub mod live;
 pub mod logs;
 pub mod plan;
 pub mod prepare;
+pub mod review;
 pub mod run;
 pub mod set;
 pub mod signal;

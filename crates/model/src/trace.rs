@@ -2,7 +2,24 @@
 //!
 //! A [`Record`] is what the tracer saw, nothing concluded from it. Paths are those of the host as
 //! the program meant them: absolute, no `.` or `..`, but links on the way not followed. Several
-//! runs add up ([`Record::add`]).
+//! runs add up ([`Record::add`]). [`review`] says what a jail needs for it to happen again, and
+//! [`list`] writes that into a jail's file.
+
+mod files;
+mod group;
+mod host;
+pub mod list;
+mod place;
+mod review;
+mod rights;
+mod secret;
+mod words;
+mod writes;
+
+pub use group::Group;
+pub use host::{Found, Host, Key, Kind, User};
+pub use review::{Entry, LeftOut, Review, Wanted, review, units};
+pub use secret::secret;
 
 pub mod calls;
 

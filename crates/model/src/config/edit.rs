@@ -11,6 +11,7 @@ use toml_edit::{Array, InlineTable, Item, Value};
 
 mod layout;
 mod lists;
+pub(crate) mod noted;
 mod typed;
 
 /// One change of a configuration, as `jaula set` and `--set` take it.
@@ -43,6 +44,11 @@ pub enum Operation {
 pub struct BadSetting(String);
 
 impl Setting {
+    /// The setting of a key to this value.
+    pub fn set(key: impl Into<String>, value: impl Into<String>) -> Self {
+        Self { key: key.into(), operation: Operation::Set, value: value.into() }
+    }
+
     /// The setting that puts a key back to its default.
     pub fn unset(key: impl Into<String>) -> Self {
         Self { key: key.into(), operation: Operation::Unset, value: String::new() }

@@ -110,6 +110,14 @@ impl Policy {
         if problems.is_empty() { Ok(policy) } else { Err(problems) }
     }
 
+    /// Is a call refused whatever its arguments? So is one that jaula does not know.
+    pub fn refuses(&self, name: &str) -> bool {
+        Call::from_name(name).is_none_or(|call| match self.verdict(call) {
+            Verdict::Always(action) => matches!(action, Action::Errno(_) | Action::Kill),
+            Verdict::Rule(_) => false,
+        })
+    }
+
     /// Lets the keeper decide about a call, for a lent privilege.
     pub fn notify(&mut self, call: Call) {
         self.verdicts[call.row()] = Verdict::Always(Action::Notify);

@@ -68,6 +68,11 @@ impl<'a> Layout<'a> {
         Ok(Some(value))
     }
 
+    /// Where the value of a path stands, if it is a statement of its own.
+    pub(super) fn span(&self, path: &[&str]) -> Option<Range<usize>> {
+        self.statements.iter().find(|s| s.path == path).map(|s| s.value.clone())
+    }
+
     /// The text with `path = value` in it.
     pub(super) fn with(&self, path: &[&str], value: &Value) -> Result<String, BadValue> {
         let text = value.to_string();

@@ -1,0 +1,93 @@
+//! What a traced program needs: its record beside what is known of the host.
+
+mod found;
+mod linked;
+
+use crate::error::{Error, Result};
+use found::Finder;
+use linked::Linker;
+use model::trace::{Group, Host, LeftOut, Record, Review, User, Wanted, review, units};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// What to review.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// What the program did.
+    pub record: &'a Record,
+    /// The program, as `root.from = "app:…"` has it.
+    pub program: &'a Path,
+    /// Does its jail have a network?
+    pub network: bool,
+    /// Files and directories that are taken whatever they are.
+    pub named: Vec<PathBuf>,
+    /// Files and directories that are not.
+    pub unwanted: BTreeSet<PathBuf>,
+    /// Is it for profile `strict`?
+    pub strict: bool,
+    /// Did it run as root?
+    pub as_root: bool,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Reviewed {
+    /// The program's absolute path.
+    pub program: PathBuf,
+    /// What it needs.
+    pub review: Review,
+}
+
+/// Reviews what a program did. The host is looked at, and left as it is.
+///
+/// # Errors
+/// If there can be no app jail of the program.
+pub fn of(asked: &Asked<'_>) -> Result<Reviewed> {
+    let linker = Linker::new(asked.program, asked.network);
+    let base = linker.base().map_err(|e| {
+        let help = e.help();
+        Error::App { program: asked.program.display().to_string(), source: Box::new(e), help }
+    })?;
+    let mut finder = Finder::default();
+    let mut host = Host { linked: base.linked.clone(), users: users(), ..Host::default() };
+    finder.look(asked.record, &mut host);
+    let wanted = Wanted {
+        program: std::fs::canonicalize(&base.program).unwrap_or_else(|_| base.program.clone()),
+        named: asked.named.clone(),
+        unwanted: asked.unwanted.clone(),
+        strict: asked.strict,
+        as_root: asked.as_root,
+    };
+    // What the programs need that it starts, it does not need by itself.
+    linker.add_needs(&executed(asked.record, &host), &mut host);
+    for unit in units(asked.record, &host) {
+        finder.search(&unit, &mut host);
+    }
+    let first = review(asked.record, &host, &wanted);
+    // Nor what the modules need that come with whole directories.
+    let files = |review: &Review, is: fn(Group) -> bool| -> Vec<PathBuf> {
+        review.taken("root.files").filter(|e| is(e.group)).map(|e| e.value.clone().into()).collect()
+    };
+    linker.add_needs(&files(&first, |group| group != Group::Libraries), &mut host);
+    let mut review = review(asked.record, &host, &wanted);
+    for (path, why) in linker.refused(&files(&review, |_| true)) {
+        let is_it = |value: &str| Path::new(value) == path;
+        review.entries.retain(|entry| entry.group.key() != "root.files" || !is_it(&entry.value));
+        review.left_out.push(LeftOut { path, why });
+    }
+    Ok(Reviewed { program: base.program, review })
+}
+
+/// The programs that it started.
+fn executed(record: &Record, host: &Host) -> Vec<PathBuf> {
+    let started =
+        record.files.iter().filter(|(path, touched)| touched.executed && host.found.contains_key(*path));
+    started.map(|(path, _)| path.clone()).collect()
+}
+
+/// The host's users. Of a file that cannot be read, none.
+fn users() -> Vec<User> {
+    let file = std::fs::read("/etc/passwd").unwrap_or_default();
+    let users = crate::rootfs::app::users::parse_passwd(&file);
+    users.into_iter().map(|user| User { name: user.name, id: user.uid, home: user.home.into() }).collect()
+}

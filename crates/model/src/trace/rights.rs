@@ -1,0 +1,182 @@
+//! What a program did beside files: whom it became, whom it talked to, and what it may do.
+
+use super::host::{Host, Kind};
+use super::place::is_own;
+use super::{Entry, Group, Peer, Record, Touched, Wanted, words};
+use crate::caps::CapSet;
+use crate::config::{Change, Mount, MountSource, Profile, Security};
+use crate::ports::{Ports, Transport};
+use crate::seccomp::Policy;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// Takes all capabilities of the profile away.
+pub(super) const ALL: &str = "-all";
+/// The first number of people's accounts.
+const PEOPLE: u32 = 1000;
+
+/// The user to run as from the first instruction, if the program did nothing that only root may.
+pub(super) fn user(
+    record: &Record,
+    host: &Host,
+    wanted: &Wanted,
+    owners: &BTreeSet<u32>,
+) -> Option<(String, String)> {
+    let is_closed = |(path, touched): (&PathBuf, &Touched)| {
+        let used = touched.read || touched.executed || touched.mapped || touched.listed;
+        used && !is_own(path) && host.found.get(path).is_some_and(|found| !found.open)
+    };
+    let needs_root = record.capabilities != CapSet::default()
+        || record.users.iter().any(|id| *id != 0)
+        || record.groups.iter().any(|id| *id != 0)
+        || record.files.iter().any(is_closed);
+    if needs_root || !wanted.as_root || !record.calls_whole {
+        return None;
+    }
+    let never = "it never needed root";
+    if let Some(owner) = owners.first() {
+        // What it writes to belongs to one service.
+        let name = host.user(*owner).filter(|_| owners.len() == 1 && (1..PEOPLE).contains(owner))?;
+        return Some((name.to_owned(), format!("{never}, and {name} owns what it writes")));
+    }
+    let program = wanted.program.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let package = host.packages.get(&wanted.program).map_or("", String::as_str);
+    let service = host
+        .users
+        .iter()
+        .find(|user| (1..PEOPLE).contains(&user.id) && (user.name == program || user.name == package))?;
+    Some((service.name.clone(), format!("{never}, and the host has this user for it")))
+}
+
+/// The users that the jail must know by name.
+pub(super) fn users(
+    record: &Record,
+    host: &Host,
+    owners: &BTreeSet<u32>,
+    first: Option<&(String, String)>,
+) -> Vec<Entry> {
+    let known = |id: &&u32| **id != 0 && host.user(**id).is_some();
+    let name = |id: &u32| host.user(*id).unwrap_or_default().to_owned();
+    let entry = |id: &u32, reason: &str| Entry {
+        group: Group::Users,
+        value: name(id),
+        reason: reason.to_owned(),
+        taken: true,
+    };
+    let become_ = record.users.iter().filter(known).map(|id| entry(id, "it becomes this user"));
+    let owner = owners.difference(&record.users).filter(known).map(|id| entry(id, "owns what it writes"));
+    // `nobody` is in every jail, and so is `boot.user`.
+    let is_new =
+        |entry: &Entry| entry.value != "nobody" && first.is_none_or(|(name, _)| entry.value != *name);
+    become_.chain(owner).filter(is_new).collect()
+}
+
+/// Sockets of other programs that it talked to. To let it would be a way out of the jail.
+pub(super) fn sockets(record: &Record, host: &Host) -> Vec<Entry> {
+    let theirs = record.peers.iter().filter_map(|(peer, there)| match peer {
+        Peer::Unix(path) if *there => Some(path),
+        _ => None,
+    });
+    let is_its_own = |path| record.files.get(path).is_some_and(|touched| touched.made);
+    let is_there = |path| host.found.get(path).is_some_and(|found| found.kind == Kind::Socket);
+    let entries = theirs.filter(|path| !is_its_own(*path) && is_there(*path)).map(|path| {
+        let source = MountSource::Bind { path: path.clone(), mapped: false };
+        let mount = Mount { source, target: path.clone(), writable: true, exec: true };
+        let by = record.files.get(path).map(|touched| words::by([touched.by.as_path()]));
+        let reason = by.map_or_else(|| "it talked to it".to_owned(), |by| format!("talked to by {by}"));
+        Entry { group: Group::Sockets, value: mount.to_string(), reason, taken: false }
+    });
+    entries.collect()
+}
+
+/// The ports that it waited on, those beside each other as one. Number 0 is the kernel's choice, which
+/// every jail has.
+pub(super) fn ports(record: &Record) -> Vec<Entry> {
+    let mut all: Vec<Ports> = Vec::new();
+    for port in record.listens.iter().filter(|port| port.number != 0) {
+        let transport = if port.tcp { Transport::Tcp } else { Transport::Udp };
+        match all.last_mut() {
+            Some(last) if last.transport == transport && last.last.checked_add(1) == Some(port.number) => {
+                last.last = port.number;
+            }
+            _ => all.push(Ports { transport, first: port.number, last: port.number }),
+        }
+    }
+    let entry = |ports: Ports| Entry {
+        group: Group::Ports,
+        value: ports.to_string(),
+        reason: match ports.transport {
+            Transport::Tcp => "it waits for connections".to_owned(),
+            Transport::Udp => "it waits for datagrams".to_owned(),
+        },
+        taken: true,
+    };
+    all.into_iter().map(entry).collect()
+}
+
+/// What of other hosts it wanted.
+pub(super) fn network(record: &Record) -> Option<String> {
+    let is_away = |address: &str| !address.starts_with("127.") && address != "::1";
+    let mut away = record.peers.iter().filter_map(|(peer, there)| match peer {
+        Peer::Inet { address, port } if is_away(address) => Some((address, port, *there)),
+        _ => None,
+    });
+    let (address, port, there) = away.next()?;
+    let more = match away.count() {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    let to = format!("{address}, {} port {}{more}", if port.tcp { "tcp" } else { "udp" }, port.number);
+    Some(match there {
+        true => format!("it talked to {to}; a jail reaches that with --network host"),
+        false => format!("it wanted to talk to {to}, and could not: trace it with --network host"),
+    })
+}
+
+/// The capabilities that it used, and no others.
+pub(super) fn capabilities(record: &Record, wanted: &Wanted) -> Vec<Entry> {
+    let entry = |value: String, reason: &str| Entry {
+        group: Group::Capabilities,
+        value,
+        reason: reason.to_owned(),
+        taken: true,
+    };
+    let used = record.capabilities.iter().map(|cap| entry(format!("+{}", cap.name()), "used"));
+    // Of another user than root nothing was to be seen, and profile strict has none to begin with.
+    let is_known = wanted.as_root && record.calls_whole;
+    let none = (is_known && !wanted.strict).then(|| entry(ALL.to_owned(), "but for these"));
+    none.into_iter().chain(used).collect()
+}
+
+/// The calls that profile `strict` must be told of.
+pub(super) fn calls(record: &Record, wanted: &Wanted, notes: &mut Vec<String>) -> Vec<Entry> {
+    if !wanted.strict {
+        return Vec::new();
+    }
+    if !record.calls_whole {
+        let text = "not every system call was looked at: profile strict may refuse one that it needs";
+        notes.push(text.to_owned());
+    }
+    let policy = |profile, calls: Vec<Change<String>>| {
+        Policy::of(&Security { profile, system_calls: calls, ..Security::default() }).ok()
+    };
+    let (Some(strict), Some(app)) = (policy(Profile::Strict, Vec::new()), policy(Profile::App, Vec::new()))
+    else {
+        return Vec::new();
+    };
+    // What profile `app` refuses it did without while it was traced. A few calls can be had by no
+    // list, since no filter could check what they ask for.
+    let is_missing = |name: &&String| {
+        let name = name.as_str();
+        let add = || vec![Change::Add(name.to_owned())];
+        strict.refuses(name) && !app.refuses(name) && policy(Profile::Strict, add()).is_some()
+    };
+    let missing = record.calls.iter().filter(is_missing);
+    let entry = |name: &String| Entry {
+        group: Group::Calls,
+        value: format!("+{name}"),
+        reason: String::new(),
+        taken: true,
+    };
+    missing.map(entry).collect()
+}
