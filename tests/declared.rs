@@ -18,6 +18,11 @@ pub(crate) struct Declared<'t> {
 }
 
 impl<'t> Declared<'t> {
+    /// A jail that is declared otherwise.
+    pub(crate) fn known(t: &'t Test, name: &str) -> Self {
+        Self { t, name: name.to_owned() }
+    }
+
     /// A jail of busybox that runs this command. `more` is put into `[boot]`.
     pub(crate) fn command(t: &'t Test, word: &str, command: &[&str], more: &str) -> Outcome<Self> {
         let jail = Self { t, name: t.name(word) };

@@ -19,6 +19,7 @@ mod ports;
 mod races;
 mod roots;
 mod selftest;
+mod services;
 mod unprivileged;
 mod writable;
 
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         races::trials(),
         roots::trials(),
         selftest::trials(),
+        services::trials(),
         unprivileged::trials(),
         writable::trials(),
     ];

@@ -36,6 +36,7 @@ ln -s /proc/self/fd dev/fd
 
 ip link set lo up
 hostname machine
+echo '127.0.1.1 machine' >> etc/hosts
 pivot_root . .
 umount -l .
 cd /

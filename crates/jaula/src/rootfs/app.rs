@@ -189,6 +189,7 @@ pub fn closure(request: &Request<'_>) -> Result<Closure, ClosureError> {
     programs.add_system_file(Path::new("/etc/localtime"));
     let Programs { mut collection, unmet, .. } = programs;
     add_names(&mut collection, request)?;
+    add_old_names(&mut collection);
     let writable = writable::add(&mut collection, request.writable)?;
     let entries = collection.take_entries();
     writable::check(&mut collection, &entries, &writable)?;
@@ -241,6 +242,21 @@ fn distance(a: &str, b: &str) -> usize {
         }
     }
     row[b.len()]
+}
+
+/// Directories that programs call by older names, such as /bin/sh: links on most hosts.
+const OLD_NAMES: [&str; 5] = ["/bin", "/sbin", "/lib", "/lib64", "/var/run"];
+
+/// Adds the host's links from older names to directories that the jail has.
+fn add_old_names(collection: &mut Collection) {
+    for path in OLD_NAMES.map(Path::new) {
+        let Ok(Some(place)) = collection.host.walk(path) else { continue };
+        if place.real == Path::new("/run") || collection.has_below(&place.real) {
+            for (link, target) in place.links {
+                collection.insert(link, What::Symlink { target }, Reason::System);
+            }
+        }
+    }
 }
 
 /// Adds what names users, groups, hosts and services.

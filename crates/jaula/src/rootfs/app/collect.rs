@@ -7,6 +7,7 @@ use super::{ClosureError, Entry, Reason, What};
 use object::ReadCache;
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Read};
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -55,6 +56,12 @@ impl Collection {
     /// Adds an entry, unless there is one at its path.
     pub(super) fn insert(&mut self, path: PathBuf, what: What, reason: Reason) {
         self.entries.entry(path).or_insert((what, reason));
+    }
+
+    /// Is there an entry below this directory?
+    pub(super) fn has_below(&self, directory: &Path) -> bool {
+        let mut after = self.entries.range::<Path, _>((Bound::Excluded(directory), Bound::Unbounded));
+        after.next().is_some_and(|(path, _)| path.starts_with(directory))
     }
 
     /// Where a path leads. `None` if nothing is there.

@@ -128,10 +128,23 @@ fn every_link_on_the_way_is_there() {
 }
 
 #[test]
+fn a_runtime_directory_has_its_old_name_too() {
+    let host = Fake::new();
+    host.elf("usr/bin/static", &Sample::default());
+    fs::create_dir(host.0.join("run")).unwrap();
+    host.link("var/run", "/run");
+    assert_eq!(
+        host.closure("/usr/bin/static", &[]),
+        ["/bin -> usr/bin", "/usr/bin/static", "/var/run -> /run"]
+    );
+}
+
+#[test]
 fn static_programs_are_themselves() {
     let host = Fake::new();
     host.elf("usr/bin/static", &Sample::default());
-    assert_eq!(host.closure("/usr/bin/static", &[]), ["/usr/bin/static"]);
+    // And /bin, by which others may call it, is what it is on the host.
+    assert_eq!(host.closure("/usr/bin/static", &[]), ["/bin -> usr/bin", "/usr/bin/static"]);
 }
 
 #[test]
@@ -241,6 +254,7 @@ fn listed_files_bring_what_they_need() {
     assert_eq!(
         closure,
         [
+            "/bin -> usr/bin",
             "/etc/shared/x.conf",
             "/etc/x/",
             "/lib -> usr/lib",
