@@ -50,6 +50,7 @@ impl Watcher {
             calls,
             calls_whole: uses.is_some(),
             capabilities,
+            capabilities_whole: told.is_some(),
             refused,
         }
     }
