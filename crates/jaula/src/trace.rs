@@ -7,6 +7,8 @@ mod interpreter;
 mod process;
 mod settle;
 mod sockets;
+mod uses;
 mod watcher;
 
+pub(crate) use uses::Uses;
 pub(crate) use watcher::Watcher;

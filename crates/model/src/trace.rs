@@ -45,8 +45,10 @@ pub struct Record {
     /// Does [`Self::calls`] hold every call? If not, calls on descriptors and memory that nearly
     /// every program makes were not looked at.
     pub calls_whole: bool,
-    /// The capabilities that it could not have done without.
+    /// The capabilities that it used: a check for it was made, and granted.
     pub capabilities: CapSet,
+    /// Does [`Self::capabilities`] hold every one? If not, they are guessed by the calls that need them.
+    pub capabilities_whole: bool,
     /// The capabilities that it asked for and was refused.
     pub refused: CapSet,
 }
@@ -118,6 +120,7 @@ impl Record {
         self.groups.extend(other.groups);
         self.calls.extend(other.calls);
         self.calls_whole &= other.calls_whole;
+        self.capabilities_whole &= other.capabilities_whole;
         self.capabilities = CapSet::from_bits(self.capabilities.bits() | other.capabilities.bits());
         self.refused = CapSet::from_bits(self.refused.bits() | other.refused.bits());
     }

@@ -11,7 +11,7 @@ use crate::ops::prepare::{NOTIFY, Prepared, Start, confinement, prepare};
 use crate::session::{Session, streams};
 use crate::signals;
 use crate::state::{self, Phase, State};
-use crate::trace::{Watcher, host};
+use crate::trace::{Uses, Watcher, host};
 use model::config::{Config, Profile, Ready, RootSpec, Writes};
 use model::name::Name;
 use model::plan::Plan;
@@ -116,14 +116,14 @@ fn inside(
     config: &Config,
     claim: &Claim,
     journal: &mut Journal,
-    warn: impl FnMut(&str),
+    mut warn: impl FnMut(&str),
 ) -> Result<Traced> {
     let id = claim.id(house, config.id, journal)?;
     let (streams, typing) = streams(trace.terminal);
     let traced = host::gather()?;
     let start = Start { command: &trace.command, passing: true, streams, traced: Some(&traced) };
     let Prepared { plan, confinement: held } = prepare(house, &claim.name, id, config, start)?;
-    plan.warnings.iter().map(String::as_str).for_each(warn);
+    plan.warnings.iter().map(String::as_str).for_each(&mut warn);
     let notify = (config.boot.ready == Ready::Notify).then(|| notify_socket(claim)).transpose()?;
     let signals = Signals::take(signals::PASSED_ON).map_err(Error::call("take signals"))?;
     let mut launched = apart(|| launch::start(&plan, journal))?;
@@ -139,6 +139,11 @@ fn inside(
     let session = match launched.console {
         Some(console) => Some(Session::join(console, typing)?.showing(streams)),
         None => None,
+    };
+    // Only root may ask the kernel for all of it.
+    let uses = match sys::process::user() {
+        0 => Uses::of(launched.first.pid, held.capabilities).map_err(|e| warn(&few(&e))).ok(),
+        _ => None,
     };
     let mut tracing = Tracing {
         watcher: Watcher::new(listener, launched.first.pid, ARCH),
@@ -159,11 +164,15 @@ fn inside(
     };
     let exit = foreground::watch_beside(&launched.first, session, &signals, Role::First, &mut tracing)?;
     let ready = tracing.ready;
-    let mut record = tracing.watcher.record(ARCH);
+    let mut record = tracing.watcher.record(ARCH, uses.as_ref());
     let own = PathBuf::from("/run").join(NOTIFY);
     record.peers.remove(&Peer::Unix(own.clone()));
     record.files.remove(&own);
     Ok(Traced { record, exit, ready })
+}
+
+fn few(error: &sys::CallError) -> String {
+    format!("this kernel does not tell which system calls are made, so that only some are known: {error}")
 }
 
 /// What the program prints goes to standard error: standard output is for what was found out.

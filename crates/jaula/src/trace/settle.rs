@@ -1,7 +1,9 @@
 //! From what was seen to a record: what is true of the host is asked of the host.
 
 use super::process::path;
+use super::uses::Uses;
 use super::watcher::{Seen, Watcher};
+use model::caps::{CapSet, Capability};
 use model::plan::traced::INIT;
 use model::seccomp::Arch;
 use model::trace::{Peer, Record, Touched};
@@ -11,8 +13,19 @@ use std::path::{Component, Path, PathBuf};
 
 impl Watcher {
     /// The record of all that was seen.
-    pub(crate) fn record(self, arch: Arch) -> Record {
-        let calls = self.names(arch).collect();
+    ///
+    /// Without `uses`, of the capabilities only those are known that some calls need.
+    pub(crate) fn record(self, arch: Arch, uses: Option<&Uses>) -> Record {
+        let mut calls: BTreeSet<String> = self.names(arch).collect();
+        calls.extend(uses.into_iter().flat_map(|uses| uses.calls(arch.native())));
+        let told = uses.and_then(Uses::capabilities);
+        let (capabilities, mut refused) = told.unwrap_or_else(|| (self.guessed(&calls), CapSet::default()));
+        // The one is asked for before the other, which comes to the same.
+        if let (Some(search), Some(override_)) = (cap("dac_read_search"), cap("dac_override"))
+            && capabilities.contains(override_)
+        {
+            refused = refused.without(search);
+        }
         let mut files: BTreeMap<PathBuf, Seen> = BTreeMap::new();
         for (raw, seen) in self.files {
             let known = files.entry(plain(path(&raw))).or_insert_with(|| Seen {
@@ -35,9 +48,30 @@ impl Watcher {
             users: self.users,
             groups: self.groups,
             calls,
-            ..Record::default()
+            calls_whole: uses.is_some(),
+            capabilities,
+            capabilities_whole: told.is_some(),
+            refused,
         }
     }
+
+    /// The capabilities that calls need which were made.
+    fn guessed(&self, calls: &BTreeSet<String>) -> CapSet {
+        let made = |names: &[&str]| names.iter().any(|name| calls.contains(*name));
+        let low = self.sockets.ports.iter().any(|port| port.number < 1024);
+        let all = [
+            ("chown", made(&["chown", "lchown", "fchownat"])),
+            ("setuid", !self.users.is_empty()),
+            ("setgid", !self.groups.is_empty()),
+            ("sys_chroot", made(&["chroot"])),
+            ("net_bind_service", low),
+        ];
+        all.iter().filter(|(_, used)| *used).filter_map(|(name, _)| cap(name)).collect()
+    }
+}
+
+fn cap(name: &str) -> Option<Capability> {
+    Capability::from_name(name)
 }
 
 /// An absolute path without `.`, `..` and empty parts. Where `..` follows a link, it leads where the

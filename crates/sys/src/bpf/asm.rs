@@ -293,6 +293,7 @@ impl Helper {
     pub const PROBE_READ_KERNEL: Self = Self(113);
     pub const PROBE_READ_USER_STR: Self = Self(114);
     pub const PROBE_READ_KERNEL_STR: Self = Self(115);
+    pub const GET_NS_CURRENT_PID_TGID: Self = Self(120);
     pub const GET_CURRENT_ANCESTOR_CGROUP_ID: Self = Self(123);
     pub const RINGBUF_OUTPUT: Self = Self(130);
     pub const RINGBUF_RESERVE: Self = Self(131);
