@@ -172,6 +172,14 @@ pub(crate) struct Trace {
     pub(crate) until_ready: bool,
     /// `--tty` or `--no-tty`; neither: a terminal if jaula has one.
     pub(crate) tty: Option<bool>,
+    /// `--output`
+    pub(crate) output: Option<PathBuf>,
+    /// `--into`
+    pub(crate) into: Option<String>,
+    /// `--strict`
+    pub(crate) strict: bool,
+    /// `--explain`
+    pub(crate) explain: bool,
     /// `--json`
     pub(crate) json: bool,
     /// Program and arguments; never empty.
@@ -187,10 +195,27 @@ pub(crate) struct Create {
     pub(crate) settings: Vec<Setting>,
     /// What becomes `boot.command`; may be empty.
     pub(crate) command: Vec<String>,
+    /// `--config`
+    pub(crate) config: Option<PathBuf>,
+    /// `--trace`
+    pub(crate) trace: Option<TraceFirst>,
     /// `--start`
     pub(crate) start: bool,
     /// What to print instead of creating.
     pub(crate) dry_run: Option<DryRun>,
+}
+
+/// `jaula create --trace`
+#[derive(Debug, PartialEq)]
+pub(crate) struct TraceFirst {
+    /// The program of `--app`, with its arguments.
+    pub(crate) command: Vec<String>,
+    /// `--for`
+    pub(crate) time: Option<Span>,
+    /// `--until-ready`
+    pub(crate) until_ready: bool,
+    /// `--yes`: do not ask.
+    pub(crate) yes: bool,
 }
 
 /// `jaula start`

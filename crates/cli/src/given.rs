@@ -3,7 +3,7 @@
 //! One flat struct for all verbs: an option's meaning is one assignment to it, written in
 //! `table::options`; a verb's meaning is one function from it, written beside the verb.
 
-use crate::command::{DryRun, Op, Selection, Setting, When};
+use crate::command::{DryRun, Op, Selection, Setting, TraceFirst, When};
 use crate::table::ROOT;
 use crate::usage::Fault;
 use model::units::Span;
@@ -27,6 +27,12 @@ pub(crate) struct Given {
     pub(crate) timeout: Option<Span>,
     pub(crate) time: Option<Span>,
     pub(crate) until_ready: bool,
+    pub(crate) output: Option<PathBuf>,
+    pub(crate) into: Option<String>,
+    pub(crate) strict: bool,
+    pub(crate) explain: bool,
+    pub(crate) config: Option<String>,
+    pub(crate) trace: Option<String>,
     pub(crate) follow: bool,
     pub(crate) lines: Option<usize>,
     pub(crate) effective: bool,
@@ -94,6 +100,22 @@ impl Given {
             Some(program) if command.is_empty() && !self.sets_command() => Ok(vec![program.into()]),
             _ => Ok(command),
         }
+    }
+
+    /// `--trace` of a new jail, and the program's arguments.
+    pub(crate) fn take_trace(&mut self) -> Result<Option<TraceFirst>, Fault> {
+        let Some(arguments) = self.trace.take() else {
+            let is_lost = self.time.is_some() || self.until_ready || self.yes;
+            return if is_lost { Err(Fault::NothingTraced) } else { Ok(None) };
+        };
+        let root = self.settings.iter().find(|s| s.key == "root.from" && s.op == Op::Set);
+        let program = root.and_then(|s| s.value.strip_prefix("app:")).ok_or(Fault::TraceOfNothing)?;
+        if self.dry_run {
+            return Err(Fault::TraceDry);
+        }
+        let arguments = model::config::edit::words(&arguments).map_err(|e| Fault::BadArguments(e.message))?;
+        let command = std::iter::once(program.to_owned()).chain(arguments).collect();
+        Ok(Some(TraceFirst { command, time: self.time, until_ready: self.until_ready, yes: self.yes }))
     }
 
     /// Is `boot.command` among the settings?

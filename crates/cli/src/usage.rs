@@ -56,6 +56,21 @@ pub(crate) enum Fault {
     /// `--root` and `--app`, or one of them twice.
     #[error("a jail has one root: --root, --app and --set root.from exclude each other")]
     TwoRoots,
+    /// `--output` and `--into`.
+    #[error("--output and --into exclude each other: one writes a file, the other a jail")]
+    TwoTargets,
+    /// `create --trace` without a program.
+    #[error("--trace needs --app PROGRAM: a root of another kind has its own files")]
+    TraceOfNothing,
+    /// `create --trace` with `--dry-run`.
+    #[error("--trace and --dry-run exclude each other: to trace is to run the program")]
+    TraceDry,
+    /// What only `--trace` makes sense of.
+    #[error("--for, --until-ready and --yes need --trace here")]
+    NothingTraced,
+    /// The arguments of `--trace` are no words.
+    #[error("--trace: {0}")]
+    BadArguments(String),
     /// `run` without command.
     #[error("there is nothing to run: CMD is missing")]
     NothingToRun,

@@ -18,6 +18,7 @@ mod writes;
 
 pub use group::Group;
 pub use host::{Found, Host, Key, Kind, User};
+pub use place::is_foreign_names;
 pub use review::{Entry, LeftOut, Review, Wanted, review, units};
 pub use secret::secret;
 

@@ -37,7 +37,7 @@ pub(crate) fn set(given: &Set, talk: Talk) -> Result<ExitCode> {
 }
 
 /// Tells what a change means for a jail that runs; returns the status.
-fn tell(changed: &Changed, talk: Talk) -> u8 {
+pub(crate) fn tell(changed: &Changed, talk: Talk) -> u8 {
     let later: Vec<&str> = changed.later().map(|key| key.path).collect();
     if !later.is_empty() && !talk.quiet {
         let name = &changed.name;

@@ -1,12 +1,13 @@
 //! `create`
 
 use crate::act::operate::{Talk, start_all};
-use crate::act::{printed, settings};
+use crate::act::{printed, settings, trace};
 use crate::command::{Create, DryRun};
+use crate::exit;
 use crate::output::print_text;
-use jaula::Result;
 use jaula::house::House;
 use jaula::ops::create;
+use jaula::{Result, registry};
 use model::config::{Operation, Setting};
 use std::process::ExitCode;
 
@@ -18,7 +19,23 @@ pub(crate) fn create(given: Create, talk: Talk) -> Result<ExitCode> {
         let value = list(&given.command);
         settings.push(Setting { key: "boot.command".to_owned(), operation: Operation::Set, value });
     }
-    let create = create::Create { name: given.name.parse()?, settings };
+    let name = given.name.parse()?;
+    let base = match (&given.trace, &given.config) {
+        (Some(traced), None) => {
+            create::free(&house, &name)?;
+            match trace::before_create(&house, traced, &given.settings, &given.command, talk)? {
+                // The settings are in it.
+                Some(text) => {
+                    settings.clear();
+                    text
+                }
+                None => return Ok(ExitCode::from(exit::FAILED)),
+            }
+        }
+        (_, Some(path)) => registry::read_text(path)?,
+        (None, None) => String::new(),
+    };
+    let create = create::Create { name, base, settings };
     if let Some(how) = given.dry_run {
         crate::act::plan::print(&create::plan(&house, &create)?, how == DryRun::Json)?;
         return Ok(ExitCode::SUCCESS);
@@ -36,7 +53,7 @@ pub(crate) fn create(given: Create, talk: Talk) -> Result<ExitCode> {
 }
 
 /// Words as a list in TOML. Its strings are those of JSON, but for one character.
-fn list(words: &[String]) -> String {
+pub(crate) fn list(words: &[String]) -> String {
     let one = |word: &String| serde_json::json!(word).to_string().replace('\u{7f}', "\\u007f");
     format!("[{}]", words.iter().map(one).collect::<Vec<_>>().join(", "))
 }

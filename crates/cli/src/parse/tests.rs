@@ -94,7 +94,7 @@ fn run_and_its_options() {
 fn create_takes_options_after_the_name() {
     let create = |all: &[_], words: &[&'static str], start| {
         let (name, settings, command) = ("www".to_owned(), settings(all), strings(words));
-        Command::Create(Create { name, settings, command, start, dry_run: None })
+        Command::Create(Create { name, settings, command, config: None, trace: None, start, dry_run: None })
     };
     assert_eq!(command("create www"), create(&[], &[], false));
     assert_eq!(

@@ -71,9 +71,13 @@ pub(crate) static TRACE: Verb = Verb {
     group: Group::Run,
     summary: "Run a program and find out what it needs",
     about: "Runs the program in a throw-away jail over the host's files, with its children and threads, and \
-            prints what it did: which files it opened, mapped, executed and wrote, whom it talked to, which \
-            ports it waited on, which users, capabilities and system calls it used. Nothing that it does \
-            lasts: what it writes is forgotten, and its network is its own.\n\n\
+            prints what an app jail of it needs beside the program itself: files and directories, users, \
+            ports, capabilities, each with its reason (`--explain`). Nothing that it does lasts: what it \
+            writes is forgotten, and its network is its own.\n\n\
+            `--output` writes that as the configuration of a jail, for `jaula create --config`; `--into` adds \
+            it to a jail. Tracing into the same file again, doing something else, adds what is new. What \
+            somebody has commented out stays out. Secrets (keys, passwords, homes, what not everybody may \
+            read) are only named, in comments; `--file` takes one.\n\n\
             It is watched until it and all that it started have ended, for `--for` a time, or \
             `--until-ready`. Ctrl-C ends it, and what was seen until then is printed; the second one ends it \
             at once. What it prints goes to standard error.\n\n\
@@ -87,20 +91,26 @@ pub(crate) static TRACE: Verb = Verb {
     options: opt::TRACE,
     examples: &[
         ("jaula trace python3 -c 'import json'", "until it ends"),
-        ("jaula trace --until-ready nginx", "a service, until it waits for connections"),
-        (
-            "jaula trace --for 30s --user www-data --json php-fpm8.2 -F",
-            "as another user, for programs to read",
-        ),
+        ("jaula trace --until-ready -o www.toml nginx -g 'daemon off;'", "a service, written down"),
+        ("jaula create www --config www.toml", "a jail of it"),
+        ("jaula trace --for 30s --into www nginx -g 'daemon off;'", "once more, for half a minute"),
+        ("jaula trace --user www-data --json php-fpm8.2 -F", "as another user, for programs to read"),
     ],
     exits: exit::TRACE,
-    see: &["create", "run"],
+    see: &["create", "config", "run"],
     kind: Kind::Command(|given| {
+        if given.output.is_some() && given.into.is_some() {
+            return Err(Fault::TwoTargets);
+        }
         Ok(Command::Trace(Trace {
             settings: given.settings,
             time: given.time,
             until_ready: given.until_ready,
             tty: given.tty,
+            output: given.output,
+            into: given.into,
+            strict: given.strict,
+            explain: given.explain,
             json: given.json,
             command: given.operands,
         }))
@@ -115,7 +125,8 @@ pub(crate) static CREATE: Verb = Verb {
             run until `jaula start`, or at once with `--start`. CMD becomes its first process (the key \
             `boot.command`).\n\n\
             Options end where CMD begins. With `--app PROGRAM` and no CMD the program itself is the \
-            command.",
+            command. What that program opens while it runs, `--trace` finds out: the program runs once, what \
+            it needs is shown, and on a terminal you are asked.",
     operands: &[
         Operand {
             name: "NAME",
@@ -133,16 +144,25 @@ pub(crate) static CREATE: Verb = Verb {
     options: opt::CREATE,
     examples: &[
         ("jaula create www --app /usr/sbin/nginx --network host -- nginx -g 'daemon off;'", "a web server"),
+        ("jaula create www --app nginx --trace \"-g 'daemon off;'\" --start", "with all that it opens"),
         ("jaula create build --root dir:/srv/debian --start sleep infinity", "made and started"),
         ("jaula create db --root dir:/srv/db --set boot.restart=on-failure postgres", "any key can be set"),
     ],
     exits: exit::PLAIN,
-    see: &["start", "set", "config", "delete"],
+    see: &["start", "trace", "set", "config", "delete"],
     kind: Kind::Command(|mut given| {
         let name = given.take_name()?;
-        let command = given.take_command()?.into_iter().map(text).collect::<Result<_, _>>()?;
+        let trace = given.take_trace()?;
         let dry_run = given.take_dry_run()?;
-        Ok(Command::Create(Create { name, settings: given.settings, command, start: given.start, dry_run }))
+        let is_typed = !given.operands.is_empty() || given.sets_command();
+        let command = given.take_command()?.into_iter().map(text).collect::<Result<_, _>>()?;
+        let command = match &trace {
+            Some(traced) if !is_typed => traced.command.clone(),
+            _ => command,
+        };
+        let config = given.config.map(PathBuf::from);
+        let (settings, start) = (given.settings, given.start);
+        Ok(Command::Create(Create { name, settings, command, config, trace, start, dry_run }))
     }),
 };
 

@@ -43,13 +43,45 @@ pub(crate) static RUN: &[&Opt] = &[
 ];
 /// See [`RUN`].
 pub(crate) static CREATE: &[&Opt] = &[
-    &ROOT, &APP, &FILE, &MOUNT, &NETWORK, &PROFILE, &USER, &DIRECTORY, &ENV, &HOSTNAME, &SET, &START,
-    &DRY_RUN, &JSON_PLAN,
+    &ROOT,
+    &APP,
+    &FILE,
+    &MOUNT,
+    &NETWORK,
+    &PROFILE,
+    &USER,
+    &DIRECTORY,
+    &ENV,
+    &HOSTNAME,
+    &SET,
+    &CONFIG,
+    &TRACED,
+    &FOR,
+    &UNTIL_READY,
+    &YES,
+    &START,
+    &DRY_RUN,
+    &JSON_PLAN,
 ];
 
 /// Those of `trace`: the program's user, network and surroundings, and for how long.
-pub(crate) static TRACE: &[&Opt] =
-    &[&FOR, &UNTIL_READY, &NETWORK, &USER, &DIRECTORY, &ENV, &SET, &TTY, &NO_TTY, &JSON];
+pub(crate) static TRACE: &[&Opt] = &[
+    &FOR,
+    &UNTIL_READY,
+    &OUTPUT,
+    &INTO,
+    &TAKE,
+    &STRICT,
+    &EXPLAIN,
+    &NETWORK,
+    &USER,
+    &DIRECTORY,
+    &ENV,
+    &SET,
+    &TTY,
+    &NO_TTY,
+    &JSON,
+];
 
 flag!(QUIET, "quiet", Some('q'), "Print results and errors only.", |given| given.quiet = true);
 value!(
@@ -236,6 +268,62 @@ flag!(
     "Watch until the program waits for connections or says that it is ready (sd_notify(3)), and then opens \
      nothing new for a second; a minute at most, unless `--for` says otherwise.",
     |given| given.until_ready = true
+);
+value!(
+    OUTPUT,
+    "output",
+    Some('o'),
+    "FILE",
+    Words::Files,
+    "Write what the program needs to this file, as the configuration of a jail. A file that a trace has \
+     made before gets what is new; any other is refused.",
+    |given, path| {
+        given.output = Some(path.into());
+        Ok(())
+    }
+);
+value!(
+    INTO,
+    "into",
+    None,
+    "NAME",
+    Words::Jails,
+    "Add what is new to the configuration of this jail.",
+    |given, name| {
+        given.into = Some(name);
+        Ok(())
+    }
+);
+value!(
+    TAKE,
+    "file",
+    "PATH",
+    Words::Files,
+    "Take this file, or this directory with all below it, whatever it is: secrets have to be named. May be \
+     repeated.",
+    |given: &mut crate::given::Given, path| given.add("root.files", path)
+);
+flag!(STRICT, "strict", None, "For profile `strict`: list the system calls as well.", |given| given.strict =
+    true);
+flag!(EXPLAIN, "explain", Some('v'), "Print each entry with its reason, and what was left out.", |given| {
+    given.explain = true
+});
+value!(
+    CONFIG,
+    "config",
+    "FILE",
+    Words::Files,
+    "Begin with this configuration, such as `jaula trace -o FILE` writes. Other options are on top of it.",
+    |given: &mut crate::given::Given, path| given.config = Some(path)
+);
+value!(
+    TRACED,
+    "trace",
+    "ARGS",
+    Words::Anything,
+    "With `--app`: run the program with these arguments first, as `jaula trace` does, and put what it needs \
+     into the jail, but for secrets. They are the jail's own arguments too, unless there is a CMD.",
+    |given: &mut crate::given::Given, arguments| given.trace = Some(arguments)
 );
 flag!(START, "start", None, "Start it as well.", |given| given.start = true);
 

@@ -14,7 +14,9 @@ use std::path::PathBuf;
 pub struct Create {
     /// The new jail's name.
     pub name: Name,
-    /// What its configuration says.
+    /// The text that its configuration begins as; empty for a new one.
+    pub base: String,
+    /// What its configuration says, on top of that.
     pub settings: Vec<Setting>,
 }
 
@@ -27,6 +29,11 @@ pub struct Created {
     pub id: Id,
     /// Its configuration.
     pub path: PathBuf,
+}
+
+/// Could a jail have this name?
+pub fn free(house: &House, name: &Name) -> Result<()> {
+    if registry::exists(house, name)? { Err(Error::Exists(name.clone())) } else { Ok(()) }
 }
 
 /// The plan of its first start, if it were created now. Nothing is written.
@@ -54,7 +61,11 @@ pub fn create(house: &House, create: &Create) -> Result<Created> {
     let number = Setting { key: "id".to_owned(), operation: Operation::Set, value: id.to_string() };
     let settings: Vec<Setting> =
         create.settings.iter().filter(|s| s.key != "id").cloned().chain([number]).collect();
-    let written = edit::declare("", &settings)
+    let written = match create.base.is_empty() {
+        true => edit::declare("", &settings),
+        false => edit::apply(&create.base, &settings),
+    };
+    let written = written
         .map_err(|p| Error::problems(&p, None))
         .and_then(|text| registry::write(house, &create.name, &text, &lock));
     if let Err(error) = written {
@@ -67,15 +78,17 @@ pub fn create(house: &House, create: &Create) -> Result<Created> {
 
 /// The configuration that it asks for.
 fn config(create: &Create) -> Result<Config> {
-    Config::from_settings(&create.settings).map_err(|p| Error::problems(&p, None))
+    let config = match create.base.is_empty() {
+        true => Config::from_settings(&create.settings),
+        false => edit::apply(&create.base, &create.settings).and_then(|text| Config::parse(&text)),
+    };
+    config.map_err(|p| Error::problems(&p, None))
 }
 
 /// Could it be created? What is missing is told in the words of `create`.
 fn check(house: &House, create: &Create) -> Result<Config> {
     let name = &create.name;
-    if registry::exists(house, name)? {
-        return Err(Error::Exists(name.clone()));
-    }
+    free(house, name)?;
     let config = config(create)?;
     if config.declared_in.is_some() {
         return Err(Error::refused("declared_in is for `jaula up` to write", "leave it out"));

@@ -2,11 +2,14 @@
 
 mod found;
 mod linked;
+mod target;
+
+pub use target::{Saved, Target, text};
 
 use crate::error::{Error, Result};
 use found::Finder;
 use linked::Linker;
-use model::trace::{Group, Host, LeftOut, Record, Review, User, Wanted, review, units};
+use model::trace::{Group, Host, LeftOut, Record, Review, User, Wanted, is_foreign_names, review, units};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -25,7 +28,7 @@ pub struct Asked<'a> {
     pub unwanted: BTreeSet<PathBuf>,
     /// Is it for profile `strict`?
     pub strict: bool,
-    /// Did it run as root?
+    /// Did it run as root of its jail?
     pub as_root: bool,
 }
 
@@ -56,10 +59,12 @@ pub fn of(asked: &Asked<'_>) -> Result<Reviewed> {
         named: asked.named.clone(),
         unwanted: asked.unwanted.clone(),
         strict: asked.strict,
-        as_root: asked.as_root,
+        // Of an unprivileged caller, root inside is nobody else than he.
+        as_root: asked.as_root && sys::process::user() == 0,
     };
     // What the programs need that it starts, it does not need by itself.
     linker.add_needs(&executed(asked.record, &host), &mut host);
+    host.of_names = linker.needs(&names(asked.record, &host));
     for unit in units(asked.record, &host) {
         finder.search(&unit, &mut host);
     }
@@ -83,6 +88,13 @@ fn executed(record: &Record, host: &Host) -> Vec<PathBuf> {
     let started =
         record.files.iter().filter(|(path, touched)| touched.executed && host.found.contains_key(*path));
     started.map(|(path, _)| path.clone()).collect()
+}
+
+/// The libraries of the host's own name service.
+fn names(record: &Record, host: &Host) -> Vec<PathBuf> {
+    let mapped =
+        record.files.iter().filter(|(path, touched)| touched.mapped && host.found.contains_key(*path));
+    mapped.map(|(path, _)| path.clone()).filter(|path| is_foreign_names(path)).collect()
 }
 
 /// The host's users. Of a file that cannot be read, none.

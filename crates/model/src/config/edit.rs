@@ -101,6 +101,14 @@ pub fn declare(comment: &str, settings: &[Setting]) -> Result<String, Problems> 
     apply(&header, &settings)
 }
 
+/// The words of a text, as a shell splits it with `'…'`, `"…"` and `\\`; nothing is expanded.
+///
+/// # Errors
+/// If a quote is not closed.
+pub fn words(text: &str) -> Result<Vec<String>, BadValue> {
+    typed::words(text)
+}
+
 /// [`apply`], with the configuration that the new text says.
 pub(super) fn applied(text: &str, settings: &[Setting]) -> Result<(String, Config), Problems> {
     let mut found = Found::default();

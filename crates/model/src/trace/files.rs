@@ -2,7 +2,7 @@
 //! that belong together and hold nothing secret.
 
 use super::host::{Host, Kind, below};
-use super::place::{group, is_own, is_shelf, unit};
+use super::place::{group, is_foreign_names, is_own, is_shelf, unit};
 use super::{Entry, Group, LeftOut, Record, Touched, Wanted, secret::secret, words};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -54,6 +54,9 @@ pub(super) fn files(record: &Record, host: &Host, wanted: &Wanted, own: &BTreeSe
         match (found.kind, why) {
             (Kind::Socket, _) => {}
             _ if path.to_str().is_none() => leave("its name is no text that a configuration could hold"),
+            _ if touched.mapped && (is_foreign_names(&path) || host.of_names.contains(&found.real)) => {
+                leave("of the host's name service; a jail looks names up in files and DNS");
+            }
             _ if is_own(&path) || is_own(&found.real) => leave("a jail has its own"),
             (_, Some(why)) if looked_at => leave(&format!("only looked at, and {why}")),
             (_, Some(why)) => drop(secrets.insert(path, (why, use_))),

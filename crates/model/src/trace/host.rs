@@ -14,6 +14,8 @@ pub struct Host {
     pub hidden: BTreeSet<PathBuf>,
     /// What the jail holds without a line about it: paths, and why each is there.
     pub linked: BTreeMap<PathBuf, String>,
+    /// Libraries that came with the host's own name service, which the jail has not.
+    pub of_names: BTreeSet<PathBuf>,
     /// The users of the host.
     pub users: Vec<User>,
     /// The package of a path, where one is known.
@@ -127,10 +129,7 @@ impl Host {
 
     /// Does the jail hold the path without a line about it?
     pub fn is_linked(&self, path: &Path) -> bool {
-        path.ancestors().any(|above| {
-            self.linked.contains_key(above)
-                && (above == path || self.found.get(above).is_none_or(|f| f.kind == Kind::Directory))
-        })
+        self.linked.contains_key(path)
     }
 
     /// Does something hidden stand at or below a path?

@@ -201,6 +201,13 @@ pub(super) fn group(path: &Path, touched: &Touched) -> Group {
     if touched.mapped { Group::Libraries } else { Group::Data }
 }
 
+/// Is it a way to look names up that the jail's own `nsswitch.conf` does not ask for?
+pub fn is_foreign_names(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let service = name.strip_prefix("libnss_").and_then(|rest| rest.split('.').next());
+    service.is_some_and(|service| !matches!(service, "files" | "dns" | "compat"))
+}
+
 fn is_modules(component: Component<'_>) -> bool {
     let Some(name) = component.as_os_str().to_str() else { return false };
     MODULES.iter().any(|known| match known.strip_suffix('*') {

@@ -2,7 +2,7 @@
 
 use crate::rootfs::app::{self, ClosureError, Reason, Request};
 use model::trace::Host;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Asks for the files of app jails of one program.
@@ -48,6 +48,14 @@ impl<'a> Linker<'a> {
                 host.linked.entry(entry.path).or_insert_with(|| entry.reason.to_string());
             }
         }
+    }
+
+    /// The libraries that these need, and the program does not.
+    pub(super) fn needs(&self, files: &[PathBuf]) -> BTreeSet<PathBuf> {
+        let (Some(with), Ok(without)) = (self.possible(files), self.base()) else { return BTreeSet::new() };
+        let is_theirs = |entry: &app::Entry| matches!(entry.reason, Reason::LinkedBy { .. });
+        let theirs = with.entries.into_iter().filter(is_theirs).map(|entry| entry.path);
+        theirs.filter(|path| !without.linked.contains_key(path)).collect()
     }
 
     /// Files that no jail can have, and why.

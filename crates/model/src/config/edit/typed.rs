@@ -90,7 +90,7 @@ fn unquoted(text: &str) -> String {
 }
 
 /// Splits at white space, as a shell does with `'…'`, `"…"` and `\`; nothing is expanded.
-fn words(text: &str) -> Result<Vec<String>, BadValue> {
+pub(super) fn words(text: &str) -> Result<Vec<String>, BadValue> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut chars = text.chars();

@@ -200,6 +200,11 @@ fn what_belongs_together_is_one_line() {
             "m /lib/x86_64-linux-gnu/liba.so ->/usr/lib/x86_64-linux-gnu/liba.so",
             &["libraries: /lib/x86_64-linux-gnu/liba.so"],
         ),
+        // The jail's own nsswitch.conf asks for files and DNS only.
+        (
+            "m /usr/lib/x/libnss_systemd.so.2\nm /usr/lib/x/libnss_dns.so.2",
+            &["libraries: /usr/lib/x/libnss_dns.so.2"],
+        ),
         // Looked at: files are taken, programs and directories are not.
         ("- /etc/x\np /usr/bin/git\nd /usr/share/x\n? /etc/y", &["configuration: /etc/x"]),
         // A secret that was only looked at, and what is not there, are not even named.
