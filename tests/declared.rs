@@ -107,7 +107,9 @@ impl<'t> Declared<'t> {
 
     /// What jaula knows of the running jail.
     pub(crate) fn state(&self) -> Option<Value> {
-        serde_json::from_slice(&fs::read(self.run().join("state")).ok()?).ok()
+        // Behind the first line is the filter.
+        let file = fs::read(self.run().join("state")).ok()?;
+        serde_json::from_slice(file.split(|byte| *byte == b'\n').next()?).ok()
     }
 
     pub(crate) fn phase(&self) -> Option<String> {

@@ -378,7 +378,8 @@ fn a_hostile_tree_is_refused(t: &Test) -> Outcome {
                     // Nothing is mounted there: /tmp is the tree's own.
                     continue;
                 }
-                let options = format!("--root {} --set root.writes={writes}", dir(&bad));
+                let options =
+                    format!("--root {} --set root.writes={writes} --set security.sys=true", dir(&bad));
                 let done = t.jaula().run(&words(&options, &["true"]))?;
                 one_clear_line(&done, 125, &[&format!("/{point}"), "symbolic link"])?;
             }

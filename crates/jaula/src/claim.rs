@@ -23,6 +23,8 @@ pub struct Claim {
     pub path: PathBuf,
     /// Its configuration, if it has one.
     pub config: PathBuf,
+    /// Its run directory was made just now: nothing of an earlier start can be in it.
+    pub fresh: bool,
     directory: OwnedFd,
 }
 
@@ -52,11 +54,12 @@ impl Claim {
     /// as well.
     pub fn try_take(house: &House, name: &Name, make: bool) -> Result<Option<Self>> {
         let path = house.running(name);
+        let mut fresh = false;
         if make {
             match sys::fs::make_dir(sys::fs::CWD, &path, 0o700) {
                 Err(e) if e.is(sys::errno::EEXIST) => {}
                 Err(e) if e.is(sys::errno::ENOENT) => make_private(&path)?,
-                made => made.map_err(Error::call("make the jail's run directory"))?,
+                made => fresh = made.map(|()| true).map_err(Error::call("make the jail's run directory"))?,
             }
         }
         let flags = sys::fs::O_RDONLY | sys::fs::O_DIRECTORY | sys::fs::O_NOFOLLOW;
@@ -68,9 +71,8 @@ impl Claim {
             return Ok(None);
         }
         // Whoever had it may have removed it while we waited for the lock.
-        let mine = sys::fs::identity(&directory).map_err(Error::call("lock the jail"))?;
-        let current = sys::fs::identity_at(sys::fs::CWD, &path).ok() == Some(mine);
-        Ok(current.then(|| Self { name: name.clone(), path, config: house.config(name), directory }))
+        let current = !sys::fs::is_removed(&directory).map_err(Error::call("lock the jail"))?;
+        Ok(current.then(|| Self { name: name.clone(), path, config: house.config(name), fresh, directory }))
     }
 
     /// Gives the lock back; the jail stays what it is.
@@ -123,7 +125,7 @@ impl Claim {
     pub fn remove(self) -> Result<()> {
         let remove = || sys::fs::remove(sys::fs::CWD, &self.path, true);
         // Those that every jail has; most have no others.
-        self.remove_files([state::STATE, state::FILTER, journal::FILE].map(OsString::from))?;
+        self.remove_files([state::STATE, journal::FILE].map(OsString::from))?;
         match remove() {
             Err(e) if e.is(sys::errno::ENOTEMPTY) => {
                 self.clear()?;

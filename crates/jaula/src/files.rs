@@ -33,13 +33,3 @@ pub(crate) fn replace_small(dir: impl AsFd, name: &str, content: &[u8]) -> Resul
     };
     write().map_err(Error::call("write the jail's state"))
 }
-
-/// Writes a small file that nobody reads before it is whole.
-pub(crate) fn write_small(dir: impl AsFd, name: &str, content: &[u8]) -> Result<()> {
-    use sys::fs::{O_CREAT, O_TRUNC, O_WRONLY};
-    let write = || {
-        let file = sys::fs::open(&dir, name, O_WRONLY | O_CREAT | O_TRUNC, 0o600)?;
-        sys::fs::write(&file, content)
-    };
-    write().map_err(Error::call("write the jail's state"))
-}

@@ -80,6 +80,11 @@ impl Journal {
         written.map_err(Error::call("write the journal"))
     }
 
+    /// The first process was waited for: nothing of it is left to undo.
+    pub fn reaped(&mut self) {
+        self.entries.retain(|entry| !matches!(entry, Entry::Process { .. }));
+    }
+
     /// What it says.
     pub fn entries(&self) -> &[Entry] {
         &self.entries

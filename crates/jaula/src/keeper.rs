@@ -205,7 +205,6 @@ fn launch(house: &House, claim: &Claim, restarts: u32) -> Result<Running> {
     let launched = launch::start(&plan, &mut journal)?;
     let mut state = State::of(name, &config, &confinement, id, &launched, Phase::Starting, false)?;
     state.restarts = restarts;
-    state::write_filter(claim, &confinement.filter)?;
     state.write(claim)?;
     let launch::Launched { first, console, .. } = launched;
     let terminal =

@@ -23,6 +23,8 @@ pub(crate) use lower::lower;
 pub struct Launched {
     /// Its first process.
     pub first: Child,
+    /// The inode of its pidfd, see [`sys::fs::identity`].
+    pub inode: u64,
     /// The other end of its console.
     pub console: Option<OwnedFd>,
     /// If it is traced: it has not executed its program yet, and will not before somebody listens.
@@ -56,22 +58,22 @@ pub fn start(plan: &Plan, journal: &mut Journal) -> Result<Launched, Error> {
             .map_err(Error::call("make the jail's first process"))?;
     drop(theirs);
 
-    let met = meet(plan, &first, &trees, journal).and_then(|()| {
+    let met = meet(plan, &first, &trees, journal).and_then(|inode| {
         let told = sys::fs::write(&ours, b"g");
         // A child that failed before it was told says more than that it cannot be told.
         let said = said(&plan.child, ours.as_fd())?;
         told.map_err(Error::call("let the child go on"))?;
-        Ok(said)
+        Ok((inode, said))
     });
-    let held = met.and_then(|said| {
+    let held = met.and_then(|(inode, said)| {
         let take = || sys::process::take_descriptor(&first.pidfd, model::plan::LISTENER);
         let listener = said.waits.then(take).transpose().map_err(Error::call("listen to the program"))?;
-        Ok((said.console, listener))
+        Ok((inode, said.console, listener))
     });
     match held {
-        Ok((console, listener)) => {
+        Ok((inode, console, listener)) => {
             let traced = listener.map(|listener| Held { listener, meeting: ours });
-            Ok(Launched { first, console, traced })
+            Ok(Launched { first, inode, console, traced })
         }
         Err(error) => {
             // It may have ended by itself; then there is nobody to kill.
@@ -195,8 +197,8 @@ fn namespaces(kinds: &[Namespace]) -> i32 {
 }
 
 /// What the parent does while the child waits: the first process is known to the journal, has
-/// its ids, its trees and its version 1 groups.
-fn meet(plan: &Plan, first: &Child, trees: &[OwnedFd], journal: &mut Journal) -> Result<(), Error> {
+/// its ids, its trees and its version 1 groups. Returns the inode of its pidfd.
+fn meet(plan: &Plan, first: &Child, trees: &[OwnedFd], journal: &mut Journal) -> Result<u64, Error> {
     let inode = sys::fs::identity(&first.pidfd).map_err(Error::call("identify the first process"))?.inode;
     journal.write(&Entry::Process { pid: first.pid, inode })?;
 
@@ -215,7 +217,7 @@ fn meet(plan: &Plan, first: &Child, trees: &[OwnedFd], journal: &mut Journal) ->
             crate::cgroup::join(path, first.pid)?;
         }
     }
-    Ok(())
+    Ok(inode)
 }
 
 fn set_attributes(plan: &Plan, trees: &[OwnedFd], proc: &str) -> Result<(), Error> {

@@ -27,6 +27,9 @@ pub(crate) fn undo_all(house: &House, claim: Claim, entries: &[Entry]) -> Result
 /// Makes a claimed jail ready for a start: one that runs is an error, one that does not but has
 /// left something is undone.
 pub(crate) fn stale(house: &House, claim: &Claim) -> Result<()> {
+    if claim.fresh {
+        return Ok(());
+    }
     // The journal is the first file that comes and the last that goes.
     let Some(entries) = journal::find(claim)? else { return Ok(()) };
     if let Some(state) = State::read(claim)?

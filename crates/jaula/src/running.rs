@@ -71,7 +71,7 @@ impl Running {
             return Err(not_running());
         }
         let root = root.map_err(Error::call("reach the jail's root"))?;
-        let confinement = state.confinement(&run)?;
+        let confinement = state.confinement()?;
         let entries = journal::read(&run)?;
         let groups: Vec<&Path> = entries
             .iter()

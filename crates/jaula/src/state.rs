@@ -1,7 +1,7 @@
 //! What is known of a running jail, in one small file of its run directory.
 
 use crate::error::{Error, Result};
-use crate::files::{read_bytes, read_small, replace_small, write_small};
+use crate::files::{read_bytes, replace_small};
 use crate::launch::Launched;
 use model::caps::CapSet;
 use model::config::{Config, NetworkMode};
@@ -18,7 +18,6 @@ use sys::process::Exit;
 /// How a jail ended last, in what it keeps.
 pub const LAST: &str = "last.json";
 pub(crate) const STATE: &str = "state";
-pub(crate) const FILTER: &str = "filter";
 
 /// A process by number and by the inode of its pidfd, which no other process ever has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,9 +95,12 @@ pub struct State {
     pub may_mount: bool,
     /// What holds its processes, for `exec`.
     pub confinement: Kept,
+    /// Its system-call filter, as the kernel takes it; after the JSON in the file.
+    #[serde(skip)]
+    filter: Vec<u8>,
 }
 
-/// A [`Confinement`] without its filter, which has a file of its own.
+/// A [`Confinement`] without its filter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Kept {
     capabilities: u64,
@@ -134,7 +136,7 @@ impl State {
         Ok(Self {
             id,
             phase,
-            first: Some(ProcessId::of(launched.first.pid, &launched.first.pidfd)?),
+            first: Some(ProcessId { pid: launched.first.pid, inode: launched.inode }),
             keeper: ProcessId::own()?,
             started: now(),
             restarts: 0,
@@ -148,28 +150,32 @@ impl State {
             may_mount: sys::process::user() == 0
                 && model::confinement::may_mount(config, confinement.capabilities),
             confinement: Kept::from(confinement),
+            filter: confinement.filter.iter().flat_map(bytes).collect(),
         })
     }
 
     /// Reads the state; `None` if the jail has none (yet).
     pub fn read(run: impl AsFd) -> Result<Option<Self>> {
-        let Some(text) = read_small(run, STATE)? else { return Ok(None) };
-        serde_json::from_str(&text)
-            .map(Some)
-            .map_err(|e| Error::Inside(format!("the state of a running jail cannot be read: {e}")))
+        let Some(file) = read_bytes(run, STATE)? else { return Ok(None) };
+        let end = file.iter().position(|byte| *byte == b'\n').unwrap_or(file.len());
+        let state: Self = serde_json::from_slice(&file[..end])
+            .map_err(|e| Error::Inside(format!("the state of a running jail cannot be read: {e}")))?;
+        Ok(Some(Self { filter: file[(end + 1).min(file.len())..].to_vec(), ..state }))
     }
 
     /// Replaces the state.
     pub fn write(&self, run: impl AsFd) -> Result<()> {
-        let text = serde_json::to_vec(self)
+        let mut file = serde_json::to_vec(self)
             .map_err(|e| Error::Inside(format!("the state cannot be written: {e}")))?;
-        replace_small(run, STATE, &text)
+        file.push(b'\n');
+        file.extend_from_slice(&self.filter);
+        replace_small(run, STATE, &file)
     }
 
     /// How all processes of the jail are held, exactly as its first one is.
-    pub fn confinement(&self, run: impl AsFd) -> Result<Confinement> {
-        let bytes = read_bytes(run, FILTER)?.unwrap_or_default();
-        let filter: Vec<Instruction> = bytes
+    pub fn confinement(&self) -> Result<Confinement> {
+        let filter: Vec<Instruction> = self
+            .filter
             .chunks_exact(8)
             .map(|b| Instruction {
                 code: u16::from_ne_bytes([b[0], b[1]]),
@@ -194,14 +200,10 @@ impl State {
     }
 }
 
-/// Keeps the filter of a jail for `exec`.
-pub fn write_filter(run: impl AsFd, filter: &[Instruction]) -> Result<()> {
-    let one = |i: &Instruction| {
-        let ([a, b], [c, d, e, f]) = (i.code.to_ne_bytes(), i.k.to_ne_bytes());
-        [a, b, i.jt, i.jf, c, d, e, f]
-    };
-    let bytes: Vec<u8> = filter.iter().flat_map(one).collect();
-    write_small(run, FILTER, &bytes)
+/// One instruction of a filter as the kernel takes it (`struct sock_filter`).
+fn bytes(i: &Instruction) -> [u8; 8] {
+    let ([a, b], [c, d, e, f]) = (i.code.to_ne_bytes(), i.k.to_ne_bytes());
+    [a, b, i.jt, i.jf, c, d, e, f]
 }
 
 /// How a jail ended last; kept when it does not run.

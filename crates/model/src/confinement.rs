@@ -75,6 +75,12 @@ pub fn capabilities(profile: Profile) -> CapSet {
 }
 
 impl crate::config::Security {
+    /// Is there a `/sys`? Programs that look after no hardware miss nothing, and it tells much
+    /// of the host's.
+    pub fn sys(&self) -> bool {
+        self.sys.unwrap_or(self.profile == Profile::Server)
+    }
+
     /// What `/dev` holds beside terminals.
     pub fn devices(&self) -> Vec<&str> {
         match &self.devices {

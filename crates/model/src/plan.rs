@@ -218,6 +218,11 @@ impl Jail<'_> {
         self.facts.root() && crate::confinement::may_mount(self.config, self.confinement.capabilities)
     }
 
+    /// sysfs belongs to a network namespace; with the host's, only the host may mount it.
+    fn has_sys(&self) -> bool {
+        self.config.security.sys() && self.config.network.mode == NetworkMode::None
+    }
+
     fn mapped(&self) -> bool {
         self.facts.root() && self.config.root.owners_in_force() == Owners::Mapped
     }

@@ -206,6 +206,11 @@ pub fn identity(fd: impl AsFd) -> Result<Identity> {
     Ok(Identity { device: stat.st_dev, inode: stat.st_ino })
 }
 
+/// Has it no name any more? A directory that is removed has no link left (stat(2)).
+pub fn is_removed(fd: impl AsFd) -> Result<bool> {
+    Ok(stat(fd.as_fd().as_raw_fd(), c"", libc::AT_EMPTY_PATH)?.st_nlink == 0)
+}
+
 /// The same by path; a symbolic link is itself.
 pub fn identity_at(dir: impl AsFd, path: impl AsRef<Path>) -> Result<Identity> {
     let stat = stat(dir.as_fd().as_raw_fd(), &c(path.as_ref()), libc::AT_SYMLINK_NOFOLLOW)?;

@@ -377,16 +377,20 @@ pub fn last_capability() -> u8 {
     last
 }
 
-/// The effective user id of this process.
+/// The effective user id that this process was started with (getauxval(3): no call; jaula's own
+/// processes never change it).
 pub fn user() -> u32 {
-    // SAFETY: geteuid takes no arguments and cannot fail.
-    unsafe { libc::geteuid() }
+    auxiliary(libc::AT_EUID)
 }
 
-/// The effective group id of this process.
+/// The effective group id that it was started with.
 pub fn group() -> u32 {
-    // SAFETY: getegid takes no arguments and cannot fail.
-    unsafe { libc::getegid() }
+    auxiliary(libc::AT_EGID)
+}
+
+fn auxiliary(kind: libc::c_ulong) -> u32 {
+    // SAFETY: getauxval takes no pointers.
+    u32::try_from(unsafe { libc::getauxval(kind) }).unwrap_or(u32::MAX)
 }
 
 /// The newest Landlock version that the kernel speaks, 0 if none (landlock_create_ruleset(2)).

@@ -89,7 +89,7 @@ fn expansion(
             (_, Profile::Strict) => is(true, "/proc shows processes and nothing else"),
             _ => is(true, "/proc without what is the host's"),
         },
-        "security.sys" => match config.security.sys.unwrap_or(config.security.profile != Profile::Strict) {
+        "security.sys" => match config.security.sys() {
             true if config.network.mode == NetworkMode::Host => {
                 is(false, "there is no /sys in a jail with the host's network")
             }

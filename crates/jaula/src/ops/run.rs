@@ -9,7 +9,7 @@ use crate::launch;
 use crate::ops::prepare::{Prepared, Start, prepare};
 use crate::session::{Session, streams};
 use crate::signals;
-use crate::state::{self, Phase, State};
+use crate::state::{Phase, State};
 use model::config::{Config, Writes};
 use model::name::{Id, Name};
 use model::plan::Plan;
@@ -109,12 +109,13 @@ fn inside(
     if !run.command.is_empty() {
         state.command = run.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     }
-    state::write_filter(claim, &confinement.filter)?;
     state.write(claim)?;
     claim.unlock()?;
     let session = match launched.console {
         Some(console) => Some(Session::join(console, typing)?.showing(streams)),
         None => None,
     };
-    foreground::watch(&launched.first, session, &signals, Role::First)
+    let exit = foreground::watch(&launched.first, session, &signals, Role::First)?;
+    journal.reaped();
+    Ok(exit)
 }

@@ -10,7 +10,7 @@ use crate::launch::{self, Held};
 use crate::ops::prepare::{NOTIFY, Prepared, Start, confinement, prepare};
 use crate::session::{Session, streams};
 use crate::signals;
-use crate::state::{self, Phase, State};
+use crate::state::{Phase, State};
 use crate::trace::{Uses, Watcher, host};
 use model::config::{Config, Profile, Ready, RootSpec, Writes};
 use model::name::Name;
@@ -122,7 +122,7 @@ fn inside(
     let (streams, typing) = streams(trace.terminal);
     let traced = host::gather()?;
     let start = Start { command: &trace.command, passing: true, streams, traced: Some(&traced) };
-    let Prepared { plan, confinement: held } = prepare(house, &claim.name, id, config, start)?;
+    let Prepared { plan, .. } = prepare(house, &claim.name, id, config, start)?;
     plan.warnings.iter().map(String::as_str).for_each(&mut warn);
     let notify = (config.boot.ready == Ready::Notify).then(|| notify_socket(claim)).transpose()?;
     let signals = Signals::take(signals::PASSED_ON).map_err(Error::call("take signals"))?;
@@ -130,10 +130,10 @@ fn inside(
     let Some(Held { listener, meeting }) = launched.traced.take() else {
         return Err(Error::Inside("the program runs, and nobody listens".to_owned()));
     };
+    // Whatever `exec` brings in is held in the same way, but not watched.
+    let held = confinement(config)?;
     let mut state = State::of(&claim.name, config, &held, id, &launched, Phase::Running, true)?;
     state.command = trace.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    // Whatever `exec` brings in is held in the same way, but not watched.
-    state::write_filter(claim, &confinement(config)?.filter)?;
     state.write(claim)?;
     claim.unlock()?;
     let session = match launched.console {

@@ -110,7 +110,8 @@ pub(super) fn steps(jail: &Jail<'_>) -> Vec<HostStep> {
         HostStep::Number(run.join(".ids").join(jail.id.to_string())),
     ];
     if let Some(RootSpec::Dir(root)) = &jail.config.root.from {
-        steps.extend(MOUNT_POINTS.iter().map(|name| HostStep::MountPoint(root.join(name))));
+        let wanted = MOUNT_POINTS.iter().filter(|name| **name != "sys" || jail.has_sys());
+        steps.extend(wanted.map(|name| HostStep::MountPoint(root.join(name))));
     }
     if jail.writes() == Writes::Kept {
         for name in ["upper", "work"] {

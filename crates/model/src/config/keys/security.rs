@@ -129,7 +129,7 @@ pub(super) const SECURITY: Section = Section {
         },
         Key {
             path: "security.sys",
-            doc: "Is there a `/sys` inside?",
+            doc: "Is there a `/sys` inside? It shows the host's hardware, read-only; profile `server` has one. With `network.mode = \"host\"` there is none.",
             example: "true",
             read: |c, v| v.flag(&mut c.security.sys),
             write: |c| c.security.sys.map(Into::into),

@@ -2,7 +2,7 @@
 
 use super::steps::*;
 use super::writable::own;
-use crate::config::{NetworkMode, Profile, RootSpec, Writes};
+use crate::config::{Profile, RootSpec, Writes};
 use crate::plan::call::{Arg, Call, Expect, Flag};
 use crate::plan::flags::*;
 use crate::plan::{Jail, Stream};
@@ -65,21 +65,20 @@ pub(in crate::plan) fn console(steps: &mut Steps) {
 pub(in crate::plan) const PROC_HIDDEN: &[&str] = &[
     "acpi",
     "asound",
+    "bus",
+    "fs",
+    "irq",
     "kcore",
     "keys",
     "kmsg",
     "latency_stats",
-    "sched_debug",
     "scsi",
     "sysrq-trigger",
     "timer_list",
 ];
 
 /// Directories among them; the rest are files.
-pub(in crate::plan) const PROC_DIRECTORIES: &[&str] = &["acpi", "asound", "scsi"];
-
-/// What has files that root writes to.
-pub(in crate::plan) const PROC_READ_ONLY: &[&str] = &["bus", "fs", "irq", "sys"];
+pub(in crate::plan) const PROC_DIRECTORIES: &[&str] = &["acpi", "asound", "bus", "fs", "irq", "scsi"];
 
 pub(in crate::plan) fn processes(steps: &mut Steps, jail: &Jail<'_>) {
     if jail.config.security.proc == Some(false) {
@@ -100,14 +99,11 @@ pub(in crate::plan) fn processes(steps: &mut Steps, jail: &Jail<'_>) {
             steps.say(format!("/proc/{name} is the host's"), hide);
         }
         // A server sets what belongs to its own namespaces; the kernel refuses it the rest.
-        let server = jail.config.security.profile == Profile::Server;
-        for name in PROC_READ_ONLY.iter().filter(|n| !(server && **n == "sys")) {
-            let at = format!("new/{name}");
-            let again = bind(at.clone(), at.clone()).expect(Expect::OrAbsent);
-            steps.say(format!("/proc/{name} is only read"), again);
+        if jail.config.security.profile != Profile::Server {
+            steps.say("/proc/sys is only read", bind("new/sys", "new/sys").expect(Expect::OrAbsent));
             let attributes: &'static [Flag] =
                 &[MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC];
-            steps.and(set_attributes(at, &[], attributes).expect(Expect::OrAbsent));
+            steps.and(set_attributes("new/sys", &[], attributes).expect(Expect::OrAbsent));
         }
     }
     steps.say("into the root", place("new", "root/proc"));
@@ -123,10 +119,7 @@ pub(in crate::plan) fn cover(steps: &mut Steps, jail: &Jail<'_>, name: &'static 
 }
 
 pub(in crate::plan) fn system(steps: &mut Steps, jail: &Jail<'_>) {
-    // sysfs belongs to a network namespace; with the host's, only the host may mount it, and a
-    // program that does not look after hardware misses nothing.
-    let wanted = jail.config.security.sys.unwrap_or(jail.config.security.profile != Profile::Strict);
-    if !wanted || jail.config.network.mode == NetworkMode::Host {
+    if !jail.has_sys() {
         cover(steps, jail, "sys", "root/sys");
         return;
     }
