@@ -433,17 +433,3 @@ pub fn limit(resource: u32) -> Result<(Option<u64>, Option<u64>)> {
     let finite = |n| (n != libc::RLIM64_INFINITY).then_some(n);
     Ok((finite(limit.rlim_cur), finite(limit.rlim_max)))
 }
-
-/// Has the kernel fill so many bytes of the heap that are not in use yet with pages, in one
-/// call instead of a fault for each (`MADV_POPULATE_WRITE`, Linux 5.14). Where it cannot, nothing
-/// is lost.
-pub fn prepare_heap(bytes: usize) {
-    const PAGE: usize = 4096;
-    // SAFETY: sbrk(0) only tells where the heap ends, and what malloc has given out lies below.
-    let end = unsafe { libc::sbrk(0) }.addr();
-    let fresh = Vec::<u8>::with_capacity(PAGE);
-    let begin = fresh.as_ptr().addr().next_multiple_of(PAGE);
-    let length = end.saturating_sub(begin).min(bytes) / PAGE * PAGE;
-    // SAFETY: the pages are the heap's, and what is in them stays as it is.
-    unsafe { libc::madvise(std::ptr::with_exposed_provenance_mut(begin), length, libc::MADV_POPULATE_WRITE) };
-}

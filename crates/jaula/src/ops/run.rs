@@ -69,7 +69,6 @@ pub fn plan(house: &House, run: &Run) -> Result<Plan> {
 ///
 /// `warn` is called with what the host lacks for the full confinement, before the command runs.
 pub fn run(house: &House, run: &Run, warn: impl FnMut(&str)) -> Result<Exit> {
-    sys::process::prepare_heap(96 << 10);
     let name = run.name()?;
     if sys::fs::identity_at(sys::fs::CWD, house.config(&name)).is_ok() {
         return Err(Error::Exists(name));
