@@ -5,6 +5,7 @@
 //! scores of jails and of services can be compared. The checks of files are jaula's own.
 
 pub mod checks;
+pub mod reference;
 pub mod steps;
 pub mod tree;
 

@@ -393,7 +393,7 @@ flag!(
     FULL,
     "full",
     None,
-    "Print the checks that hold as well, what each is about, and for each that does not what lowers it.",
+    "Print the checks that hold as well, and for each that does not what lowers it.",
     |given| given.full = true
 );
 value!(
