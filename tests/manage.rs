@@ -613,6 +613,7 @@ fn json_is_as_documented(t: &Test) -> Outcome {
     for (verb, words) in [
         ("list", &["list"][..]),
         ("status", &["status"]),
+        ("audit", &["audit", &name]),
         ("plan", &["plan", &name]),
         ("config show", &["config", "show", &name, "--effective"]),
         ("config check", &["config", "check", &broken]),

@@ -4,8 +4,11 @@
 use crate::shell::{Result, command, run};
 
 /// The tests that compare a document with the program. With [`RENEW`] set they write it instead.
-const TESTS: &[(&str, &str)] =
-    &[("jaula-model", "docs_config_md_is_up_to_date"), ("jaula-cli", "the_page_shows_the_plan")];
+const TESTS: &[(&str, &str)] = &[
+    ("jaula-model", "docs_config_md_is_up_to_date"),
+    ("jaula-model", "docs_audit_md_is_up_to_date"),
+    ("jaula-cli", "the_page_shows_the_plan"),
+];
 
 const RENEW: &str = "JAULA_DOCS_RENEW";
 

@@ -68,6 +68,8 @@ pub(crate) enum Command {
     Logs(Logs),
     /// `jaula plan`
     Plan(Plan),
+    /// `jaula audit`
+    Audit(Audit),
     /// `jaula set`
     Set(Set),
     /// `jaula config show`
@@ -291,6 +293,19 @@ pub(crate) struct Logs {
     pub(crate) follow: bool,
     /// `--lines`: only so many of the last.
     pub(crate) lines: Option<usize>,
+}
+
+/// `jaula audit`
+#[derive(Debug, PartialEq)]
+pub(crate) struct Audit {
+    /// Which jails.
+    pub(crate) jails: Selection,
+    /// `--full`: what holds too, and what lowers each.
+    pub(crate) full: bool,
+    /// `--threshold`, in tenths: the highest score that is good.
+    pub(crate) threshold: Option<u32>,
+    /// `--json`
+    pub(crate) json: bool,
 }
 
 /// `jaula plan`

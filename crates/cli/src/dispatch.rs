@@ -1,7 +1,7 @@
 //! Each command to what does it.
 
 use crate::act::operate::{self, Talk};
-use crate::act::{config, create, declare, delete, doctor, exec, inspect, logs, make, plan, trace};
+use crate::act::{audit, config, create, declare, delete, doctor, exec, inspect, logs, make, plan, trace};
 use crate::command::{Command, Invocation, Json, When};
 use crate::doc;
 use crate::exit;
@@ -38,6 +38,7 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
         Command::Status(given) => done(inspect::status(given, color), color),
         Command::Logs(given) => done(logs::logs(&given), color),
         Command::Plan(given) => done(plan::of_jail(&given.name, given.json), color),
+        Command::Audit(given) => done(audit::audit(&given, color), color),
         Command::Set(given) => done(config::set(&given, talk), color),
         Command::ConfigShow(given) => done(config::show(&given), color),
         Command::ConfigEdit(name) => done(config::edit::edit(&name, talk), color),

@@ -28,6 +28,8 @@ static ERROR: Exit = Exit { status: "1", meaning: "It failed; the error says why
 static WRONG: Exit = Exit { status: "2", meaning: "The command line is wrong." };
 static ABSENT: Exit = Exit { status: "3", meaning: "There is no such jail, or it does not run." };
 static FAULTS: Exit = Exit { status: "1", meaning: "Faults were found; they are printed." };
+static ABOVE: Exit =
+    Exit { status: "1", meaning: "A score is above `--threshold`; or it failed, and the error says why." };
 static THEIRS: Exit = Exit { status: "0-124", meaning: "What the command itself exits with." };
 static OURS: Exit =
     Exit { status: "125", meaning: "jaula failed before the command began; the error says why." };
@@ -40,6 +42,8 @@ static SIGNAL: Exit =
 pub(crate) static PLAIN: &[&Exit] = &[&DONE, &ERROR, &WRONG];
 /// Of a verb that looks for faults.
 pub(crate) static CHECK: &[&Exit] = &[&DONE, &FAULTS, &WRONG];
+/// Of `audit`.
+pub(crate) static AUDIT: &[&Exit] = &[&DONE, &ABOVE, &WRONG, &ABSENT];
 /// Of a verb that names jails.
 pub(crate) static JAILS: &[&Exit] = &[&DONE, &ERROR, &WRONG, &ABSENT];
 /// Of a verb that runs a command.

@@ -36,6 +36,9 @@ pub(crate) struct Given {
     pub(crate) follow: bool,
     pub(crate) lines: Option<usize>,
     pub(crate) effective: bool,
+    pub(crate) full: bool,
+    /// In tenths.
+    pub(crate) threshold: Option<u32>,
     pub(crate) yes: bool,
     pub(crate) force: bool,
     pub(crate) dry_run: bool,

@@ -227,6 +227,7 @@ pub(crate) static ROOT: Verb = Verb {
         &inspect::STATUS,
         &inspect::LOGS,
         &inspect::PLAN,
+        &inspect::AUDIT,
         &change::SET,
         &change::CONFIG,
         &change::DELETE,

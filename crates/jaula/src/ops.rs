@@ -1,5 +1,6 @@
 //! What a user asks for, one file per operation.
 
+pub mod audit;
 pub mod check;
 pub mod console;
 pub mod create;

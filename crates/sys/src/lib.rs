@@ -16,6 +16,7 @@ pub mod errno {
 pub mod error;
 pub mod fs;
 pub mod init;
+pub mod look;
 pub mod mount;
 pub mod notify;
 pub mod poll;

@@ -271,7 +271,7 @@ fn only_commands_and_paths_may_be_other_than_utf8() {
 fn every_option_in_the_table_is_understood() {
     let good = |option: &Opt| match (option.long, option.value_words()) {
         ("set", _) => "a=b",
-        ("timeout" | "lines" | "for", _) => "5",
+        ("timeout" | "lines" | "for" | "threshold", _) => "5",
         ("env", _) => "A=b",
         (_, Some(Words::OneOf(words))) => words[0],
         _ => "x",

@@ -3,7 +3,7 @@
 use super::operate::{NAME, NAMES};
 use super::options as opt;
 use super::{Count, Group, Kind, Operand, VERB, Verb};
-use crate::command::{Command, Json, List, Logs, Plan, Status};
+use crate::command::{Audit, Command, Json, List, Logs, Plan, Status};
 use crate::exit;
 
 pub(crate) static LIST: Verb = Verb {
@@ -76,6 +76,36 @@ pub(crate) static PLAN: Verb = Verb {
     exits: exit::JAILS,
     see: &["start", "config show"],
     kind: Kind::Command(|mut given| Ok(Command::Plan(Plan { name: given.take_name()?, json: given.json }))),
+};
+
+pub(crate) static AUDIT: Verb = Verb {
+    name: "audit",
+    group: Group::Watch,
+    summary: "Say what of a jail could be abused, and what to do about it",
+    about: "Looks at the configuration and through the jail's whole root, and prints for each thing that could \
+            be abused how much it counts: users, capabilities, system calls, sockets, ports, limits; setuid \
+            programs, devices, secrets, shells, compilers, files that it may write to. All of it together is a \
+            score from 0.0 (nothing) to 10.0, with the weights and words of `systemd-analyze security`, and \
+            at the end stand the commands that lower it most.\n\n\
+            A jail that runs is looked at as it is; another one as its next start would make it. With several \
+            jails, prints a line for each.",
+    operands: &[Operand { count: Count::Any, ..NAMES }],
+    options: &[&opt::ALL, &opt::FULL, &opt::THRESHOLD, &opt::JSON],
+    examples: &[
+        ("jaula audit www", "what is open, worst first, and what to do"),
+        ("jaula audit --all", "the scores of all jails"),
+        ("jaula audit www --threshold 3.0", "fail if it is worse than that, for tests"),
+    ],
+    exits: exit::AUDIT,
+    see: &["config show", "doctor"],
+    kind: Kind::Command(|mut given| {
+        Ok(Command::Audit(Audit {
+            jails: given.take_selection()?,
+            full: given.full,
+            threshold: given.threshold,
+            json: given.json,
+        }))
+    }),
 };
 
 pub(crate) static DOCTOR: Verb = Verb {

@@ -389,8 +389,37 @@ flag!(
     "Print every key with the value that holds, defaults included, not only what the file says.",
     |given| given.effective = true
 );
+flag!(
+    FULL,
+    "full",
+    None,
+    "Print the checks that hold as well, and for each that does not what lowers it.",
+    |given| given.full = true
+);
+value!(
+    THRESHOLD,
+    "threshold",
+    None,
+    "SCORE",
+    Words::Anything,
+    "Exit with 1 if a score is above this one, such as `3.0`.",
+    |given, text| {
+        given.threshold = Some(tenths(&text).ok_or("a score from 0.0 to 10.0")?);
+        Ok(())
+    }
+);
 flag!(YES, "yes", Some('y'), "Do not ask.", |given| given.yes = true);
 flag!(FORCE, "force", None, "Stop a jail that runs, then delete it.", |given| given.force = true);
 flag!(DRY_RUN_GC, "dry-run", None, "Print what would be removed and remove nothing.", |given| given
     .dry_run =
     true);
+
+/// A score with at most one decimal, in tenths.
+fn tenths(text: &str) -> Option<u32> {
+    let (whole, tenth) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| !text.is_empty() && text.len() <= 2 && text.bytes().all(|b| b.is_ascii_digit());
+    let good = digits(whole) && digits(tenth) && tenth.len() == 1;
+    let tenths =
+        good.then(|| Some(whole.parse::<u32>().ok()? * 10 + tenth.parse::<u32>().ok()?)).flatten()?;
+    (tenths <= 100).then_some(tenths)
+}

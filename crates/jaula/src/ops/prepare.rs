@@ -11,7 +11,7 @@ use model::confinement::{Confinement, may_mount};
 use model::facts::Facts;
 use model::name::{Id, Name};
 use model::plan::traced::{INIT, Traced};
-use model::plan::{AppEntry, AppFile, First, Jail, Plan, Stream, plan};
+use model::plan::{AppEntry, AppFile, First, Jail, Plan, Stream, Writable, plan};
 use model::users::Identity;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt;
@@ -65,21 +65,7 @@ pub fn prepare(house: &House, name: &Name, id: Id, config: &Config, start: Start
     if facts.root() && may_mount(config, confinement.capabilities) {
         holds(config)?;
     }
-    let (mut app_entries, mut program, mut places) = (Vec::new(), None, Vec::new());
-    if let Some(RootSpec::App(wanted)) = &config.root.from {
-        let closure = closure(config, wanted)?;
-        program = Some(closure.program);
-        places = closure.writable;
-        app_entries = closure.entries;
-    }
-    let root = RootFiles { house, name, config, app: &app_entries };
-    // Without root a jail has one user: its caller, under the caller's own number.
-    let own = (!facts.root()).then(|| facts.user.to_string());
-    let identity = root.identity(config.boot.user.as_deref().or(own.as_deref()), &facts)?;
-    let kept = (!start.passing).then(|| house.kept(name).join(WRITABLE));
-    let writable = writable::writable(&config.root.writable, &places, kept.as_deref(), &identity, |user| {
-        root.identity(Some(user), &facts)
-    })?;
+    let Inside { program, app, writable, identity } = inside(house, name, config, &facts, start.passing)?;
     let command: Vec<OsString> = match (start.command, &config.boot.command[..], program) {
         ([], [], Some(program)) => vec![program.into_os_string()],
         ([], own, _) => own.iter().map(OsString::from).collect(),
@@ -103,7 +89,7 @@ pub fn prepare(house: &House, name: &Name, id: Id, config: &Config, start: Start
         facts: &facts,
         confinement: &confinement,
         first: &first,
-        app: &app_entries,
+        app: &app,
         writable: &writable,
         files: &files,
         notify: notify.as_deref(),
@@ -111,6 +97,45 @@ pub fn prepare(house: &House, name: &Name, id: Id, config: &Config, start: Start
         traced: start.traced,
     };
     Ok(Prepared { plan: plan(&jail), confinement })
+}
+
+/// What a jail's root is put together from, and who its first process is.
+#[derive(Debug)]
+pub(crate) struct Inside {
+    /// The program of an app jail.
+    pub(crate) program: Option<PathBuf>,
+    /// Its files.
+    pub(crate) app: Vec<AppEntry>,
+    /// The directories that it may write to.
+    pub(crate) writable: Vec<Writable>,
+    /// Who the first process is.
+    pub(crate) identity: Identity,
+}
+
+/// Finds out what a jail's root is put together from. `passing`: it keeps nothing.
+pub(crate) fn inside(
+    house: &House,
+    name: &Name,
+    config: &Config,
+    facts: &Facts,
+    passing: bool,
+) -> Result<Inside> {
+    let (mut app, mut program, mut places) = (Vec::new(), None, Vec::new());
+    if let Some(RootSpec::App(wanted)) = &config.root.from {
+        let closure = closure(config, wanted)?;
+        program = Some(closure.program);
+        places = closure.writable;
+        app = closure.entries;
+    }
+    let root = RootFiles { house, name, config, app: &app };
+    // Without root a jail has one user: its caller, under the caller's own number.
+    let own = (!facts.root()).then(|| facts.user.to_string());
+    let identity = root.identity(config.boot.user.as_deref().or(own.as_deref()), facts)?;
+    let kept = (!passing).then(|| house.kept(name).join(WRITABLE));
+    let writable = writable::writable(&config.root.writable, &places, kept.as_deref(), &identity, |user| {
+        root.identity(Some(user), facts)
+    })?;
+    Ok(Inside { program, app, writable, identity })
 }
 
 /// What only a mount's read-only flag would hold is refused to a jail whose root may remount.
@@ -213,7 +238,8 @@ pub fn confinement(config: &Config) -> Result<Confinement> {
     checked(Confinement::of(config, facts::ARCH))
 }
 
-fn checked(made: std::result::Result<Confinement, Vec<model::seccomp::BadPolicy>>) -> Result<Confinement> {
+/// What was made of a configuration, or what is wrong with its system calls.
+pub(crate) fn checked<T>(made: std::result::Result<T, Vec<model::seccomp::BadPolicy>>) -> Result<T> {
     made.map_err(|problems| Error::Config {
         problems: problems.iter().map(ToString::to_string).collect(),
         help: Some("jaula config keys describes each key".to_owned()),

@@ -1,0 +1,104 @@
+//! Looking at files without using them: what they are, whose, and how they are mounted.
+
+use crate::call::{check, path as c};
+use crate::error::{CallError, Errno, Result};
+use std::ffi::OsString;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd};
+use std::path::Path;
+
+pub use libc::{S_IFBLK, S_IFCHR, S_IFDIR, S_IFMT, S_IFREG, S_IFSOCK};
+
+/// What a path or descriptor refers to (stat(2)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Kind (`S_IF…`) and permissions.
+    pub mode: u32,
+    /// The owner, as this process's user namespace has it.
+    pub user: u32,
+    /// The group.
+    pub group: u32,
+    /// The length in bytes.
+    pub size: u64,
+    /// How many names it has.
+    pub links: u64,
+    /// The device that the inode lives on.
+    pub device: u64,
+    /// The inode's number there.
+    pub inode: u64,
+}
+
+/// What a name in a directory refers to; a symbolic link is itself, and nothing is mounted by asking.
+/// An empty name is the descriptor itself.
+pub fn status_at(dir: impl AsFd, name: impl AsRef<Path>) -> Result<Status> {
+    let (fd, name) = (dir.as_fd().as_raw_fd(), c(name.as_ref()));
+    let flags = libc::AT_SYMLINK_NOFOLLOW | libc::AT_NO_AUTOMOUNT | libc::AT_EMPTY_PATH;
+    let mut stat = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: `name` is a C string and `stat` has room for the result.
+    let done = unsafe { libc::fstatat(fd, name.as_ptr(), stat.as_mut_ptr(), flags) };
+    check(done.into(), || format!("fstatat({fd}, {name:?}, {flags:#x})"))?;
+    // SAFETY: the call succeeded and filled it.
+    let stat = unsafe { stat.assume_init() };
+    Ok(Status {
+        mode: stat.st_mode,
+        user: stat.st_uid,
+        group: stat.st_gid,
+        size: u64::try_from(stat.st_size).unwrap_or(0),
+        // Its width differs between machines.
+        #[allow(clippy::useless_conversion, reason = "u32 on arm")]
+        links: stat.st_nlink.into(),
+        device: stat.st_dev,
+        inode: stat.st_ino,
+    })
+}
+
+/// How the file system of a descriptor is mounted (statvfs(3)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mounted {
+    /// Nothing can be written.
+    pub read_only: bool,
+    /// Setuid bits and file capabilities count for nothing.
+    pub nosuid: bool,
+    /// Devices cannot be opened.
+    pub nodev: bool,
+}
+
+/// How the file system of a descriptor is mounted.
+pub fn mounted(fd: impl AsFd) -> Result<Mounted> {
+    let fd = fd.as_fd().as_raw_fd();
+    let mut found = MaybeUninit::<libc::statvfs>::uninit();
+    // SAFETY: `found` has room for the result.
+    check(unsafe { libc::fstatvfs(fd, found.as_mut_ptr()) }.into(), || format!("fstatvfs({fd})"))?;
+    // SAFETY: the call succeeded and filled it.
+    let flags = unsafe { found.assume_init() }.f_flag;
+    let has = |flag| flags & flag != 0;
+    // statvfs(3) of the C library tells this one only by its number in the kernel.
+    const NODEV: libc::c_ulong = 4;
+    Ok(Mounted { read_only: has(libc::ST_RDONLY), nosuid: has(libc::ST_NOSUID), nodev: has(NODEV) })
+}
+
+/// Has the file of a descriptor, which may be one of `O_PATH`, this extended attribute (getxattr(2))?
+pub fn has_attribute(fd: impl AsFd, name: &str) -> bool {
+    // The kernel takes no O_PATH descriptor for this, but its link in /proc.
+    let path = c(format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd()));
+    let name = c(name);
+    // SAFETY: both are C strings; of the value only its length is asked.
+    unsafe { libc::getxattr(path.as_ptr(), name.as_ptr(), std::ptr::null_mut(), 0) >= 0 }
+}
+
+/// The names in a directory, in no order; at most `most` of them, and whether that is all.
+pub fn names(dir: impl AsFd, most: usize) -> Result<(Vec<OsString>, bool)> {
+    let fd = dir.as_fd().as_raw_fd();
+    let failed = |e: std::io::Error| CallError {
+        call: format!("getdents64({fd})"),
+        errno: Errno(e.raw_os_error().unwrap_or(0)),
+    };
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(format!("/proc/self/fd/{fd}")).map_err(failed)? {
+        if names.len() == most {
+            return Ok((names, false));
+        }
+        names.push(entry.map_err(failed)?.file_name());
+    }
+    Ok((names, true))
+}
