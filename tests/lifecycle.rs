@@ -6,6 +6,7 @@ use jaula_tests::trials;
 use libtest_mimic::Trial;
 use std::fs;
 use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -15,6 +16,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         start_waits_for_readiness,
         start_asks_a_command_whether_it_is_ready,
         start_asks_in_vain,
+        start_waits_for_a_port,
         start_that_is_never_ready_leaves_nothing,
         start_of_a_jail_that_ends_before_it_is_ready,
         readiness_is_only_what_says_so,
@@ -99,6 +101,23 @@ fn start_asks_a_command_whether_it_is_ready(t: &Test) -> Outcome {
     assert!(asked.lines().count() >= 2 && asked.lines().all(|user| user == "1000"), "{asked}");
     until("the end of the last question", || (jail.processes().ok()?.len() == 1).then_some(()))?;
     jail.stop()
+}
+
+/// The jail's own socket counts, in its own network or the host's, and nobody else's.
+fn start_waits_for_a_port(t: &Test) -> Outcome {
+    let ready = |port| format!("ready = \"tcp {port}\"\nstart_timeout = \"5s\"");
+    let jail = Declared::shell(t, "port", "sleep 0.4; touch /tmp/late; exec nc -l -p 8080", &ready(8080))?;
+    jail.start()?;
+    assert!(Path::new(&format!("/proc/{}/root/tmp/late", jail.first()?)).exists());
+    jail.end()?;
+
+    let ours = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let port = ours.local_addr()?.port();
+    let more = ready(port).replace("5s", "500ms") + "\n[network]\nmode = \"host\"";
+    let jail = Declared::command(t, "other", &["/bin/sleep", "1000"], &more)?;
+    let done = jail.jaula("start", &[])?;
+    one_line(&done.stderr, &["was not ready within"])?;
+    jail.is_gone()
 }
 
 /// One question that hangs, and many that are answered with no.

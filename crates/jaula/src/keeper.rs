@@ -7,6 +7,7 @@
 
 pub(crate) mod control;
 pub(crate) mod log;
+mod starting;
 mod watch;
 
 use crate::claim::Claim;

@@ -4,17 +4,16 @@
 use super::Running;
 use super::control::{self, Order, RESIZED, Reply, Report, TYPED};
 use super::log::Log;
+use super::starting::{self, Starting, Who};
 use crate::claim::Claim;
 use crate::error::{Error, Result};
 use crate::house::House;
 use crate::signals;
 use crate::state::{Ended, Phase};
-use model::config::Ready;
 use model::name::Name;
 use model::signal::Signal;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
-use sys::process::Child;
 use sys::signal::{SIGHUP, SIGINT, SIGKILL, SIGTERM, Signals};
 
 /// What waiting came to.
@@ -81,17 +80,6 @@ pub(crate) struct Watch {
     stopping: bool,
 }
 
-/// Where a start stands.
-struct Starting {
-    until: Instant,
-    /// A command that asks whether it is ready, and when it is asked next.
-    asked: Option<Child>,
-    ask: Instant,
-}
-
-/// How often `boot.ready`'s command is run.
-const ASK_EVERY: Duration = Duration::from_millis(250);
-
 impl Watch {
     pub(crate) fn begin(house: &House, claim: &Claim) -> Result<Self> {
         let failed = || Error::call("begin to listen");
@@ -122,9 +110,8 @@ impl Watch {
         if let Some(console) = &jail.console {
             sys::fs::set_nonblocking(console, true).map_err(Error::call("hold the console"))?;
         }
-        let now = Instant::now();
-        let mut starting = (jail.state.phase == Phase::Starting && boot.ready != Ready::Alive)
-            .then(|| Starting { until: now + boot.start_timeout.0, asked: None, ask: now });
+        let begins = jail.state.phase == Phase::Starting;
+        let mut starting = begins.then(|| Starting::begin(boot)).flatten();
         if starting.is_none() {
             self.ready(jail, report);
         }
@@ -134,7 +121,7 @@ impl Watch {
             let mut wanted = vec![(jail.as_fd(), false)];
             let console = jail.console.as_ref().map(|c| (c.as_fd(), !self.typed.is_empty()));
             let notify = jail.notify.as_ref().map(|n| (n.as_fd(), false));
-            let asked = starting.as_ref().and_then(|s| s.asked.as_ref()).map(|c| (c.pidfd.as_fd(), false));
+            let asked = starting.as_ref().and_then(Starting::asked).map(|asked| (asked, false));
             wanted.extend(console.into_iter().chain(notify).chain(asked));
             let before = wanted.len();
             wanted.extend(self.told.iter().map(|process| (process.as_fd(), false)));
@@ -146,13 +133,13 @@ impl Watch {
                 self.listen(jail);
             }
             if let Some(begun) = &mut starting {
-                match self.is_ready(jail, begun)? {
+                match begun.is_over(self.who(jail))? {
                     Some(true) => {
                         starting = None;
                         self.ready(jail, report);
                     }
                     Some(false) => {
-                        report.failed(&self.not_ready(&jail.config.boot));
+                        report.failed(&starting::not_ready(&self.name, &jail.config.boot));
                         starting = None;
                         self.begin_stop(jail, Some(Duration::ZERO));
                     }
@@ -199,8 +186,18 @@ impl Watch {
     }
 
     fn deadline(&self, starting: Option<&Starting>) -> Option<Instant> {
-        let asks = starting.map(|s| if s.asked.is_none() { s.until.min(s.ask) } else { s.until });
-        [self.stop, asks].into_iter().flatten().min()
+        [self.stop, starting.map(Starting::deadline)].into_iter().flatten().min()
+    }
+
+    fn who<'a>(&'a self, jail: &'a Running) -> Who<'a> {
+        Who {
+            house: &self.house,
+            name: &self.name,
+            boot: &jail.config.boot,
+            first: jail.first.pid,
+            ids: jail.state.id.range(),
+            notify: jail.notify.as_ref(),
+        }
     }
 
     /// Waits for `wanted` and for everybody connected; returns which of `wanted` are ready.
@@ -222,57 +219,6 @@ impl Watch {
     fn enter(&self, jail: &mut Running, phase: Phase) {
         jail.state.phase = phase;
         let _ = jail.state.write(&self.run);
-    }
-
-    /// Why a start fails that took too long.
-    fn not_ready(&self, boot: &model::config::Boot) -> Error {
-        let asked = match &boot.ready {
-            Ready::Command(command) => {
-                let user = boot.user.as_ref().map(|user| format!("--user {user} "));
-                let command: Vec<_> = command.iter().map(|word| for_shell(word)).collect();
-                Some(format!("{}{} -- {}", user.unwrap_or_default(), self.name, command.join(" ")))
-            }
-            Ready::Alive | Ready::Notify => None,
-        };
-        Error::NotReady { name: self.name.clone(), after: boot.start_timeout.0, asked }
-    }
-
-    /// Is it ready? `Some(false)`: it will not be in time.
-    fn is_ready(&self, jail: &Running, starting: &mut Starting) -> Result<Option<bool>> {
-        if let Some(socket) = &jail.notify {
-            let mut message = [0; CHUNK];
-            while let Ok(n) = sys::fs::read(socket, &mut message) {
-                if message[..n].split(|b| *b == b'\n').any(|line| line == b"READY=1") {
-                    return Ok(Some(true));
-                }
-            }
-        }
-        let boot = &jail.config.boot;
-        if let Ready::Command(command) = &boot.ready {
-            let exit = match &starting.asked {
-                Some(child) => {
-                    sys::process::try_wait(&child.pidfd).map_err(Error::call("ask whether it is ready"))?
-                }
-                None => None,
-            };
-            if let Some(exit) = exit {
-                if exit.code() == 0 {
-                    return Ok(Some(true));
-                }
-                starting.asked = None;
-                starting.ask = Instant::now() + ASK_EVERY;
-            }
-            if starting.asked.is_none() && starting.ask <= Instant::now() {
-                starting.asked = Some(super::probe(&self.house, &self.name, command, boot.user.as_deref())?);
-            }
-        }
-        let late = starting.until <= Instant::now();
-        if late && let Some(child) = &starting.asked {
-            // Its answer does not matter any more; nor does it if it has just ended.
-            let _ = sys::process::signal(&child.pidfd, SIGKILL);
-            let _ = sys::process::wait(&child.pidfd);
-        }
-        Ok(late.then_some(false))
     }
 
     /// The first process has ended.
@@ -455,14 +401,5 @@ impl Watch {
             let signal = jail.config.boot.stop_signal.parse::<Signal>().map_or(SIGTERM, Signal::number);
             self.told = crate::ops::stop::signal(&self.run, jail.first.pid, &jail.first.pidfd, signal);
         }
-    }
-}
-
-/// A word as a shell takes it.
-fn for_shell(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
-    match !word.is_empty() && word.chars().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }

@@ -54,7 +54,10 @@ fn program(jail: &Running, exec: &Exec, streams: [Stream; 3]) -> Result<First> {
     own.extend(exec.environment.iter().cloned());
     let environment = environment(&identity, &own, streams.contains(&Stream::Terminal));
     let directory = exec.directory.clone().unwrap_or_else(|| jail.state.directory.clone());
-    Ok(first(&exec.command, environment, directory, &identity, streams))
+    let mut program = first(&exec.command, environment, directory, &identity, streams);
+    // Where the first process begins need not be open to everybody.
+    program.or_top = exec.directory.is_none();
+    Ok(program)
 }
 
 /// Brings a program into a jail, with the caller in front of it. This process joins the jail and

@@ -187,6 +187,12 @@ pub fn closure(request: &Request<'_>) -> Result<Closure, ClosureError> {
         }
     }
     programs.add_system_file(Path::new("/etc/localtime"));
+    // The old name of /run, by which the C library and many services know it.
+    if let Some(place) =
+        programs.collection.walk(Path::new("/var/run"))?.filter(|p| p.real == Path::new("/run"))
+    {
+        programs.collection.add_links(Path::new("/var/run"), &place);
+    }
     let Programs { mut collection, unmet, .. } = programs;
     add_names(&mut collection, request)?;
     add_old_names(&mut collection);
@@ -277,6 +283,9 @@ fn add_names(collection: &mut Collection, request: &Request<'_>) -> Result<(), C
         collection.insert(path.into(), What::Text { content }, Reason::System);
     }
     if !request.network {
+        // Its own loopback has a name too.
+        let content = "127.0.0.1 localhost\n::1 localhost\n".to_owned();
+        collection.insert("/etc/hosts".into(), What::Text { content }, Reason::System);
         return Ok(());
     }
     // Some are links into /run, of which a jail has its own: what they lead to takes their place.

@@ -110,7 +110,7 @@ fn problems_are_told_with_their_places() {
         ("boot.command = []", "1:16: boot.command: the list is empty, it begins with a program"),
         (
             "boot.ready = \"check me\"",
-            "1:14: boot.ready: \"check me\" is neither \"alive\" nor \"notify\"\nhelp: a \
+            "1:14: boot.ready: \"check me\" is neither \"alive\" nor \"notify\" nor a port as \"tcp 80\"\nhelp: a \
           command is a list: [\"check\", \"me\"]",
         ),
         ("id = \"101\"", "1:6: id: a number belongs here, not a text\nhelp: write it without quotes: 101"),

@@ -146,6 +146,8 @@ pub enum Ready {
     Alive,
     /// `notify`: it said `READY=1` (sd_notify(3)).
     Notify,
+    /// `tcp 80`: the jail listens there, at all of a range.
+    Port(Ports),
     /// `["program", "argument", …]`: this command, run inside every 250 ms, exits with 0.
     Command(Vec<String>),
 }

@@ -405,6 +405,9 @@ fn names_are_the_services_only() {
     assert!(text("/etc/group").contains("www:x:33:") && !text("/etc/group").contains("alice"));
     assert!(text("/etc/nsswitch.conf").contains("hosts: files dns"));
     assert!(text("/etc/resolv.conf").ends_with("/run/resolv.conf"));
+    let alone = super::closure(&Request { network: false, ..request }).unwrap();
+    let hosts = alone.entries.iter().find(|e| e.path == Path::new("/etc/hosts"));
+    assert!(matches!(&hosts.unwrap().what, What::Text { content } if content.contains("localhost")));
     let none = ["mallory".to_owned(), "www:nosuch".to_owned()];
     let error = super::closure(&Request { users: &none, ..request }).unwrap_err();
     assert!(error.to_string().ends_with("do not have mallory, :nosuch"), "{error}");

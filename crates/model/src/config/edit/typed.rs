@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::config::given::Given;
 use crate::config::keys::{Key, Shape, Split};
 use crate::config::problem::{BadValue, Found, shown};
+use crate::config::value::ready;
 use toml_edit::{Array, InlineTable, Item, Value};
 
 /// The value of a key, or of an entry of a table, if the key takes it.
@@ -52,7 +53,7 @@ fn value(key: &'static Key, entry: Option<&str>, text: &str) -> Result<Value, Ba
             _ => return Err(BadValue::new(format!("{} is neither true nor false", shown(text)))),
         },
         (Shape::List(_), _) => elements(key, text)?.into(),
-        (Shape::Ready, _) if matches!(unquoted(text).as_str(), "alive" | "notify") => unquoted(text).into(),
+        (Shape::Ready, _) if ready(&unquoted(text)).is_ok() => unquoted(text).into(),
         (Shape::Ready, _) => elements(key, text)?.into(),
         (Shape::Text, _) => unquoted(text).into(),
     })
@@ -157,6 +158,7 @@ mod tests {
             ("boot.stop_timeout", "30", "30"),
             ("boot.stop_timeout", "30s", "\"30s\""),
             ("boot.ready", "notify", "\"notify\""),
+            ("boot.ready", "tcp 80", "\"tcp 80\""),
             ("boot.ready", "curl -f x", "[\"curl\", \"-f\", \"x\"]"),
             ("boot.ready", "[\"alive\"]", "[\"alive\"]"),
             ("security.nesting", "true", "true"),

@@ -65,10 +65,10 @@ pub(super) const BOOT: Section = Section {
         Key {
             path: "boot.ready",
             shape: Shape::Ready,
-            takes: "`\"alive\"`, `\"notify\"`, or a command as a list of texts",
+            takes: "`\"alive\"`, `\"notify\"`, a port as `\"tcp 80\"`, or a command as a list of texts",
             default: "`alive`",
             doc: "When the jail counts as started. `alive`: the first process runs its program. `notify`: \
-                  it said `READY=1`, see sd_notify(3). A command: run inside as \
+                  it said `READY=1`, see sd_notify(3). A port: it listens there; of a range, at all ports. A command: run inside as \
                   `boot.user` every 250 ms, it exits with 0.",
             example: r#"["/usr/bin/curl", "-fs", "http://localhost/"]"#,
             read: |c, v| match v.item.is_array() {
@@ -83,6 +83,7 @@ pub(super) const BOOT: Section = Section {
                 Some(match &c.boot.ready {
                     Ready::Alive => "alive".into(),
                     Ready::Notify => "notify".into(),
+                    Ready::Port(ports) => text(*ports),
                     Ready::Command(words) => list(words),
                 })
             },

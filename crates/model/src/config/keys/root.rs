@@ -79,11 +79,12 @@ pub(super) const ROOT: Section = Section {
         Key {
             path: "root.users",
             shape: Shape::List(Split::Commas),
-            takes: "a list of names",
+            takes: "a list of `\"USER\"` and `\"USER:GROUP\"`",
             default: "none",
-            doc: "For `app:` only: users of the host that the jail knows, beside root and `boot.user`.",
-            example: r#"["www-data"]"#,
-            read: |c, v| v.list(&mut c.root.users, value::account),
+            doc: "For `app:` only: users of the host that the jail knows with their groups, beside root, nobody and \
+                  `boot.user`, and one group more for a user.",
+            example: r#"["www-data", "postfix:postdrop"]"#,
+            read: |c, v| v.list(&mut c.root.users, value::user),
             write: |c| Some(list(&c.root.users)),
             ..PLAIN
         },
