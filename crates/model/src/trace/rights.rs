@@ -148,7 +148,10 @@ pub(super) fn capabilities(record: &Record, wanted: &Wanted) -> Vec<Entry> {
     let by_itself = if is_known { CapSet::default() } else { profile };
     let used = record.capabilities.iter().filter(|cap| !by_itself.contains(*cap));
     let used = used.map(|cap| entry(format!("+{}", cap.name()), "used"));
-    let none = (is_known && profile != CapSet::default()).then(|| entry(ALL.to_owned(), "but for these"));
+    let none = (is_known && profile != CapSet::default()).then(|| {
+        let reason = if record.capabilities == CapSet::default() { "it used none" } else { "but for these" };
+        entry(ALL.to_owned(), reason)
+    });
     none.into_iter().chain(used).collect()
 }
 
