@@ -15,6 +15,7 @@ mod keeper;
 mod lifecycle;
 mod manage;
 mod mounts_live;
+mod needs;
 mod ports;
 mod races;
 mod roots;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         lifecycle::trials(),
         manage::trials(),
         mounts_live::trials(),
+        needs::trials(),
         ports::trials(),
         races::trials(),
         roots::trials(),

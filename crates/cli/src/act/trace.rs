@@ -6,7 +6,7 @@ mod record;
 use crate::act::operate::Talk;
 use crate::act::{printed, settings};
 use crate::command::{Op, Setting, Trace, TraceFirst};
-use crate::output::error::warn;
+use crate::output::error::{note, warn};
 use crate::output::print_json;
 use jaula::house::House;
 use jaula::ops::review::{self, Asked, Reviewed, Target};
@@ -16,6 +16,7 @@ use model::config::{Config, edit};
 use model::units::Span;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -33,8 +34,7 @@ pub(crate) fn trace(given: Trace, talk: Talk) -> Result<ExitCode> {
         _ => None,
     };
     let wishes = Wishes::of(&given.settings)?;
-    let traced =
-        run(&house, &wishes, &given.command, length(given.time, given.until_ready), given.tty, talk)?;
+    let traced = run(&house, &wishes, &given.command, (given.time, given.until_ready), given.tty, talk)?;
     let typed = Path::new(given.command.first().map_or_else(Default::default, OsString::as_os_str));
     let program =
         target.as_ref().and_then(Target::program).map_or_else(|| absolute(typed), |p| Ok(p.to_owned()))?;
@@ -48,6 +48,9 @@ pub(crate) fn trace(given: Trace, talk: Talk) -> Result<ExitCode> {
     let Some(target) = target else {
         if !given.json {
             printed(print::review(&reviewed, given.explain, talk.color))?;
+            if !talk.quiet {
+                printed(print::hint())?;
+            }
         }
         return Ok(ExitCode::SUCCESS);
     };
@@ -72,7 +75,7 @@ pub(crate) fn before_create(
     let wishes = Wishes::of(settings)?;
     let until_ready = given.until_ready || given.time.is_none();
     let words: Vec<OsString> = given.command.iter().map(OsString::from).collect();
-    let traced = run(house, &wishes, &words, length(given.time, until_ready), None, talk)?;
+    let traced = run(house, &wishes, &words, (given.time, until_ready), None, talk)?;
     let program = absolute(Path::new(given.command.first().map_or("", String::as_str)))?;
     let is_strict = wishes.config.security.profile == model::config::Profile::Strict;
     let reviewed = wishes.review(&traced, &program, wishes.named.clone(), BTreeSet::new(), is_strict)?;
@@ -91,10 +94,11 @@ fn run(
     house: &House,
     wishes: &Wishes,
     command: &[OsString],
-    length: Length,
+    (time, until_ready): (Option<Span>, bool),
     terminal: Option<bool>,
     talk: Talk,
 ) -> Result<Traced> {
+    let length = length(time, until_ready);
     let config = wishes.config_of_trace();
     let trace = ops::trace::Trace { config, command: command.to_vec(), length, terminal };
     let say = |text: &str| {
@@ -102,6 +106,18 @@ fn run(
             warn(text, talk.color);
         }
     };
+    if !talk.quiet && std::io::stderr().is_terminal() {
+        let program = command.first().map(|word| word.to_string_lossy()).unwrap_or_default();
+        let until = match (length, time) {
+            (Length::UntilEnd, _) => "until it ends".to_owned(),
+            (Length::For(_), Some(time)) => format!("for {time}"),
+            _ => "until it is ready".to_owned(),
+        };
+        note(
+            &format!("tracing {program} {until}; Ctrl-C ends it, and nothing that it does lasts"),
+            talk.color,
+        );
+    }
     let traced = ops::trace::trace(house, &trace, say)?;
     if matches!(length, Length::UntilReady(_)) && !traced.ready {
         say("the program was not ready in time, or ended before: what it needs may not be all here");

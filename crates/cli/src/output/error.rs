@@ -16,9 +16,18 @@ pub(crate) fn report(error: &dyn Error, help: Option<&str>, color: When) {
 
 /// Prints `warning: …`.
 pub(crate) fn warn(text: &str, color: When) {
+    say("warning:", text, color);
+}
+
+/// Prints `note: …`.
+pub(crate) fn note(text: &str, color: When) {
+    say("note:", text, color);
+}
+
+fn say(what: &str, text: &str, color: When) {
     let mut stderr = io::stderr().lock();
     let style = Style::of(color, &stderr);
-    let _ = stderr.write_all(format!("{} {}\n", style.bold("warning:"), harmless(text)).as_bytes());
+    let _ = stderr.write_all(format!("{} {}\n", style.bold(what), harmless(text)).as_bytes());
 }
 
 fn message(error: &dyn Error, help: Option<&str>, style: Style) -> String {

@@ -76,6 +76,12 @@ pub fn of(asked: &Asked<'_>) -> Result<Reviewed> {
     linker.add_needs(&files(&first, |group| group != Group::Libraries), &mut host);
     let mut review = review(asked.record, &host, &wanted);
     for (path, why) in linker.refused(&files(&review, |_| true)) {
+        if asked.named.contains(&path) {
+            return Err(Error::refused(
+                format!("{} cannot be in an app jail: it {why}", path.display()),
+                "jaula config keys describes root.files and mounts",
+            ));
+        }
         let is_it = |value: &str| Path::new(value) == path;
         review.entries.retain(|entry| entry.group.key() != "root.files" || !is_it(&entry.value));
         review.left_out.push(LeftOut { path, why });

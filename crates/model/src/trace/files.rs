@@ -50,6 +50,8 @@ pub(super) fn files(record: &Record, host: &Host, wanted: &Wanted, own: &BTreeSe
         let use_ = Used { touched, kind: found.kind };
         let mut leave = |why: &str| done.left_out.push(LeftOut { path: path.clone(), why: why.to_owned() });
         let why = secret(&path, found, host).filter(|_| !wanted.is_named(&path));
+        // What somebody put into /tmp he has to name, like a secret.
+        let is_own = |path: &Path| is_own(path) && !path.starts_with("/tmp");
         let looked_at = !(touched.read || touched.executed || touched.mapped || touched.listed);
         match (found.kind, why) {
             (Kind::Socket, _) => {}
@@ -57,8 +59,8 @@ pub(super) fn files(record: &Record, host: &Host, wanted: &Wanted, own: &BTreeSe
             _ if touched.mapped && (is_foreign_names(&path) || host.of_names.contains(&found.real)) => {
                 leave("of the host's name service; a jail looks names up in files and DNS");
             }
-            _ if is_own(&path) || is_own(&found.real) => leave("a jail has its own"),
             (_, Some(why)) if looked_at => leave(&format!("only looked at, and {why}")),
+            _ if is_own(&path) || is_own(&found.real) => leave("a jail has its own"),
             (_, Some(why)) => drop(secrets.insert(path, (why, use_))),
             _ if path.ancestors().any(|above| own.contains(above)) => {
                 leave("in a directory of the jail's own, which begins without files");

@@ -104,6 +104,7 @@ pub fn units(record: &Record, host: &Host) -> BTreeSet<PathBuf> {
 pub fn review(record: &Record, host: &Host, wanted: &Wanted) -> Review {
     let Writes { mut entries, left_out: elsewhere, own, owners } = writes(record, host);
     let Files { entries: read, mut left_out, linked } = files::files(record, host, wanted, &own);
+    entries.extend(asked_for(wanted, &read));
     let user = rights::user(record, host, wanted, &owners);
     entries.extend(read);
     entries.extend(rights::users(record, host, &owners, user.as_ref()));
@@ -125,5 +126,18 @@ pub fn review(record: &Record, host: &Host, wanted: &Wanted) -> Review {
     Review { entries, user, linked, left_out, notes }
 }
 
+/// What is named and was not used.
+fn asked_for(wanted: &Wanted, used: &[Entry]) -> Vec<Entry> {
+    let is_there = |path: &Path| used.iter().any(|entry| entry.taken && path.starts_with(&entry.value));
+    let new = wanted.named.iter().filter(|path| !is_there(path));
+    let entry = |path: &PathBuf| Entry {
+        group: super::place::group(path, &super::Touched::default()),
+        value: super::words::path(path),
+        reason: "asked for".to_owned(),
+        taken: true,
+    };
+    new.map(entry).collect()
+}
+
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

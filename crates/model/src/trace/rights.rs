@@ -5,6 +5,7 @@ use super::place::is_own;
 use super::{Entry, Group, Peer, Record, Touched, Wanted, words};
 use crate::caps::CapSet;
 use crate::config::{Change, Mount, MountSource, Profile, Security};
+use crate::confinement::capabilities as of_profile;
 use crate::ports::{Ports, Transport};
 use crate::seccomp::Policy;
 use std::collections::BTreeSet;
@@ -30,7 +31,7 @@ pub(super) fn user(
         || record.users.iter().any(|id| *id != 0)
         || record.groups.iter().any(|id| *id != 0)
         || record.files.iter().any(is_closed);
-    if needs_root || !wanted.as_root || !record.calls_whole {
+    if needs_root || !wanted.as_root || !record.capabilities_whole {
         return None;
     }
     let never = "it never needed root";
@@ -133,7 +134,7 @@ pub(super) fn network(record: &Record) -> Option<String> {
     })
 }
 
-/// The capabilities that it used, and no others.
+/// The capabilities that it used, and no others if those are known to be all.
 pub(super) fn capabilities(record: &Record, wanted: &Wanted) -> Vec<Entry> {
     let entry = |value: String, reason: &str| Entry {
         group: Group::Capabilities,
@@ -141,10 +142,16 @@ pub(super) fn capabilities(record: &Record, wanted: &Wanted) -> Vec<Entry> {
         reason: reason.to_owned(),
         taken: true,
     };
-    let used = record.capabilities.iter().map(|cap| entry(format!("+{}", cap.name()), "used"));
-    // Of another user than root nothing was to be seen, and profile strict has none to begin with.
-    let is_known = wanted.as_root && record.calls_whole;
-    let none = (is_known && !wanted.strict).then(|| entry(ALL.to_owned(), "but for these"));
+    // Of another user than root nothing was to be seen.
+    let is_known = wanted.as_root && record.capabilities_whole;
+    let profile = of_profile(if wanted.strict { Profile::Strict } else { Profile::App });
+    let by_itself = if is_known { CapSet::default() } else { profile };
+    let used = record.capabilities.iter().filter(|cap| !by_itself.contains(*cap));
+    let used = used.map(|cap| entry(format!("+{}", cap.name()), "used"));
+    let none = (is_known && profile != CapSet::default()).then(|| {
+        let reason = if record.capabilities == CapSet::default() { "it used none" } else { "but for these" };
+        entry(ALL.to_owned(), reason)
+    });
     none.into_iter().chain(used).collect()
 }
 

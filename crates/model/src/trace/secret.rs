@@ -23,6 +23,7 @@ const BELOW: &[(&str, &str)] = &[
     ("/etc/credstore.encrypted", "a secret of the host's services"),
     ("/etc/jaula", "of jaula itself"),
     ("/var/lib/jaula", "of jaula itself"),
+    ("/tmp", "in /tmp, of which a jail has its own"),
     ("/etc/ssl/private", "a private key"),
     ("/etc/pki/tls/private", "a private key"),
     ("/etc/letsencrypt", "private keys and accounts"),

@@ -37,6 +37,11 @@ pub(super) fn review(reviewed: &Reviewed, explain: bool, color: When) -> io::Res
     rest(review, explain, style)
 }
 
+/// Says what to do with a review that was only printed.
+pub(super) fn hint() -> io::Result<()> {
+    print_text("\nWrite it down: jaula trace -o FILE … ; add it to a jail: jaula trace --into NAME …\n")
+}
+
 /// Prints what became of a file.
 pub(super) fn saved(saved: &Saved, reviewed: &Reviewed, explain: bool, color: When) -> io::Result<()> {
     let style = Style::of(color, &io::stdout());
@@ -52,7 +57,11 @@ pub(super) fn saved(saved: &Saved, reviewed: &Reviewed, explain: bool, color: Wh
     entries(&taken, explain, style)?;
     let new: Vec<Entry> = saved.added.iter().filter(|entry| !entry.taken).cloned().collect();
     let user = reviewed.review.user.clone().filter(|_| !saved.existed);
-    rest(&Review { entries: new, user, ..reviewed.review.clone() }, explain, style)
+    rest(&Review { entries: new, user, ..reviewed.review.clone() }, explain, style)?;
+    match saved.existed {
+        true => Ok(()),
+        false => print_text(&format!("\nA jail of it: jaula create NAME --config {path}\n")),
+    }
 }
 
 fn counted(entries: usize) -> String {
@@ -79,10 +88,19 @@ fn entries(entries: &[&Entry], explain: bool, style: Style) -> io::Result<()> {
     }
     let mut table = Table::new(&[("FOR", Side::Left), ("", Side::Right), ("WHAT", Side::Left)]);
     for (group, entries) in groups {
-        let values: Vec<&str> = entries.iter().map(|entry| entry.value.as_str()).collect();
-        table.row([group.name(), &entries.len().to_string(), &values.join(", ")]);
+        let values: Vec<&str> = entries.iter().filter_map(|entry| in_words(entry)).collect();
+        let all = if values.is_empty() { "none".to_owned() } else { values.join(", ") };
+        table.row([group.name(), &values.len().to_string(), &all]);
     }
     table.print(style)
+}
+
+/// An entry where only what is there counts: no capability but these.
+fn in_words(entry: &Entry) -> Option<&str> {
+    match entry.group {
+        Group::Capabilities | Group::Calls => entry.value.strip_prefix('+'),
+        _ => Some(&entry.value),
+    }
 }
 
 /// What is not taken, whom it runs as, and what to do now.

@@ -9,7 +9,7 @@ use crate::trace::{Found, Key, Kind, Peer, Port, Touched, User};
 /// `m`apped, `l`isted, `w`ritten, `c` made, `d`irectory, `s`ocket, `?` missing, `!` not for
 /// everybody, `p` a program, `L` linked. Notes: `->PATH` where a link leads, `uid=N`.
 pub(crate) fn traced(lines: &str) -> (Record, Host) {
-    let (mut record, mut host) = (Record { calls_whole: true, ..Record::default() }, Host::default());
+    let (mut record, mut host) = (Record { capabilities_whole: true, ..Record::default() }, Host::default());
     let user = |name: &str, id, home: &str| User { name: name.to_owned(), id, home: home.into() };
     host.users = vec![
         user("root", 0, "/root"),
@@ -279,6 +279,7 @@ fn no_secret_is_taken_unless_it_is_named() {
         }
     }
     let named = Wanted { named: vec!["/etc/nginx/ssl/example.org.key".into()], ..wanted() };
+    assert_eq!(entries("", &named), ["configuration: /etc/nginx/ssl/example.org.key"]);
     let shown = entries("r! /etc/nginx/ssl/example.org.key\nr! /etc/shadow", &named);
     assert_eq!(shown, ["configuration: /etc/nginx/ssl/example.org.key", "#secrets: /etc/shadow"]);
 }
@@ -336,7 +337,7 @@ fn whom_it_runs_as() {
     assert_eq!(user(owned, |record, _| record.users = [33].into()), None);
     assert_eq!(user(owned, |record, _| record.capabilities = CapSet::of(&["chown"])), None);
     assert_eq!(user(owned, |_, wanted| wanted.as_root = false), None);
-    assert_eq!(user(owned, |record, _| record.calls_whole = false), None);
+    assert_eq!(user(owned, |record, _| record.capabilities_whole = false), None);
 }
 
 #[test]

@@ -96,6 +96,7 @@ pub(crate) const SECRETS: &[&str] = &[
     "/vmlinuz",
     "/initrd.img",
     "/lib/modules/6.1.0/kernel/x.ko",
+    "/tmp/site.conf",
     "/dev/sda",
     "/dev/mem",
     "/dev/kvm",
