@@ -11,7 +11,7 @@ pub const LOADER_CACHE: &str = "/etc/ld.so.cache";
 /// All that an app jail holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// When it was taken, in seconds since 1970.
+    /// When it was taken, in milliseconds since 1970.
     pub taken: u64,
     /// The files of the host that decided what is in it, beside those that are.
     pub inputs: BTreeMap<String, Stamp>,
