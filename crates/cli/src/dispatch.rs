@@ -1,7 +1,9 @@
 //! Each command to what does it.
 
 use crate::act::operate::{self, Talk};
-use crate::act::{audit, config, create, declare, delete, doctor, exec, inspect, logs, make, plan, refresh, trace};
+use crate::act::{
+    audit, config, create, declare, delete, doctor, exec, inspect, logs, make, plan, refresh, trace,
+};
 use crate::command::{Command, Invocation, Json, When};
 use crate::doc;
 use crate::exit;

@@ -96,7 +96,9 @@ impl Root<'_> {
         match &config.root.from {
             Some(RootSpec::Dir(path)) => self.directory(path, (mount, mapped), &mut budget, &mut tree)?,
             Some(RootSpec::Host) => self.directory(Path::new("/"), (mount, false), &mut budget, &mut tree)?,
-            Some(RootSpec::App(_)) if let Some(taken) = self.inside.tree.as_deref().filter(|tree| tree.exists()) => {
+            Some(RootSpec::App(_))
+                if let Some(taken) = self.inside.tree.as_deref().filter(|tree| tree.exists()) =>
+            {
                 self.directory(taken, (mount, mapped), &mut budget, &mut tree)?;
             }
             Some(RootSpec::App(_)) => self.app((mount, mapped), &mut budget, &mut tree),
