@@ -30,6 +30,11 @@ impl<'t> Declared<'t> {
         Ok(jail)
     }
 
+    /// One that jaula makes itself.
+    pub(crate) fn named(t: &'t Test, word: &str) -> Self {
+        Self { t, name: t.name(word) }
+    }
+
     /// The same with a line of shell.
     pub(crate) fn shell(t: &'t Test, word: &str, script: &str, more: &str) -> Outcome<Self> {
         Self::command(t, word, &["/bin/sh", "-c", script], more)

@@ -12,7 +12,7 @@ mod runner;
 mod test;
 
 pub use build::{c_program, target_directory};
-pub use fault::{SmallDisk, Survived, Victim, fault_at_calls, fault_at_every_call};
+pub use fault::{SmallDisk, Survived, Victim, fault_at_calls, fault_at_every_call, fault_at_those};
 pub use host::{Kind as ThingKind, Snapshot, Thing};
 pub use jaula::{Done, Jaula, command};
 pub use machine::Machine;

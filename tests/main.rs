@@ -18,6 +18,7 @@ mod mounts_live;
 mod needs;
 mod ports;
 mod races;
+mod refresh;
 mod roots;
 mod selftest;
 mod services;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         needs::trials(),
         ports::trials(),
         races::trials(),
+        refresh::trials(),
         roots::trials(),
         selftest::trials(),
         services::trials(),

@@ -61,12 +61,22 @@ pub fn fault_at_every_call(
 /// each `step`th call only.
 pub fn fault_at_calls(
     step: usize,
+    prepare: impl FnMut() -> Outcome<(Victim, Command)>,
+    check: impl FnMut(&Done) -> Outcome,
+) -> Outcome<Survived> {
+    fault_at_those((1..100_000).step_by(step), prepare, check)
+}
+
+/// The same at the calls of these numbers, counted from 1, and those after them up to the first run
+/// that nothing interrupts.
+pub fn fault_at_those(
+    numbers: impl IntoIterator<Item = u32>,
     mut prepare: impl FnMut() -> Outcome<(Victim, Command)>,
     mut check: impl FnMut(&Done) -> Outcome,
 ) -> Outcome<Survived> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("harness/killer.c");
     let killer = c_program("killer", &[source])?;
-    for number in (1..100_000_u32).step_by(step) {
+    for number in numbers {
         let (victim, command) = prepare()?;
         let mut killed = under(&killer, &[&victim.word(), &number.to_string()], &command);
         let done = run(&mut killed, b"", Duration::from_secs(60))?;

@@ -12,6 +12,7 @@ pub(crate) mod logs;
 pub(crate) mod make;
 pub(crate) mod operate;
 pub(crate) mod plan;
+pub(crate) mod refresh;
 pub(crate) mod trace;
 
 use crate::command::{Op, Selection, Setting};

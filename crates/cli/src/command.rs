@@ -82,6 +82,10 @@ pub(crate) enum Command {
     ConfigPath(String),
     /// `jaula config keys`
     ConfigKeys(ConfigKeys),
+    /// `jaula refresh`
+    Refresh(Refresh),
+    /// `jaula outdated`
+    Outdated(Outdated),
     /// `jaula delete`
     Delete(Delete),
     /// `jaula gc`
@@ -366,6 +370,30 @@ pub(crate) struct Delete {
     pub(crate) yes: bool,
     /// `--force`: stop it first.
     pub(crate) force: bool,
+}
+
+/// `jaula refresh`
+#[derive(Debug, PartialEq)]
+pub(crate) struct Refresh {
+    /// Which.
+    pub(crate) jails: Selection,
+    /// `--dry-run`: only say what differs.
+    pub(crate) dry_run: bool,
+    /// `--json`
+    pub(crate) json: bool,
+    /// `--yes`: do not ask.
+    pub(crate) yes: bool,
+    /// `--no-restart`: jails that run go on with what they have.
+    pub(crate) no_restart: bool,
+}
+
+/// `jaula outdated`
+#[derive(Debug, PartialEq)]
+pub(crate) struct Outdated {
+    /// Which.
+    pub(crate) jails: Selection,
+    /// `--json`
+    pub(crate) json: bool,
 }
 
 /// `jaula gc`

@@ -1,7 +1,9 @@
 //! Each command to what does it.
 
 use crate::act::operate::{self, Talk};
-use crate::act::{audit, config, create, declare, delete, doctor, exec, inspect, logs, make, plan, trace};
+use crate::act::{
+    audit, config, create, declare, delete, doctor, exec, inspect, logs, make, plan, refresh, trace,
+};
 use crate::command::{Command, Invocation, Json, When};
 use crate::doc;
 use crate::exit;
@@ -33,6 +35,8 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
         Command::Run(run) => command(make::run(run, talk), color),
         Command::Trace(given) => command(trace::trace(given, talk), color),
         Command::Create(given) => done(create::create(given, talk), color),
+        Command::Refresh(given) => done(refresh::refresh(&given, talk), color),
+        Command::Outdated(given) => done(refresh::outdated(&given, color), color),
         Command::Delete(given) => done(delete::delete(given, talk), color),
         Command::List(given) => done(inspect::list(given, color), color),
         Command::Status(given) => done(inspect::status(given, color), color),

@@ -30,6 +30,7 @@ static ABSENT: Exit = Exit { status: "3", meaning: "There is no such jail, or it
 static FAULTS: Exit = Exit { status: "1", meaning: "Faults were found; they are printed." };
 static ABOVE: Exit =
     Exit { status: "1", meaning: "A score is above `--threshold`; or it failed, and the error says why." };
+static STALE: Exit = Exit { status: "1", meaning: "Some are outdated, or it failed." };
 static THEIRS: Exit = Exit { status: "0-124", meaning: "What the command itself exits with." };
 static OURS: Exit =
     Exit { status: "125", meaning: "jaula failed before the command began; the error says why." };
@@ -46,6 +47,8 @@ pub(crate) static CHECK: &[&Exit] = &[&DONE, &FAULTS, &WRONG];
 pub(crate) static AUDIT: &[&Exit] = &[&DONE, &ABOVE, &WRONG, &ABSENT];
 /// Of a verb that names jails.
 pub(crate) static JAILS: &[&Exit] = &[&DONE, &ERROR, &WRONG, &ABSENT];
+/// Of a verb that looks for jails that differ from the host.
+pub(crate) static OUTDATED: &[&Exit] = &[&DONE, &STALE, &WRONG, &ABSENT];
 /// Of a verb that runs a command.
 pub(crate) static COMMAND: &[&Exit] = &[&THEIRS, &WRONG, &OURS, &NO_EXEC, &NO_FILE, &SIGNAL];
 /// Of a verb that looks on while a command runs.
@@ -62,6 +65,7 @@ mod tests {
     fn the_table_has_the_programs_numbers() {
         let pairs = [
             (&ERROR, FAILED),
+            (&STALE, FAILED),
             (&WRONG, USAGE),
             (&ABSENT, NO_JAIL),
             (&OURS, NOT_BEGUN),

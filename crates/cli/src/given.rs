@@ -41,6 +41,7 @@ pub(crate) struct Given {
     pub(crate) threshold: Option<u32>,
     pub(crate) yes: bool,
     pub(crate) force: bool,
+    pub(crate) no_restart: bool,
     pub(crate) dry_run: bool,
     pub(crate) json: bool,
     pub(crate) quiet: bool,

@@ -227,7 +227,7 @@ pub(crate) fn release_id(run: &Path, name: &Name, id: Id) -> Result<()> {
 }
 
 /// Who has a run directory's lock, in words (proc_locks(5)).
-fn owner(path: &Path) -> String {
+pub(crate) fn owner(path: &Path) -> String {
     let inode = sys::fs::identity_at(sys::fs::CWD, path).map(|i| i.inode.to_string()).unwrap_or_default();
     let locks = std::fs::read_to_string("/proc/locks").unwrap_or_default();
     let pid = locks.lines().find_map(|line| {

@@ -269,6 +269,29 @@ fn remember(house: &House, name: &Name, ended: &Ended) {
     }
 }
 
+/// Has noted what an app jail sees of the host now, by a process of its own that nobody waits for:
+/// whoever starts the jail waits for its program only, and what is large is not in the keeper's memory.
+fn note_files(house: &House, name: &Name, config: &Config) {
+    if !matches!(config.root.from, Some(model::config::RootSpec::App(_))) {
+        return;
+    }
+    let Ok(child) = sys::process::fork() else { return };
+    match child {
+        // It has ended as soon as its own child is there.
+        Some(child) => _ = sys::process::wait(&child.pidfd),
+        None => {
+            if let Ok(None) = sys::process::fork() {
+                // It must not answer for the keeper.
+                let alone = sys::fs::open(sys::fs::CWD, "/", sys::fs::O_PATH, 0);
+                let noted =
+                    alone.and_then(sys::process::close_all_but).map_err(Error::call("note the jail's files"));
+                let _ = noted.and_then(|()| crate::ops::refresh::started(house, name, config));
+            }
+            sys::process::exit(0);
+        }
+    }
+}
+
 /// Runs a command inside and tells whether it exited with 0, for `boot.ready`.
 pub(crate) fn probe(house: &House, name: &Name, command: &[String], user: Option<&str>) -> Result<Child> {
     let child = sys::process::fork().map_err(Error::call("ask whether the jail is ready"))?;

@@ -15,6 +15,7 @@ pub mod live;
 pub mod logs;
 pub mod plan;
 pub mod prepare;
+pub mod refresh;
 pub mod review;
 pub mod run;
 pub mod set;

@@ -1,3 +1,6 @@
 //! Where the files of a jail come from.
 
 pub mod app;
+pub mod packages;
+pub(crate) mod survey;
+pub(crate) mod taken;

@@ -33,7 +33,7 @@ pub(crate) struct Running {
     /// The first process in `/proc`.
     process: OwnedFd,
     /// Its root directory.
-    root: OwnedFd,
+    pub(crate) root: OwnedFd,
 }
 
 /// Both ends of a terminal of the jail's.

@@ -107,6 +107,8 @@ pub struct Jail<'a> {
     pub first: &'a First,
     /// The files of an app jail; empty for others.
     pub app: &'a [AppEntry],
+    /// Where the files of an app jail were put, if it has its own; then `app` is empty.
+    pub taken: Option<Taken<'a>>,
     /// The directories that an app jail may write to; empty for others.
     pub writable: &'a [Writable],
     /// Those sources of `mounts` that are no directories.
@@ -174,6 +176,15 @@ pub enum AppFile {
     Link(PathBuf),
     /// A text that jaula writes.
     Text(String),
+}
+
+/// The files of an app jail that were copied or linked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken<'a> {
+    /// The tree of them.
+    pub tree: &'a Path,
+    /// Are some of them in `/tmp`?
+    pub in_tmp: bool,
 }
 
 /// A directory that an app jail may write to.
@@ -280,6 +291,15 @@ fn trees(jail: &Jail<'_>) -> Vec<Tree> {
             why: "the host's own root".into(),
         }),
         Some(RootSpec::App(_)) => {
+            trees.extend(jail.taken.map(|taken| Tree {
+                fd: "root".into(),
+                path: taken.tree.to_owned(),
+                recursive: false,
+                // Below an overlay as well: a hard link is the host's own file.
+                attributes: child::READ_ONLY,
+                mapped,
+                why: "the jail's files, as they were taken".into(),
+            }));
             for (n, (entry, source)) in child::sources(jail.app).enumerate() {
                 trees.push(Tree {
                     fd: format!("file{n}").into(),

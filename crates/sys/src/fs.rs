@@ -128,6 +128,31 @@ pub fn move_to(
         .map(drop)
 }
 
+/// Two files or directories get each other's names, in one step (renameat2(2)).
+pub fn exchange(one: impl AsRef<Path> + Debug, other: impl AsRef<Path> + Debug) -> Result<()> {
+    let (a, b) = (c(one.as_ref()), c(other.as_ref()));
+    let here = libc::AT_FDCWD;
+    // SAFETY: both are C strings that live over the call.
+    let done = unsafe { libc::renameat2(here, a.as_ptr(), here, b.as_ptr(), libc::RENAME_EXCHANGE) };
+    check(done.into(), || format!("renameat2(AT_FDCWD, {one:?}, AT_FDCWD, {other:?}, RENAME_EXCHANGE)"))
+        .map(drop)
+}
+
+/// Lets a file share another's blocks, as its copy (ioctl_ficlone(2)); not every file system can.
+pub fn share_blocks(from: impl AsFd, to: impl AsFd) -> Result<()> {
+    let (from, to) = (from.as_fd().as_raw_fd(), to.as_fd().as_raw_fd());
+    // SAFETY: the argument of FICLONE is a descriptor, no address.
+    let done = unsafe { libc::ioctl(to, libc::FICLONE, from) };
+    check(done.into(), || format!("ioctl({to}, FICLONE, {from})")).map(drop)
+}
+
+/// Waits until all that was written to a file system is on its disk (syncfs(2)).
+pub fn sync_file_system(fd: impl AsFd) -> Result<()> {
+    let fd = fd.as_fd().as_raw_fd();
+    // SAFETY: syncfs takes no pointers.
+    check(unsafe { libc::syncfs(fd) }.into(), || format!("syncfs({fd})")).map(drop)
+}
+
 /// Writes all bytes in one call where the kernel takes them (write(2)).
 pub fn write(fd: impl AsFd, mut bytes: &[u8]) -> Result<()> {
     while !bytes.is_empty() {

@@ -3,7 +3,7 @@
 use super::operate::{NAME, NAMES};
 use super::options as opt;
 use super::{Count, Group, Kind, Operand, VERB, Verb, Words};
-use crate::command::{Command, ConfigCheck, ConfigKeys, ConfigShow, Delete, Gc, Selection, Set};
+use crate::command::{Command, ConfigCheck, ConfigKeys, ConfigShow, Delete, Gc, Refresh, Selection, Set};
 use crate::exit;
 use crate::given::{setting, text};
 use crate::usage::Fault;
@@ -150,6 +150,31 @@ static CONFIG_KEYS: Verb = Verb {
         Ok(Command::ConfigKeys(ConfigKeys { json: given.json, names_only: given.quiet }))
     }),
     ..VERB
+};
+
+pub(crate) static REFRESH: Verb = Verb {
+    name: "refresh",
+    group: Group::Change,
+    summary: "Bring app jails to what the host has now",
+    about: "Compares what app jails hold with the host, where a package may have been updated since, and \
+            prints what has changed, vanished or is new, by package. Then the files of jails with copies or \
+            links are taken anew, and jails that run are started again where they hold other files, after a \
+            question. A jail that does not start with its new files gets its old ones back.\n\n\
+            A jail that sees the host's files (`root.method = \"bind\"`) has nothing to be taken; it needs to \
+            start again to see those that were replaced.",
+    operands: &[NAMES],
+    options: &[&opt::ALL, &opt::DRY_RUN_REFRESH, &opt::NO_RESTART, &opt::YES, &opt::JSON],
+    examples: &[
+        ("jaula refresh www --dry-run", "what has changed since"),
+        ("jaula refresh --all --yes", "after an update of the host, without a question"),
+        ("jaula refresh 'web*' --no-restart", "new files, and a restart when it suits"),
+    ],
+    exits: exit::JAILS,
+    see: &["outdated", "create", "restart"],
+    kind: Kind::Command(|mut given| {
+        let (dry_run, json, yes, no_restart) = (given.dry_run, given.json, given.yes, given.no_restart);
+        Ok(Command::Refresh(Refresh { jails: given.take_selection()?, dry_run, json, yes, no_restart }))
+    }),
 };
 
 pub(crate) static DELETE: Verb = Verb {

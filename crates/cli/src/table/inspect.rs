@@ -3,7 +3,7 @@
 use super::operate::{NAME, NAMES};
 use super::options as opt;
 use super::{Count, Group, Kind, Operand, VERB, Verb};
-use crate::command::{Audit, Command, Json, List, Logs, Plan, Status};
+use crate::command::{Audit, Command, Json, List, Logs, Outdated, Plan, Status};
 use crate::exit;
 
 pub(crate) static LIST: Verb = Verb {
@@ -61,6 +61,26 @@ pub(crate) static LOGS: Verb = Verb {
     see: &["console", "status"],
     kind: Kind::Command(|mut given| {
         Ok(Command::Logs(Logs { name: given.take_name()?, follow: given.follow, lines: given.lines }))
+    }),
+};
+
+pub(crate) static OUTDATED: Verb = Verb {
+    name: "outdated",
+    group: Group::Watch,
+    summary: "List app jails that the host has newer files for",
+    about: "Prints those app jails (of all, if none is named) whose files differ from the host's, or whose \
+            processes still use files that the host has replaced. Files are compared without being read. The \
+            exit status is 1 if there is one.",
+    operands: &[Operand { count: Count::Any, ..NAMES }],
+    options: &[&opt::ALL, &opt::JSON],
+    examples: &[
+        ("jaula outdated", "all that want a refresh"),
+        ("jaula outdated www >/dev/null || jaula refresh www --yes", "in a script"),
+    ],
+    exits: exit::OUTDATED,
+    see: &["refresh", "status"],
+    kind: Kind::Command(|mut given| {
+        Ok(Command::Outdated(Outdated { jails: given.take_selection()?, json: given.json }))
     }),
 };
 

@@ -410,6 +410,20 @@ value!(
 );
 flag!(YES, "yes", Some('y'), "Do not ask.", |given| given.yes = true);
 flag!(FORCE, "force", None, "Stop a jail that runs, then delete it.", |given| given.force = true);
+flag!(
+    NO_RESTART,
+    "no-restart",
+    None,
+    "Let jails that run go on with what they have, until they start again.",
+    |given| given.no_restart = true
+);
+flag!(
+    DRY_RUN_REFRESH,
+    "dry-run",
+    None,
+    "Print what differs and what would be done, and do nothing.",
+    |given| given.dry_run = true
+);
 flag!(DRY_RUN_GC, "dry-run", None, "Print what would be removed and remove nothing.", |given| given
     .dry_run =
     true);

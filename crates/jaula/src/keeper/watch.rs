@@ -212,6 +212,7 @@ impl Watch {
     fn ready(&self, jail: &mut Running, report: &Report<'_>) {
         self.enter(jail, Phase::Running);
         report.ready(&jail.warnings);
+        super::note_files(&self.house, &self.name, &jail.config);
     }
 
     /// Puts on record what the jail is doing. A full disk must neither end its keeper nor keep it

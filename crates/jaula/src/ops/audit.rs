@@ -88,7 +88,7 @@ pub fn audit(house: &House, name: &Name) -> Result<Audit> {
     let config = registry::config(house, name)?;
     let facts = facts::gather(house, &config);
     let id = config.id.or_else(|| Id::new(Id::FIRST_PASSING).ok()).ok_or(crate::Error::NoId)?;
-    let inside = inside(house, name, &config, &facts, false)?;
+    let inside = inside(house, name, &config, &facts, false, true)?;
     let identity = &inside.identity;
 
     let nothing = Tree::default();

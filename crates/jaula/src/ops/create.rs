@@ -2,7 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::house::House;
-use crate::ops::prepare::{Start, prepare};
+use crate::ops::prepare::{Start, foresee};
+use crate::ops::refresh;
 use crate::registry::{self, Ids};
 use model::config::{Config, Operation, RootSpec, Setting, edit};
 use model::name::{Id, Name};
@@ -43,7 +44,7 @@ pub fn plan(house: &House, create: &Create) -> Result<Plan> {
         Some(id) => id,
         None => Id::new(Id::FIRST).map_err(|_| Error::NoId)?,
     };
-    Ok(prepare(house, &create.name, id, &config, Start::LASTING)?.plan)
+    Ok(foresee(house, &create.name, id, &config, Start::LASTING)?.plan)
 }
 
 /// Creates it. If this fails, or is killed, there is no jail and its number is free.
@@ -71,6 +72,11 @@ pub fn create(house: &House, create: &Create) -> Result<Created> {
     if let Err(error) = written {
         // The number is free again at the next look in any case: no file says that it is taken.
         let _ = ids.release(&create.name);
+        return Err(error);
+    }
+    drop(lock);
+    if let Err(error) = refresh::first(house, &create.name) {
+        crate::ops::delete::delete(house, &create.name)?;
         return Err(error);
     }
     Ok(Created { name: create.name.clone(), id, path: house.config(&create.name) })

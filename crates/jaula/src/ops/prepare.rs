@@ -1,17 +1,20 @@
 //! From a configuration to a plan: all that must be found out before anything is done.
 
+mod app;
 mod writable;
 
 use crate::error::{Error, Result};
 use crate::facts;
 use crate::house::House;
-use crate::rootfs::app;
 use model::config::{Config, MountSource, Ready, RootSpec, Writes};
 use model::confinement::{Confinement, may_mount};
 use model::facts::Facts;
 use model::name::{Id, Name};
 use model::plan::traced::{INIT, Traced};
-use model::plan::{AppEntry, AppFile, First, Jail, Plan, Stream, Writable, plan};
+use model::plan::{AppEntry, AppFile, First, Jail, Plan, Stream, Taken, Writable, plan};
+
+pub(crate) use app::host_closure;
+pub use app::{Closure, closure};
 use model::users::Identity;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt;
@@ -56,6 +59,29 @@ impl Start<'_> {
 
 /// Makes the plan of a start. Everything that is wrong with the configuration comes at once.
 pub fn prepare(house: &House, name: &Name, id: Id, config: &Config, start: Start<'_>) -> Result<Prepared> {
+    prepare_as(house, name, id, config, start, false)
+}
+
+/// The same for a jail that is about to be made: its files, if it is to have its own, are taken
+/// from the host before it starts.
+pub(crate) fn foresee(
+    house: &House,
+    name: &Name,
+    id: Id,
+    config: &Config,
+    start: Start<'_>,
+) -> Result<Prepared> {
+    prepare_as(house, name, id, config, start, true)
+}
+
+fn prepare_as(
+    house: &House,
+    name: &Name,
+    id: Id,
+    config: &Config,
+    start: Start<'_>,
+    foreseen: bool,
+) -> Result<Prepared> {
     let facts = facts::gather(house, config);
     let files = check(name, config, &facts, start.command)?;
     let confinement = match start.traced {
@@ -65,7 +91,8 @@ pub fn prepare(house: &House, name: &Name, id: Id, config: &Config, start: Start
     if facts.root() && may_mount(config, confinement.capabilities) {
         holds(config)?;
     }
-    let Inside { program, app, writable, identity } = inside(house, name, config, &facts, start.passing)?;
+    let inside = inside(house, name, config, &facts, start.passing, foreseen)?;
+    let Inside { program, app, tree, in_tmp, writable, identity } = inside;
     let command: Vec<OsString> = match (start.command, &config.boot.command[..], program) {
         ([], [], Some(program)) => vec![program.into_os_string()],
         ([], own, _) => own.iter().map(OsString::from).collect(),
@@ -90,6 +117,7 @@ pub fn prepare(house: &House, name: &Name, id: Id, config: &Config, start: Start
         confinement: &confinement,
         first: &first,
         app: &app,
+        taken: tree.as_deref().map(|tree| Taken { tree, in_tmp }),
         writable: &writable,
         files: &files,
         notify: notify.as_deref(),
@@ -104,30 +132,36 @@ pub fn prepare(house: &House, name: &Name, id: Id, config: &Config, start: Start
 pub(crate) struct Inside {
     /// The program of an app jail.
     pub(crate) program: Option<PathBuf>,
-    /// Its files.
+    /// Its files; none if they were put into a tree.
     pub(crate) app: Vec<AppEntry>,
+    /// That tree.
+    pub(crate) tree: Option<PathBuf>,
+    /// Are some of them in `/tmp`?
+    in_tmp: bool,
     /// The directories that it may write to.
     pub(crate) writable: Vec<Writable>,
     /// Who the first process is.
     pub(crate) identity: Identity,
 }
 
-/// Finds out what a jail's root is put together from. `passing`: it keeps nothing.
+/// Finds out what a jail's root is put together from. `passing`: it keeps nothing. `foreseen`: files
+/// of its own, if it is to have such, are taken before it starts.
 pub(crate) fn inside(
     house: &House,
     name: &Name,
     config: &Config,
     facts: &Facts,
     passing: bool,
+    foreseen: bool,
 ) -> Result<Inside> {
-    let (mut app, mut program, mut places) = (Vec::new(), None, Vec::new());
+    let (mut app, mut tree, mut in_tmp) = (Vec::new(), None, false);
+    let (mut program, mut places) = (None, Vec::new());
     if let Some(RootSpec::App(wanted)) = &config.root.from {
-        let closure = closure(config, wanted)?;
-        program = Some(closure.program);
-        places = closure.writable;
-        app = closure.entries;
+        let root = app::root(house, name, config, wanted, passing, foreseen)?;
+        (app, tree, in_tmp) = (root.entries, root.tree, root.in_tmp);
+        (program, places) = (Some(root.program), root.writable);
     }
-    let root = RootFiles { house, name, config, app: &app };
+    let root = RootFiles { house, name, config, app: &app, tree: tree.as_deref() };
     // Without root a jail has one user: its caller, under the caller's own number.
     let own = (!facts.root()).then(|| facts.user.to_string());
     let identity = root.identity(config.boot.user.as_deref().or(own.as_deref()), facts)?;
@@ -135,7 +169,10 @@ pub(crate) fn inside(
     let writable = writable::writable(&config.root.writable, &places, kept.as_deref(), &identity, |user| {
         root.identity(Some(user), facts)
     })?;
-    Ok(Inside { program, app, writable, identity })
+    if tree.is_some() {
+        app.clear();
+    }
+    Ok(Inside { program, app, tree, in_tmp, writable, identity })
 }
 
 /// What only a mount's read-only flag would hold is refused to a jail whose root may remount.
@@ -246,55 +283,14 @@ pub(crate) fn checked<T>(made: std::result::Result<T, Vec<model::seccomp::BadPol
     })
 }
 
-/// What an app jail consists of.
-#[derive(Debug)]
-pub struct Closure {
-    /// Its program.
-    pub program: PathBuf,
-    /// Its files.
-    pub entries: Vec<AppEntry>,
-    /// Where the directories of `root.writable` are, links followed.
-    pub writable: Vec<PathBuf>,
-}
-
-/// What an app jail consists of.
-pub fn closure(config: &Config, program: &Path) -> Result<Closure> {
-    let root = &config.root;
-    let mut users = root.users.clone();
-    users.extend(config.boot.user.clone());
-    users.extend(root.writable.iter().filter_map(writable::owner));
-    let writable: Vec<PathBuf> = root.writable.iter().map(|entry| entry.path.clone()).collect();
-    let network = config.network.mode != model::config::NetworkMode::None;
-    let request = app::Request {
-        root: Path::new("/"),
-        program,
-        files: &root.files,
-        writable: &writable,
-        users: &users,
-        network,
-    };
-    let closure = app::closure(&request).map_err(|e| {
-        let help = e.help();
-        Error::App { program: program.display().to_string(), source: Box::new(e), help }
-    })?;
-    let entries = closure.entries.into_iter().map(|entry| AppEntry {
-        path: entry.path.strip_prefix("/").map(Path::to_owned).unwrap_or(entry.path),
-        what: match entry.what {
-            app::What::File { source } => AppFile::File(source),
-            app::What::Directory { source } => AppFile::Directory(source),
-            app::What::Symlink { target } => AppFile::Link(target),
-            app::What::Text { content } => AppFile::Text(content),
-        },
-    });
-    Ok(Closure { program: closure.program, entries: entries.collect(), writable: closure.writable })
-}
-
 /// Small files of a jail's root, before it is mounted.
 struct RootFiles<'a> {
     house: &'a House,
     name: &'a Name,
     config: &'a Config,
     app: &'a [AppEntry],
+    /// Where the files of an app jail were put.
+    tree: Option<&'a Path>,
 }
 
 impl RootFiles<'_> {
@@ -319,7 +315,8 @@ impl RootFiles<'_> {
                 AppFile::Text(text) if entry.path == Path::new(file) => Some(text.clone()),
                 _ => None,
             });
-            return text.unwrap_or_default();
+            let taken = || read_in(self.tree?, file);
+            return text.or_else(taken).unwrap_or_default();
         }
         let kept = self.house.kept(self.name).join("overlay/upper");
         let tree = match &self.config.root.from {

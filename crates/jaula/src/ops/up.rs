@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::house::House;
-use crate::ops::prepare::{Start, prepare};
-use crate::ops::set;
+use crate::ops::prepare::{Start, foresee};
+use crate::ops::{refresh, set};
 use crate::registry::{self, Ids, Stored};
 use model::config::up::{UpFile, UpJail};
 use model::config::{Config, Operation, Setting, edit};
@@ -55,7 +55,7 @@ pub fn up(house: &House, directory: &Path) -> Result<Up> {
         let old = existing(house, &jail.name, &file)?;
         let (text, config, id) = complete(&jail, old.as_ref(), &file, &mut ids)?;
         if old.as_ref().is_none_or(|old| old.text != text) {
-            prepare(house, &jail.name, id, &config, Start::LASTING)?;
+            foresee(house, &jail.name, id, &config, Start::LASTING)?;
         }
         ready.push((jail.name, old, text));
     }
@@ -73,6 +73,10 @@ pub fn up(house: &House, directory: &Path) -> Result<Up> {
                 Brought { name, what: What::Changed, restart }
             }
         });
+    }
+    drop(lock);
+    for jail in &jails {
+        refresh::declared(house, &jail.name, jail.what == What::Created)?;
     }
     let is_gone = |name: &Name| !jails.iter().any(|jail| jail.name == *name);
     let left = declared_in(house, &file)?.into_iter().filter(is_gone).collect();

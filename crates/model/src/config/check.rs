@@ -2,7 +2,7 @@
 
 use super::problem::Found;
 use super::read::Reading;
-use super::{CapabilityChange, Change, NetworkMode, RootSpec};
+use super::{CapabilityChange, Change, Method, NetworkMode, RootSpec};
 use crate::caps::Capability;
 use crate::ports::MOST;
 use std::collections::BTreeMap;
@@ -20,6 +20,7 @@ pub(super) fn contradictions(reading: &Reading, found: &mut Found<'_>) {
 
     if let Some(from @ (RootSpec::Dir(_) | RootSpec::Host)) = &config.root.from {
         for (path, given) in [
+            ("root.method", config.root.method != Method::Bind),
             ("root.files", !config.root.files.is_empty()),
             ("root.writable", !config.root.writable.is_empty()),
             ("root.users", !config.root.users.is_empty()),

@@ -41,6 +41,8 @@ pub struct Root {
     pub writes: Option<Writes>,
     /// `root.owners`; by default `mapped`, but `host` for `from = "host"`.
     pub owners: Option<Owners>,
+    /// `root.method`
+    pub method: Method,
     /// `root.files`: what an app jail holds beside its program's closure (absolute paths of
     /// the host; directories with all below them).
     pub files: Vec<PathBuf>,
@@ -83,6 +85,18 @@ pub enum Writes {
     Kept,
     /// `discarded`: in memory, gone when the jail stops.
     Discarded,
+}
+
+/// `root.method`: how the files of an app jail get into it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Method {
+    /// `bind`: as mounts of the host's, at each start.
+    #[default]
+    Bind,
+    /// `copy`: as copies, taken once.
+    Copy,
+    /// `link`: as hard links, made once.
+    Link,
 }
 
 /// `root.owners`: whom files of the root belong to inside.

@@ -1,7 +1,7 @@
 //! The keys that take one word of a few.
 
 use super::problem::BadValue;
-use super::types::{NetworkMode, Owners, Profile, Restart, Writes};
+use super::types::{Method, NetworkMode, Owners, Profile, Restart, Writes};
 use std::fmt;
 use std::str::FromStr;
 
@@ -41,6 +41,12 @@ words!(Writes {
     Refused = "refused": "the root is read-only",
     Kept = "kept": "writes go to an overlay that belongs to the jail",
     Discarded = "discarded": "writes stay in memory and are gone when the jail stops",
+});
+
+words!(Method {
+    Bind = "bind": "nothing is copied: the jail sees the host's files, as they are when it starts",
+    Copy = "copy": "the jail has copies of its own, which share their blocks where the file system can",
+    Link = "link": "the jail has hard links, which take no room; all must be on the file system of /var/lib/jaula",
 });
 
 words!(Owners {

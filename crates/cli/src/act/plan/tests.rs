@@ -61,6 +61,7 @@ fn printed(config: &str) -> String {
         confinement: &confinement,
         first: &first,
         app: &[],
+        taken: None,
         writable: &[],
         files: &[],
         notify: None,

@@ -7,7 +7,7 @@ use crate::house::House;
 use crate::ops::prepare::Inside;
 use crate::state::ProcessId;
 use model::audit::tree::{Kind, Mount, Tree, Who};
-use model::config::{Config, MountSource, Owners, Profile, RootSpec, Writes};
+use model::config::{Config, Method, MountSource, Owners, Profile, RootSpec, Writes};
 use model::name::{Id, Name};
 use model::plan::{AppFile, Writable};
 use std::collections::HashSet;
@@ -61,7 +61,8 @@ impl Root<'_> {
     /// Is the root itself the host's own files, and not a copy of them?
     fn hosts(&self) -> bool {
         let shown = matches!(self.config.root.from, Some(RootSpec::Host | RootSpec::App(_)));
-        shown && self.config.root.writes_in_force() == Writes::Refused
+        let copied = self.config.root.method == Method::Copy;
+        shown && !copied && self.config.root.writes_in_force() == Writes::Refused
     }
 
     /// What a path of a jail that runs is.
@@ -95,6 +96,11 @@ impl Root<'_> {
         match &config.root.from {
             Some(RootSpec::Dir(path)) => self.directory(path, (mount, mapped), &mut budget, &mut tree)?,
             Some(RootSpec::Host) => self.directory(Path::new("/"), (mount, false), &mut budget, &mut tree)?,
+            Some(RootSpec::App(_))
+                if let Some(taken) = self.inside.tree.as_deref().filter(|tree| tree.exists()) =>
+            {
+                self.directory(taken, (mount, mapped), &mut budget, &mut tree)?;
+            }
             Some(RootSpec::App(_)) => self.app((mount, mapped), &mut budget, &mut tree),
             None => {}
         }

@@ -1,7 +1,7 @@
 //! The keys of `[root]`.
 
 use super::{Key, PLAIN, Section, Shape, Split, list, text};
-use crate::config::{Owners, RootSpec, Writes, root, value, writable};
+use crate::config::{Method, Owners, RootSpec, Writes, root, value, writable};
 use std::str::FromStr;
 
 /// `[root]`
@@ -44,6 +44,20 @@ pub(super) const ROOT: Section = Section {
             read: |c, v| v.text(&mut c.root.owners, Owners::from_str),
             write: |c| c.root.owners.map(text),
             implied: |c| Some(text(c.root.owners_in_force())),
+            ..PLAIN
+        },
+        Key {
+            path: "root.method",
+            takes: "a word",
+            choices: Method::CHOICES,
+            default: "`bind`",
+            doc: "For `app:` only: how the host's files get into the jail. Copies and links are made by `jaula create` \
+                  and anew by `jaula refresh`; until then they stay what they were, but a file that the host's \
+                  administrator edits in place is edited behind a link as well.",
+            example: r#""copy""#,
+            read: |c, v| v.text(&mut c.root.method, Method::from_str),
+            write: |c| (c.root.method != Method::Bind).then(|| text(c.root.method)),
+            implied: |c| Some(text(c.root.method)),
             ..PLAIN
         },
         Key {

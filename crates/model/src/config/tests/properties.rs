@@ -58,13 +58,14 @@ fn root() -> impl Strategy<Value = Root> {
     let from =
         prop_oneof![Just(RootSpec::Host), path().prop_map(RootSpec::Dir), path().prop_map(RootSpec::App)];
     let kinds = (of(from), of(word(Writes::CHOICES)), of(word(Owners::CHOICES)));
-    let lists = (vec(path(), 0..3), writable(), vec("[a-z]{1,8}", 0..3));
-    (kinds, lists).prop_map(|((from, writes, owners), (files, writable, users))| {
+    let lists = (vec(path(), 0..3), writable(), vec("[a-z]{1,8}", 0..3), word(Method::CHOICES));
+    (kinds, lists).prop_map(|((from, writes, owners), (files, writable, users, method))| {
         let app = matches!(from, Some(RootSpec::App(_)) | None);
         Root {
             writes: writes.map(|w| w.parse().unwrap()),
             owners: owners.map(|w| w.parse().unwrap()),
             files: if app { files } else { vec![] },
+            method: if app { method.parse().unwrap() } else { Method::Bind },
             users: if app { users } else { vec![] },
             writable: if app { writable } else { vec![] },
             from,
@@ -232,7 +233,7 @@ fn comments(text: &str) -> Vec<&str> {
 /// strewn in, and one more setting.
 fn any_layout() -> impl Strategy<Value = (String, &'static keys::Key)> {
     // Without those that contradict others.
-    let contradict = ["root.files", "root.users", "root.writable", "security.raw_sockets"];
+    let contradict = ["root.files", "root.method", "root.users", "root.writable", "security.raw_sockets"];
     let keys: Vec<&'static keys::Key> = keys::all().filter(|key| !contradict.contains(&key.path)).collect();
     let some = subsequence(keys.clone(), 0..12);
     let noise = vec(select(vec!["", "", "\n", "# note\n", "\n# note\n\n", "  "]), 60);

@@ -146,7 +146,8 @@ pub(in crate::plan) fn memory(steps: &mut Steps, jail: &Jail<'_>) {
     }
     crate::plan::traced::run(steps, jail);
     steps.and(place("run", "root/run"));
-    let own_tmp = jail.app.iter().any(|entry| entry.path.starts_with("tmp"));
+    let own_tmp = jail.app.iter().any(|entry| entry.path.starts_with("tmp"))
+        || jail.taken.is_some_and(|taken| taken.in_tmp);
     if jail.writes() == Writes::Refused && !own_tmp {
         steps.say("a place to write, in memory", mkdir("tmp", 0o1777));
         steps.and(bind("tmp", "tmp"));

@@ -39,13 +39,16 @@ pub(in crate::plan) fn root(steps: &mut Steps, jail: &Jail<'_>) {
         Some(RootSpec::Host) => {
             steps.say("the host's own root", place_tree("root", base));
         }
+        Some(RootSpec::App(_)) if jail.taken.is_some() => {
+            steps.say("the jail's files, owners mapped", place_tree("root", base));
+        }
         Some(RootSpec::App(_)) => skeleton(steps, jail, base),
         None => {}
     }
     if layered {
         overlay(steps, jail);
     }
-    if let Some(RootSpec::App(_)) = &jail.config.root.from {
+    if let (Some(RootSpec::App(_)), None) = (&jail.config.root.from, jail.taken) {
         files(steps, jail, layered);
     }
 }
