@@ -3,6 +3,7 @@
 mod login;
 mod names;
 mod system;
+mod traced;
 mod web;
 
 use crate::declared::{Declared, until};
@@ -12,7 +13,10 @@ use std::fs;
 use std::path::PathBuf;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [login::trials(), names::trials(), system::trials(), web::trials()].into_iter().flatten().collect()
+    [login::trials(), names::trials(), system::trials(), traced::trials(), web::trials()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// A jail of a recipe, on its machine.
