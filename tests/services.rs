@@ -2,7 +2,10 @@
 
 mod login;
 mod names;
+mod sites;
 mod system;
+mod table;
+mod traced;
 mod web;
 
 use crate::declared::{Declared, until};
@@ -12,7 +15,18 @@ use std::fs;
 use std::path::PathBuf;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [login::trials(), names::trials(), system::trials(), web::trials()].into_iter().flatten().collect()
+    [
+        login::trials(),
+        names::trials(),
+        sites::trials(),
+        system::trials(),
+        table::trials(),
+        traced::trials(),
+        web::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A jail of a recipe, on its machine.

@@ -16,7 +16,7 @@ const KEYS: &str = "mkdir -m 700 -p ~/.ssh; cd ~/.ssh
     echo 'StrictHostKeyChecking accept-new' > config
     cat id_ed25519.pub >> /srv/examples/$1/conf/authorized_keys";
 
-fn keys(machine: &Machine<'_>, recipe: &str) -> Outcome {
+pub(crate) fn keys(machine: &Machine<'_>, recipe: &str) -> Outcome {
     machine.run(&["bash", "-euc", KEYS, "keys", recipe])?.ok().map(drop)
 }
 

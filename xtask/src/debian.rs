@@ -20,6 +20,7 @@ const PACKAGES: &[&str] = &[
     "nginx",
     "apache2",
     "php-fpm",
+    "php-mysql",
     "bind9",
     "bind9-dnsutils",
     "unbound",

@@ -187,12 +187,6 @@ pub fn closure(request: &Request<'_>) -> Result<Closure, ClosureError> {
         }
     }
     programs.add_system_file(Path::new("/etc/localtime"));
-    // The old name of /run, by which the C library and many services know it.
-    if let Some(place) =
-        programs.collection.walk(Path::new("/var/run"))?.filter(|p| p.real == Path::new("/run"))
-    {
-        programs.collection.add_links(Path::new("/var/run"), &place);
-    }
     let Programs { mut collection, unmet, .. } = programs;
     add_names(&mut collection, request)?;
     add_old_names(&mut collection);
@@ -258,9 +252,7 @@ fn add_old_names(collection: &mut Collection) {
     for path in OLD_NAMES.map(Path::new) {
         let Ok(Some(place)) = collection.host.walk(path) else { continue };
         if place.real == Path::new("/run") || collection.has_below(&place.real) {
-            for (link, target) in place.links {
-                collection.insert(link, What::Symlink { target }, Reason::System);
-            }
+            collection.add_links(path, &place);
         }
     }
 }
