@@ -117,6 +117,9 @@ impl Given {
         if self.dry_run {
             return Err(Fault::TraceDry);
         }
+        if self.config.is_some() {
+            return Err(Fault::TraceAndConfig);
+        }
         let arguments = model::config::edit::words(&arguments).map_err(|e| Fault::BadArguments(e.message))?;
         let command = std::iter::once(program.to_owned()).chain(arguments).collect();
         Ok(Some(TraceFirst { command, time: self.time, until_ready: self.until_ready, yes: self.yes }))

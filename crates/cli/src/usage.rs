@@ -65,6 +65,11 @@ pub(crate) enum Fault {
     /// `create --trace` with `--dry-run`.
     #[error("--trace and --dry-run exclude each other: to trace is to run the program")]
     TraceDry,
+    /// `create --trace` with `--config`.
+    #[error(
+        "--trace and --config exclude each other: trace into the jail afterwards, jaula trace --into NAME"
+    )]
+    TraceAndConfig,
     /// What only `--trace` makes sense of.
     #[error("--for, --until-ready and --yes need --trace here")]
     NothingTraced,

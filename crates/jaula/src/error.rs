@@ -269,7 +269,9 @@ impl Error {
             }
             Self::KeeperDied(_) => Some("jaula gc tidies up after it".to_owned()),
             Self::NoProgram { .. } => {
-                Some("name a program that the jail's root holds; --root and --app choose the root".to_owned())
+                let help = "name a program that the jail's root holds; --root and --app choose the root, and jaula \
+                            trace finds out what an app jail needs";
+                Some(help.to_owned())
             }
             Self::NotExecutable { number, .. } if number.0 == errno::ENOEXEC => {
                 Some("it is no program for this machine, or a script without #!".to_owned())

@@ -108,6 +108,37 @@ fn create_takes_options_after_the_name() {
 }
 
 #[test]
+fn create_may_trace_first() {
+    let created = |words: &[&str]| match parse(words.iter().map(OsString::from)).unwrap().command {
+        Command::Create(Create { command, trace, config, .. }) => (command, trace, config),
+        other => panic!("{other:?}"),
+    };
+    let nginx = || strings::<String>(&["nginx", "-g", "daemon off;"]);
+    let traced = |time, until_ready, yes| Some(TraceFirst { command: nginx(), time, until_ready, yes });
+    let line = ["create", "www", "--app", "nginx", "--trace", "-g 'daemon off;'"];
+    assert_eq!(created(&line), (nginx(), traced(None, false, false), None));
+    let more = [&line[..], &["--for", "5s", "--yes", "--until-ready", "nginx", "-t"]].concat();
+    let time = Some(Span(Duration::from_secs(5)));
+    assert_eq!(created(&more), (strings(&["nginx", "-t"]), traced(time, true, true), None));
+    let config = created(&["create", "www", "--config", "x.toml"]);
+    assert_eq!(config, (Vec::new(), None, Some("x.toml".into())));
+    for bad in [
+        "create www --trace x",
+        "create www --root dir:/x --trace x",
+        "create www --app x --trace 'x",
+        "create www --app x --trace x --dry-run",
+        "create www --app x --trace x --config y",
+        "create www --app x --for 5s",
+        "create www --app x --yes",
+        "trace -o x --into y true",
+        "trace",
+    ] {
+        let words = bad.split(' ').map(OsString::from);
+        assert!(parse(words).is_err(), "{bad}");
+    }
+}
+
+#[test]
 fn other_verbs() {
     let exec = |words: &[&'static str]| Exec {
         name: "www".to_owned(),

@@ -39,7 +39,8 @@ pub(super) fn files(record: &Record, host: &Host, wanted: &Wanted, own: &BTreeSe
     let mut secrets: BTreeMap<PathBuf, (String, Used<'_>)> = BTreeMap::new();
     for (raw, touched) in &record.files {
         let Some(found) = host.found.get(raw).filter(|_| !touched.missing) else { continue };
-        if touched.written || touched.made || is_kernels(raw) {
+        let is_writes = (touched.written || touched.made) && found.kind != Kind::Special;
+        if is_writes || is_kernels(raw) {
             continue;
         }
         let path = host.usual(raw);
@@ -51,7 +52,7 @@ pub(super) fn files(record: &Record, host: &Host, wanted: &Wanted, own: &BTreeSe
         let mut leave = |why: &str| done.left_out.push(LeftOut { path: path.clone(), why: why.to_owned() });
         let why = secret(&path, found, host).filter(|_| !wanted.is_named(&path));
         // What somebody put into /tmp he has to name, like a secret.
-        let is_own = |path: &Path| is_own(path) && !path.starts_with("/tmp");
+        let is_own = |path: &Path| is_own(path) && !path.starts_with("/tmp") && !path.starts_with("/dev");
         let looked_at = !(touched.read || touched.executed || touched.mapped || touched.listed);
         match (found.kind, why) {
             (Kind::Socket, _) => {}
@@ -59,7 +60,7 @@ pub(super) fn files(record: &Record, host: &Host, wanted: &Wanted, own: &BTreeSe
             _ if touched.mapped && (is_foreign_names(&path) || host.of_names.contains(&found.real)) => {
                 leave("of the host's name service; a jail looks names up in files and DNS");
             }
-            (_, Some(why)) if looked_at => leave(&format!("only looked at, and {why}")),
+            (_, Some(why)) if looked_at && !touched.written => leave(&format!("only looked at, and {why}")),
             _ if is_own(&path) || is_own(&found.real) => leave("a jail has its own"),
             (_, Some(why)) => drop(secrets.insert(path, (why, use_))),
             _ if path.ancestors().any(|above| own.contains(above)) => {
@@ -80,10 +81,17 @@ pub(super) fn files(record: &Record, host: &Host, wanted: &Wanted, own: &BTreeSe
     done
 }
 
-/// Devices, processes and kernel parameters: every jail has some of its own, and nothing else could
-/// be given.
+/// Devices, processes and kernel parameters: every jail has some of its own. What it has not is
+/// named if it is a device, which could be given.
 fn is_kernels(path: &Path) -> bool {
-    ["/proc", "/sys", "/dev"].iter().any(|kernel| path.starts_with(kernel))
+    let own = [
+        "null", "zero", "full", "random", "urandom", "tty", "console", "ptmx", "pts", "shm", "mqueue", "fd",
+        "log", "stdin", "stdout", "stderr",
+    ];
+    match path.strip_prefix("/dev") {
+        Ok(device) => own.iter().any(|own| device.starts_with(own)) || device.as_os_str().is_empty(),
+        Err(_) => path.starts_with("/proc") || path.starts_with("/sys"),
+    }
 }
 
 /// The directories that must be looked through before any of them is taken as a whole.

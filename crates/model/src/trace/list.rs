@@ -50,9 +50,11 @@ pub fn new(program: &str, settings: &[Setting], review: &Review) -> Result<Writt
          A jail of it: jaula create NAME --config FILE"
     );
     let mut settings = settings.to_vec();
-    let own_user = settings.iter().any(|setting| setting.key == "boot.user");
-    let user = review.user.as_ref().filter(|_| !own_user);
+    let says = |key: &str| settings.iter().any(|setting| setting.key == key);
+    let user = review.user.as_ref().filter(|_| !says("boot.user"));
+    let ready = review.ready.as_ref().filter(|_| !says("boot.ready"));
     settings.extend(user.map(|(name, _)| Setting::set("boot.user", name)));
+    settings.extend(ready.map(|ready| Setting::set("boot.ready", ready)));
     let mut text = edit::declare(&heading, &settings)?;
     if let Some((_, why)) = user {
         text = noted::remarked(&text, "boot.user", why)?;

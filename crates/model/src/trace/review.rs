@@ -48,6 +48,8 @@ pub struct Review {
     pub entries: Vec<Entry>,
     /// Whom the program should run as from its first instruction, and why.
     pub user: Option<(String, String)>,
+    /// When its jail is ready, as `boot.ready` has it.
+    pub ready: Option<String>,
     /// How many of the files that it used the jail holds without a line.
     pub linked: usize,
     /// What it used and does not get, and is not worth a line in a file.
@@ -113,7 +115,7 @@ pub fn review(record: &Record, host: &Host, wanted: &Wanted) -> Review {
     entries.extend(rights::capabilities(record, wanted));
     let mut notes = Vec::new();
     entries.extend(rights::calls(record, wanted, &mut notes));
-    notes.extend(rights::network(record));
+    notes.extend(rights::network(record).into_iter().chain(rights::devices(record)));
     left_out.extend(elsewhere);
     // `-all` stands before what it leaves.
     entries.sort_by(|a, b| {
@@ -123,7 +125,7 @@ pub fn review(record: &Record, host: &Host, wanted: &Wanted) -> Review {
     entries.dedup_by(|a, b| a.group == b.group && a.value == b.value);
     left_out.sort();
     left_out.dedup();
-    Review { entries, user, linked, left_out, notes }
+    Review { entries, user, ready: rights::ready(record), linked, left_out, notes }
 }
 
 /// What is named and was not used.

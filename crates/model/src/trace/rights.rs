@@ -13,6 +13,10 @@ use std::path::PathBuf;
 
 /// Takes all capabilities of the profile away.
 pub(super) const ALL: &str = "-all";
+/// The first port that needs no privilege.
+const UNPRIVILEGED: u16 = 1024;
+/// From more ports of datagrams than that on, a program chooses them.
+const CHOSEN: usize = 16;
 /// The first number of people's accounts.
 const PEOPLE: u32 = 1000;
 
@@ -94,7 +98,10 @@ pub(super) fn sockets(record: &Record, host: &Host) -> Vec<Entry> {
 /// every jail has.
 pub(super) fn ports(record: &Record) -> Vec<Entry> {
     let mut all: Vec<Ports> = Vec::new();
-    for port in record.listens.iter().filter(|port| port.number != 0) {
+    let is_chosen = |port: &&super::Port| !port.tcp && port.number >= UNPRIVILEGED;
+    // A resolver sends each question from another port, chosen at random.
+    let sends = record.listens.iter().filter(is_chosen).count() > CHOSEN;
+    for port in record.listens.iter().filter(|port| port.number != 0 && !(sends && is_chosen(port))) {
         let transport = if port.tcp { Transport::Tcp } else { Transport::Udp };
         match all.last_mut() {
             Some(last) if last.transport == transport && last.last.checked_add(1) == Some(port.number) => {
@@ -112,7 +119,26 @@ pub(super) fn ports(record: &Record) -> Vec<Entry> {
         },
         taken: true,
     };
-    all.into_iter().map(entry).collect()
+    let any = Ports { transport: Transport::Udp, first: UNPRIVILEGED, last: u16::MAX };
+    let any = Entry { reason: "it sends from ports that it chooses".to_owned(), ..entry(any) };
+    all.into_iter().map(entry).chain(sends.then_some(any)).collect()
+}
+
+/// The port that tells that the program is ready: the first that it waits for connections on.
+pub(super) fn ready(record: &Record) -> Option<String> {
+    let first = record.listens.iter().filter(|port| port.tcp && port.number != 0).min()?;
+    Some(format!("tcp {}", first.number))
+}
+
+/// What of the kernel's devices it read.
+pub(super) fn devices(record: &Record) -> Option<String> {
+    let is_there = |(path, touched): &(&PathBuf, &Touched)| {
+        path.starts_with("/sys") && !touched.missing && (touched.read || touched.listed)
+    };
+    match record.files.iter().filter(is_there).count() {
+        0 => None,
+        n => Some(format!("it looked at {n} files of /sys, which its jail has with security.sys = true")),
+    }
 }
 
 /// What of other hosts it wanted.

@@ -32,6 +32,10 @@ pub(super) fn writes(record: &Record, host: &Host) -> Writes {
         if !(touched.written || touched.made) || is_device(raw, host) {
             continue;
         }
+        if is_kernels(raw) {
+            done.entries.push(change(raw, touched));
+            continue;
+        }
         let path = host.usual(raw);
         if is_own(&path) {
             run_time(&path, touched, record, host, &mut done);
@@ -76,13 +80,19 @@ fn written_directory(path: &Path, touched: &Touched) -> Option<PathBuf> {
     path.parent().map(Path::to_owned)
 }
 
+/// A setting of the host's kernel.
+fn is_kernels(path: &Path) -> bool {
+    path.starts_with("/sys") || path.starts_with("/proc/sys")
+}
+
 /// A member of `root.writable`.
 fn entry(path: &Path, user: Option<String>) -> String {
     Writable { path: path.to_owned(), user, group: None, mode: None }.to_string()
 }
 
 fn is_device(path: &Path, host: &Host) -> bool {
-    ["/dev", "/proc", "/sys"].iter().any(|kernel| path.starts_with(kernel))
+    path.starts_with("/dev")
+        || path.starts_with("/proc") && !path.starts_with("/proc/sys")
         || host.found.get(path).is_some_and(|found| found.kind == Kind::Special)
 }
 

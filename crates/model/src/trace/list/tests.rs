@@ -21,6 +21,7 @@ fn sample() -> Review {
     ];
     Review {
         entries,
+        ready: Some("tcp 80".to_owned()),
         user: Some(("www-data".to_owned(), "it never needed root".to_owned())),
         ..Review::default()
     }
@@ -60,6 +61,7 @@ users = [
 [boot]
 command = ["/usr/sbin/x", "-f"]
 user = "www-data"  # it never needed root
+ready = "tcp 80"
 
 [network]
 listen = [

@@ -312,6 +312,12 @@ fn where_it_writes() {
         ("xL /srv/x/server\nwc? /srv/x/log", &["#not changed: /srv/x"]),
         ("xL /srv/x/server\nwc? /srv/x/data/log", &["writable: /srv/x/data"]),
         ("wc? /srv/git/x/objects/1", &["writable: /srv/git"]),
+        // Settings of the kernel are the host's; of devices, a jail has the harmless ones.
+        (
+            "w /proc/sys/net/ipv4/ip_forward\nw /sys/kernel/x\nw /proc/self/oom_score_adj\nw /dev/tty",
+            &["#not changed: /proc/sys/net/ipv4/ip_forward", "#not changed: /sys/kernel/x"],
+        ),
+        ("r /dev/fuse\nr /dev/urandom\ndl /dev\nr /dev/pts/0", &["#secrets: /dev/fuse"]),
         ("wc? /var/tmp/x.1", &["writable: /var/tmp"]),
     ];
     for (lines, expected) in table {
@@ -358,6 +364,20 @@ fn calls_for_strict() {
     assert_eq!(calls(Wanted { strict: true, ..wanted() }), ["+inotify_init1", "+socket"]);
     let part = Record { calls_whole: false, ..record.clone() };
     assert_eq!(review(&part, &Host::default(), &Wanted { strict: true, ..wanted() }).notes.len(), 1);
+}
+
+#[test]
+fn ports_that_are_chosen() {
+    let port = |tcp, number| Port { tcp, number };
+    let mut record = Record { listens: [port(false, 53), port(true, 953)].into(), ..Record::default() };
+    let ports = |record: &Record| {
+        let review = review(record, &Host::default(), &wanted());
+        (review.taken("network.listen").map(|e| e.value.clone()).collect::<Vec<_>>(), review.ready)
+    };
+    assert_eq!(ports(&record), (vec!["tcp 953".to_owned(), "udp 53".to_owned()], Some("tcp 953".to_owned())));
+    record.listens.extend((0..50).map(|n| port(false, 2000 + n * 7)));
+    assert_eq!(ports(&record).0, ["tcp 953", "udp 1024-65535", "udp 53"]);
+    assert_eq!(ports(&Record::default()), (vec![], None));
 }
 
 #[test]
