@@ -1,6 +1,7 @@
 //! The runner of all tests of jaula: `cargo xtask test [FILTER]`.
 #![forbid(unsafe_code)]
 
+mod audit;
 mod badinput;
 mod confinement;
 mod console;
@@ -29,6 +30,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let areas = [
+        audit::trials(),
         badinput::trials(),
         confinement::trials(),
         console::trials(),

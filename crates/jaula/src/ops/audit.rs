@@ -52,6 +52,8 @@ pub struct Audit {
 pub struct Checked {
     /// The check.
     pub name: &'static str,
+    /// The check of `systemd-analyze security` that is about the same, by its `json_field`.
+    pub systemd: Option<&'static str>,
     /// What it is about.
     pub about: &'static str,
     /// Does it hold?
@@ -120,6 +122,7 @@ pub fn audit(house: &House, name: &Name) -> Result<Audit> {
 fn told(name: &Name, (jail, report): (&Jail<'_>, &Report), running: bool) -> Audit {
     let checks = report.findings.iter().map(|(check, finding)| Checked {
         name: check.name,
+        systemd: check.systemd,
         about: check.doc,
         holds: finding.badness == 0,
         found: finding.found.clone(),

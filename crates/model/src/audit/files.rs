@@ -94,6 +94,10 @@ pub(super) fn capable(jail: &Jail<'_>) -> Finding {
 }
 
 pub(super) fn devices(jail: &Jail<'_>) -> Finding {
+    let inert = jail.tree.of(Trait::DeviceInert);
+    if jail.tree.count(Trait::Device) == 0 && inert.count > 0 {
+        return Finding::holds(named(&inert, "that cannot be opened", "that cannot be opened"));
+    }
     any(jail, Trait::Device, 10, ("node", "nodes"), take_out(jail))
 }
 

@@ -16,6 +16,8 @@ pub enum Trait {
     Capable,
     /// A device node on a mount where it can be opened.
     Device,
+    /// A device node on a mount where it cannot.
+    DeviceInert,
     /// A unix socket of the host.
     HostSocket,
     /// A unix socket by which whoever reaches it commands the host.
@@ -162,7 +164,7 @@ impl Tree {
         match entry.kind {
             Kind::File => file(entry, who, writes, &mut add),
             Kind::Directory if writes && entry.mode & 0o1002 == 0o0002 => add(Trait::WorldWritable),
-            Kind::Device if entry.mount.devices => add(Trait::Device),
+            Kind::Device => add(if entry.mount.devices { Trait::Device } else { Trait::DeviceInert }),
             // Whoever may write to a socket may speak to it, on a read-only mount too.
             Kind::Socket if entry.mount.hosts && may(entry, who, 0o2) => {
                 add(if commands(entry.path) { Trait::HostControl } else { Trait::HostSocket });
@@ -226,9 +228,9 @@ pub enum Secrecy {
 
 /// Does the path look like that of a secret?
 pub fn secrecy(path: &Path) -> Option<Secrecy> {
-    let name = path.file_name()?.to_str()?;
-    let directory =
-        path.parent().and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or_default();
+    // A name need not be text to end as a key's does.
+    let name: &str = &path.file_name()?.to_string_lossy();
+    let directory: &str = &path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
     const NAMES: &[&str] = &[
         ".git-credentials",
         ".htpasswd",

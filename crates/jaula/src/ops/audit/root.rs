@@ -47,15 +47,20 @@ impl Root<'_> {
         Walk { who: self.who, ids, region, budget, covered: HashSet::new() }
     }
 
-    /// Where something of the host's is mounted, or a directory that the jail may write to.
-    fn places(&self) -> Vec<(PathBuf, bool)> {
-        let binds = self
-            .config
-            .mounts
-            .iter()
-            .map(|mount| (mount.target.clone(), matches!(mount.source, MountSource::Bind { .. })));
-        let own = self.inside.writable.iter().map(|w| (Path::new("/").join(&w.path), false));
-        binds.chain(own).collect()
+    /// What is mounted beside the root: what of the host, memory, and the directories that the jail
+    /// may write to.
+    fn places(&self) -> Vec<(PathBuf, Region)> {
+        let shown =
+            |writable, hosts| Region::Shown { mount: Some(Mount { writable, ..Mount::default() }), hosts };
+        let mounts = self.config.mounts.iter().map(|mount| {
+            let bind = matches!(mount.source, MountSource::Bind { .. });
+            (mount.target.clone(), if bind { shown(mount.writable, true) } else { Region::Memory })
+        });
+        let own = self.inside.writable.iter().map(|w| {
+            let region = if w.kept.is_some() { shown(true, false) } else { Region::Memory };
+            (Path::new("/").join(&w.path), region)
+        });
+        mounts.chain(own).collect()
     }
 
     /// Is the root itself the host's own files, and not a copy of them?
@@ -74,7 +79,7 @@ impl Root<'_> {
                 .filter(|(at, _)| path.starts_with(at))
                 .max_by_key(|(at, _)| at.as_os_str().len());
             match place {
-                Some((_, hosts)) => Region::Shown { mount: None, hosts: *hosts },
+                Some((_, region)) => *region,
                 None if KERNEL.iter().any(|at| path.starts_with(at)) => Region::Skip,
                 None if MEMORY.iter().any(|at| path.starts_with(at)) => Region::Memory,
                 None => Region::Shown { mount: None, hosts },
@@ -193,7 +198,7 @@ impl Root<'_> {
         };
         let Ok(status) = sys::look::status_at(&top, "") else { return };
         if kind(status.mode) == Kind::Directory {
-            tree.directories += 1;
+            walk.note(at, &status, None, mount, tree);
             walk.tree(&top, at, tree);
         } else if walk.budget.seen.insert((status.device, status.inode)) {
             let file = is_opened(at, &status).then_some(&top);

@@ -96,29 +96,30 @@ pub(super) enum Region {
 impl Walk<'_> {
     /// Notes everything below `top`, which is `at` inside.
     pub(super) fn tree(&mut self, top: &OwnedFd, at: &Path, tree: &mut Tree) {
-        let mut todo: Vec<(PathBuf, u64, Option<Mount>)> = vec![(PathBuf::new(), 0, None)];
-        while let Some((below, device, mount)) = todo.pop() {
+        let mut todo = vec![(PathBuf::new(), 0)];
+        while let Some((below, device)) = todo.pop() {
             let inside = if below.as_os_str().is_empty() { at.to_owned() } else { at.join(&below) };
             if self.budget.left == 0 {
                 tree.unseen += 1;
                 continue;
             }
-            match self.directory(top, &below, &inside, (device, mount), tree) {
+            match self.directory(top, &below, &inside, device, tree) {
                 Some(more) => todo.extend(more),
                 None => tree.unseen += 1,
             }
         }
     }
 
-    /// Notes what is in one directory; gives the directories in it. None if it cannot be read.
+    /// Notes what is in one directory, in one on `device`; gives the directories in it. None if it
+    /// cannot be read.
     fn directory(
         &mut self,
         top: &OwnedFd,
         below: &Path,
         inside: &Path,
-        (device, mount): (u64, Option<Mount>),
+        device: u64,
         tree: &mut Tree,
-    ) -> Option<Vec<(PathBuf, u64, Option<Mount>)>> {
+    ) -> Option<Vec<(PathBuf, u64)>> {
         let name = if below.as_os_str().is_empty() { Path::new(".") } else { below };
         let flags = O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC;
         let opened = sys::fs::open_in(top, name, flags, 0, Within::Beneath).ok()?;
@@ -126,19 +127,15 @@ impl Walk<'_> {
         if !self.budget.seen.insert((status.device, status.inode)) {
             return Some(Vec::new());
         }
-        // How it is mounted changes only where another file system begins.
-        let mount = match mount {
-            Some(mount) if device == status.device => mount,
-            _ if NOT_GONE_INTO.contains(&sys::fs::magic_of(&opened).ok()?) => return Some(Vec::new()),
-            _ => {
-                let mounted = sys::look::mounted(&opened).ok()?;
-                Mount {
-                    writable: !mounted.read_only,
-                    setuid: !mounted.nosuid,
-                    devices: !mounted.nodev,
-                    hosts: false,
-                }
-            }
+        if device != status.device && NOT_GONE_INTO.contains(&sys::fs::magic_of(&opened).ok()?) {
+            return Some(Vec::new());
+        }
+        let mounted = sys::look::mounted(&opened).ok()?;
+        let mount = Mount {
+            writable: !mounted.read_only,
+            setuid: !mounted.nosuid,
+            devices: !mounted.nodev,
+            hosts: false,
         };
         let (mut names, whole) = sys::look::names(&opened, self.budget.left).ok()?;
         self.budget.left -= names.len();
@@ -146,8 +143,8 @@ impl Walk<'_> {
         names.sort();
         let mut more = Vec::new();
         for name in names {
-            if let Some(directory) = self.one(&opened, &name, inside, mount, tree) {
-                more.push((below.join(name), directory.device, Some(mount)));
+            if self.one(&opened, &name, inside, mount, tree) {
+                more.push((below.join(name), status.device));
             }
         }
         // The last one pushed is gone into first.
@@ -155,21 +152,14 @@ impl Walk<'_> {
         Some(more)
     }
 
-    /// Notes one thing; gives its status if it is a directory to go into.
-    fn one(
-        &mut self,
-        dir: &OwnedFd,
-        name: &OsString,
-        inside: &Path,
-        mount: Mount,
-        tree: &mut Tree,
-    ) -> Option<Status> {
+    /// Notes one thing; is it a directory to go into?
+    fn one(&mut self, dir: &OwnedFd, name: &OsString, inside: &Path, mount: Mount, tree: &mut Tree) -> bool {
         let path = inside.join(name);
         let region = (self.region)(&path);
         if region == Region::Skip || self.covered.contains(&path) {
-            return None;
+            return false;
         }
-        let status = sys::look::status_at(dir, name).ok()?;
+        let Ok(status) = sys::look::status_at(dir, name) else { return false };
         let kind = kind(status.mode);
         if let Region::Shown { mount: fixed, hosts } = region {
             let first = kind == Kind::Directory
@@ -181,7 +171,7 @@ impl Walk<'_> {
                 self.note(&path, &status, file.as_ref(), mount, tree);
             }
         }
-        (kind == Kind::Directory).then_some(status)
+        kind == Kind::Directory
     }
 
     /// Notes one thing; `file` is the regular file that it is, if that is to be looked into.
@@ -239,3 +229,6 @@ pub(super) fn kind(mode: u32) -> Kind {
         _ => Kind::Other,
     }
 }
+
+#[cfg(test)]
+mod tests;
