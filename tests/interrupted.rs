@@ -67,6 +67,18 @@ fn clean(t: &Test) -> Outcome {
     if left.is_empty() { Ok(()) } else { Err(format!("left behind: {left:?}").into()) }
 }
 
+/// `jaula gc` leaves nothing at all, once the jail's processes have let go of it.
+pub(crate) fn clean_after_gc(t: &Test) -> Outcome {
+    let until = Instant::now() + Duration::from_secs(5);
+    loop {
+        t.jaula().ok(&["gc"])?;
+        match clean(t) {
+            Err(_) if Instant::now() < until => std::thread::sleep(Duration::from_millis(2)),
+            done => return done,
+        }
+    }
+}
+
 /// Kills `jaula run` at each call; `repair` must then leave nothing.
 fn killed(t: &Test, victim: Victim, repair: impl Fn(&str) -> Outcome) -> Outcome<Survived> {
     let name = t.name("victim");

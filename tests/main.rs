@@ -23,6 +23,7 @@ mod refresh;
 mod roots;
 mod selftest;
 mod services;
+mod trace;
 mod unprivileged;
 mod writable;
 
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         roots::trials(),
         selftest::trials(),
         services::trials(),
+        trace::trials(),
         unprivileged::trials(),
         writable::trials(),
     ];

@@ -80,8 +80,9 @@ pub fn fault_at_those(
         let (victim, command) = prepare()?;
         let mut killed = under(&killer, &[&victim.word(), &number.to_string()], &command);
         let done = run(&mut killed, b"", Duration::from_secs(60))?;
-        // The killer's last line says whether anyone was killed, and at what.
-        let last = done.stderr.lines().last().unwrap_or_default().to_owned();
+        // The killer's line says whether anyone was killed, and at what.
+        let last =
+            done.stderr.lines().rfind(|line| line.starts_with("killer: ")).unwrap_or_default().to_owned();
         let victim_of = match last.split_once(": ") {
             Some(("killer", what)) => what.strip_prefix("killed "),
             _ => return Err(format!("the killer did not report: {done}").into()),

@@ -13,6 +13,7 @@ use crate::signals;
 use crate::state::{Phase, State};
 use crate::trace::{Uses, Watcher, host};
 use model::config::{Config, Profile, Ready, RootSpec, Writes};
+use model::confinement::Confinement;
 use model::name::Name;
 use model::plan::Plan;
 use model::trace::{Peer, Record};
@@ -122,7 +123,7 @@ fn inside(
     let (streams, typing) = streams(trace.terminal);
     let traced = host::gather()?;
     let start = Start { command: &trace.command, passing: true, streams, traced: Some(&traced) };
-    let Prepared { plan, .. } = prepare(house, &claim.name, id, config, start)?;
+    let Prepared { plan, confinement: watched } = prepare(house, &claim.name, id, config, start)?;
     plan.warnings.iter().map(String::as_str).for_each(&mut warn);
     let notify = (config.boot.ready == Ready::Notify).then(|| notify_socket(claim)).transpose()?;
     let signals = Signals::take(signals::PASSED_ON).map_err(Error::call("take signals"))?;
@@ -131,7 +132,7 @@ fn inside(
         return Err(Error::Inside("the program runs, and nobody listens".to_owned()));
     };
     // Whatever `exec` brings in is held in the same way, but not watched.
-    let held = confinement(config)?;
+    let held = Confinement { filter: confinement(config)?.filter, ..watched };
     let mut state = State::of(&claim.name, config, &held, id, &launched, Phase::Running, true)?;
     state.command = trace.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     state.write(claim)?;

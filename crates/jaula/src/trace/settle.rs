@@ -39,8 +39,8 @@ impl Watcher {
         }
         files.remove(Path::new(INIT));
         let there = Listening::on_this_host();
-        let peers = self.sockets.peers.difference(&self.sockets.own);
-        let peers = peers.map(|peer| (peer.clone(), there.answers(peer))).collect();
+        let others = self.sockets.peers.iter().filter(|peer| !self.sockets.is_own(peer));
+        let peers = others.map(|peer| (peer.clone(), there.answers(peer))).collect();
         Record {
             files: settle(files),
             listens: self.sockets.ports,

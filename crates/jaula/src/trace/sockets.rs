@@ -52,6 +52,21 @@ impl Sockets {
         self.ports.len() + self.peers.len() + self.own.len()
     }
 
+    /// Is it the program itself that waits there?
+    pub(super) fn is_own(&self, peer: &Peer) -> bool {
+        // Whoever waits at every address waits at each.
+        let everywhere = |port| {
+            let any = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
+            any.iter().any(|ip| self.own.contains(&Peer::Inet { address: ip.to_string(), port }))
+        };
+        match peer {
+            Peer::Inet { address, port } if address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()) => {
+                everywhere(*port) || self.own.contains(peer)
+            }
+            _ => self.own.contains(peer),
+        }
+    }
+
     /// Notes what a call tells; returns the paths that it makes. `here` makes a path absolute.
     pub(super) fn note(
         &mut self,

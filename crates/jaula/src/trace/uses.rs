@@ -156,13 +156,7 @@ fn count_checks(of: Namespace, bounding: CapSet, map: BorrowedFd<'_>) -> Result<
     let mut asm = Asm::new();
     let out = asm.label();
     let granted = asm.label();
-    // What is asked of another namespace, the host's, is refused to every jail whatever it has.
-    asm.load(Size::B8, R2, R1, 8);
-    asm.load(Size::B8, R3, R1, 16);
-    asm.jump(R2, When::Ne, R3, out);
-    asm.load(Size::B8, R6, R1, 0);
-    asm.load(Size::B8, R7, R1, 24);
-    asm.load(Size::B8, R8, R1, 32);
+    asm.mov(R6, R1);
     only_in(&mut asm, of, out);
     value(&mut asm, map, out);
     asm.mov(R9, R0);
@@ -171,14 +165,21 @@ fn count_checks(of: Namespace, bounding: CapSet, map: BorrowedFd<'_>) -> Result<
     asm.mov(R1, R10);
     asm.alu(Op::Add, R1, -24);
     asm.mov(R2, 8);
-    asm.mov(R3, R6);
+    asm.load(Size::B8, R3, R6, 0);
     asm.alu(Op::Add, R3, BOUNDING);
     asm.call(Helper::PROBE_READ_KERNEL);
     asm.jump(R0, When::Ne, 0, out);
     asm.load(Size::B8, R1, R10, -24);
     asm.constant(R2, !bounding.bits());
     asm.jump(R1, When::Set, R2, out);
+    // Every program is asked for one of them, for the memory that it takes.
     asm.store(Size::B1, R9, RECOGNISED.cast_signed(), 1);
+    // What is asked of another namespace, the host's, is refused to every jail whatever it has.
+    asm.load(Size::B8, R1, R6, 8);
+    asm.load(Size::B8, R2, R6, 16);
+    asm.jump(R1, When::Ne, R2, out);
+    asm.load(Size::B8, R7, R6, 24);
+    asm.load(Size::B8, R8, R6, 32);
     asm.alu32(Op::Mov, R7, R7);
     asm.jump(R7, When::Ge, 64, out);
     asm.alu32(Op::Mov, R8, R8);

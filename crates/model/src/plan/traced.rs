@@ -101,7 +101,11 @@ fn make(steps: &mut Steps, directory: &Directory) {
     steps.and(mkdir(path.clone(), directory.mode & 0o7777));
     if (directory.user, directory.group) != (0, 0) {
         let [user, group] = [directory.user, directory.group].map(|id| Arg::Number(id.into()));
-        steps.and(Call::new("fchownat", [Arg::Here, text(path), user, group, Arg::Number(0)]));
+        steps.and(Call::new("fchownat", [Arg::Here, text(path.clone()), user, group, Arg::Number(0)]));
+    }
+    // What mkdir(2) does not make, and a change of owner takes away.
+    if directory.mode & 0o6000 != 0 {
+        steps.and(Call::new("fchmodat", [Arg::Here, text(path), Arg::Mode(directory.mode & 0o7777)]));
     }
 }
 
