@@ -19,6 +19,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         who_it_is_decides_what_counts,
         a_running_jail_is_looked_at_as_it_is,
         running_and_stopped_are_the_same,
+        one_that_ends_meanwhile_is_looked_at_whole,
         what_it_wrote_lies_over_what_it_was_made_of,
         a_hostile_tree_leads_nowhere,
         steps_do_what_they_promise,
@@ -301,6 +302,37 @@ fn running_and_stopped_are_the_same(t: &Test) -> Outcome {
             assert_eq!(stopped.0[figure], running.0[figure], "{word}: {figure}");
         }
         assert_eq!((&stopped.0["running"], &running.0["running"]), (&false.into(), &true.into()));
+    }
+    Ok(())
+}
+
+/// With the last process of a jail go its mounts, and an app jail's root is nothing but mounts.
+fn one_that_ends_meanwhile_is_looked_at_whole(t: &Test) -> Outcome {
+    let name = t.name("brief");
+    t.jaula().ok(&[
+        "create",
+        &name,
+        "--app",
+        "/bin/sleep",
+        "--file",
+        "/etc/services",
+        "--",
+        "sleep",
+        "0.1",
+    ])?;
+    let whole = Found::of(&t.jaula(), &name)?;
+    for _ in 0..10 {
+        t.jaula().ok(&["start", &name])?;
+        loop {
+            let found = Found::of(&t.jaula(), &name)?;
+            for figure in ["files", "bytes", "score"] {
+                assert_eq!(found.0[figure], whole.0[figure], "{figure}");
+            }
+            if found.0["running"] == false {
+                break;
+            }
+        }
+        t.jaula().run(&["stop", &name])?;
     }
     Ok(())
 }

@@ -109,14 +109,17 @@ pub fn audit(house: &House, name: &Name) -> Result<Audit> {
     };
     let root = root::Root { house, name, id, config: &config, inside: &inside, who: &who };
     let live = registry::live(house, name)?.filter(|live| live.runs);
-    let top = live.and_then(|live| root::of_process(live.state.first?));
-    let tree = match &top {
-        Some(top) => root.running(top),
-        None => root.stopped()?,
-    };
+    let as_it_runs = live.and_then(|live| {
+        let (first, top) = root::of_process(live.state.first?)?;
+        let tree = root.running(&top);
+        // With its last process go its mounts: what was seen meanwhile may be half a root.
+        crate::process::runs(&first).then_some(tree)
+    });
+    let running = as_it_runs.is_some();
+    let tree = as_it_runs.map_or_else(|| root.stopped(), Ok)?;
     jail.tree = &tree;
     let report = jail.report();
-    Ok(told(name, (&jail, &report), top.is_some()))
+    Ok(told(name, (&jail, &report), running))
 }
 
 fn told(name: &Name, (jail, report): (&Jail<'_>, &Report), running: bool) -> Audit {

@@ -207,11 +207,11 @@ impl Root<'_> {
     }
 }
 
-/// The root of a running jail's first process.
-pub(super) fn of_process(id: ProcessId) -> Option<OwnedFd> {
+/// A running jail's first process, and its root.
+pub(super) fn of_process(id: ProcessId) -> Option<(OwnedFd, OwnedFd)> {
     let first = id.open()?;
     let process = sys::fs::open(CWD, format!("/proc/{}", id.pid), O_PATH | O_DIRECTORY, 0).ok()?;
     let root = sys::fs::open(&process, "root", O_PATH | O_DIRECTORY, 0).ok()?;
     // Only of a process that still runs is it certain that the number was its own so far.
-    crate::process::runs(&first).then_some(root)
+    crate::process::runs(&first).then_some((first, root))
 }
