@@ -77,48 +77,44 @@ fn sqlite(t: &Test) -> Outcome {
     Ok(())
 }
 
+/// Says when it runs and when it goes on, which is when it has the terminal.
+const JOB: &str = "trap 'echo continued' CONT\necho begun\nwhile :; do sleep 0.1; done\n";
+
 /// Jobs are stopped, listed and continued by the keyboard of a terminal.
 fn bash_with_jobs(t: &Test) -> Outcome {
     let machine = Machine::boot(t)?;
-    let mut shell = machine.jaula().pty(&[
-        "run",
-        "--app",
-        "bash",
-        "--file",
-        "/usr/bin/sleep",
-        "--file",
-        "/usr/bin/cat",
-        "--",
-        "bash",
-        "--norc",
-    ])?;
+    fs::write(machine.path("/root/job"), JOB)?;
+    let run =
+        "run --app bash --file /usr/bin/sleep --file /usr/bin/cat --mount /root/job:/job -- bash --norc";
+    let mut shell = machine.jaula().pty(&run.split(' ').collect::<Vec<_>>())?;
     shell.expect("# ")?;
     shell.send("PS1='ready> '\n")?;
     shell.expect("\nready> ")?;
-    // Says that it runs, and so that it has the terminal.
-    shell.send("bash -c 'echo \"be\"gun; exec sleep 1000'\n")?;
-    shell.expect("\nbegun")?;
+    shell.send("bash /job\n")?;
+    shell.expect("begun")?;
     shell.send("\u{1a}")?;
     shell.expect("Stopped")?;
     shell.expect("ready> ")?;
     shell.send("cat &\n")?;
     shell.expect("[2]")?;
-    shell.send("while [[ $(jobs -s) != *cat* ]]; do sleep 0.01; done; jobs\n")?;
     // It reads from the terminal in the background, which stops it.
-    shell.expect("Stopped                 bash -c")?;
+    shell.send("while [[ $(jobs -s) != *cat* ]]; do sleep 0.01; done; jobs\n")?;
+    shell.expect("Stopped                 bash /job")?;
     shell.expect("Stopped                 cat")?;
     shell.expect("ready> ")?;
-    shell.send("bg 1; jobs -r\n")?;
-    shell.expect("Running                 bash -c")?;
+    shell.send("bg 1\n")?;
+    shell.expect("continued")?;
+    shell.send("jobs -r\n")?;
+    shell.expect("Running                 bash /job &")?;
     shell.expect("ready> ")?;
     shell.send("fg 2\n")?;
-    shell.expect("cat")?;
+    shell.expect("\ncat")?;
     shell.send("typed to cat\n")?;
     shell.expect("typed to cat\r\ntyped to cat\r\n")?;
     shell.send("\u{4}")?;
     shell.expect("ready> ")?;
     shell.send("fg\n")?;
-    shell.expect("exec sleep 1000")?;
+    shell.expect("continued")?;
     shell.send("\u{3}")?;
     shell.expect("ready> ")?;
     shell.send("echo status $?,\n")?;
