@@ -113,7 +113,8 @@ fn bash_with_jobs(t: &Test) -> Outcome {
     shell.expect("typed to cat\r\ntyped to cat\r\n")?;
     shell.send("\u{4}")?;
     shell.expect("ready> ")?;
-    shell.send("fg\n")?;
+    // Only what was stopped is told to continue.
+    shell.send("kill -STOP %1; while [[ $(jobs -s) != *job* ]]; do sleep 0.01; done; fg\n")?;
     shell.expect("continued")?;
     shell.send("\u{3}")?;
     shell.expect("ready> ")?;
