@@ -1,10 +1,13 @@
 //! Debian's services in the jails of `examples/`, as they stand, used as their users use them.
 
+mod data;
+mod language;
 mod login;
 mod names;
 mod sites;
 mod system;
 mod table;
+mod tools;
 mod traced;
 mod web;
 
@@ -16,11 +19,14 @@ use std::path::PathBuf;
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
+        data::trials(),
+        language::trials(),
         login::trials(),
         names::trials(),
         sites::trials(),
         system::trials(),
         table::trials(),
+        tools::trials(),
         traced::trials(),
         web::trials(),
     ]
@@ -90,15 +96,37 @@ impl<'m, 't> Service<'m, 't> {
 
     /// Waits until a log has this, and looks that the jail has the same file at the usual place.
     pub(crate) fn logs(&self, directory: &str, file: &str, text: &str) -> Outcome {
-        let kept = self.kept(directory, file);
-        until(&format!("{text:?} in {}", kept.display()), || {
-            fs::read_to_string(&kept).ok()?.contains(text).then_some(())
-        })
-        .map_err(|_| format!("no {text:?} in {file}: {:?}", fs::read_to_string(&kept)))?;
+        self.logs_kept(directory, file, text)?;
         let inside = format!("/proc/{}/root{directory}/{file}", self.jail.first()?);
         let inside = fs::read_to_string(self.machine.path(&inside))?;
         assert!(inside.contains(text), "{directory}/{file} inside: {inside:?}");
         Ok(())
+    }
+
+    /// Waits until a log has this, whether the jail runs or not.
+    pub(crate) fn logs_kept(&self, directory: &str, file: &str, text: &str) -> Outcome {
+        let kept = self.kept(directory, file);
+        until(&format!("{text:?} in {}", kept.display()), || {
+            fs::read_to_string(&kept).ok()?.contains(text).then_some(())
+        })
+        .map_err(|_| format!("no {text:?} in {file}: {:?}", fs::read_to_string(&kept)).into())
+    }
+
+    /// The programs that run in it, each with its user inside.
+    pub(crate) fn users(&self) -> Outcome<Vec<(String, u32)>> {
+        let mut users = Vec::new();
+        for pid in self.jail.processes()? {
+            let read = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}"));
+            // One that delivers comes and goes.
+            let (Ok(map), Ok(status)) = (read("uid_map"), read("status")) else { continue };
+            let number = |text: &str, at| text.split_whitespace().nth(at).and_then(|n| n.parse::<u32>().ok());
+            let field =
+                |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+            let user =
+                number(field("Uid:"), 1).zip(number(&map, 1)).map(|(user, base)| user.wrapping_sub(base));
+            users.push((field("Name:").trim().to_owned(), user.ok_or("no user")?));
+        }
+        Ok(users)
     }
 
     /// It ends by itself when it is asked to.

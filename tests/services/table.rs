@@ -65,6 +65,13 @@ fn app_jails_md_is_true(t: &Test) -> Outcome {
         machine.jaula().ok(&["down", &directory])?;
         machine.jaula().ok(&["delete", "--all", "--yes"])?;
     }
+    for tool in tools()? {
+        let name = tool.rsplit('/').next().unwrap_or(&tool).trim_end_matches(".toml");
+        let configuration = format!("/srv/examples/{tool}");
+        machine.jaula().ok(&["create", name, "--config", &configuration, "--", "true"])?;
+        rows.push(Row { jail: String::new(), ..look(&machine, &tool, name)? });
+        machine.jaula().ok(&["delete", name, "--yes"])?;
+    }
     machine.jaula().ok(&["create", "whole", "--root", "host", "--network", "host", "--", "true"])?;
     rows.push(Row { recipe: "the host's root".into(), jail: String::new(), ..look(&machine, "", "whole")? });
     let page = format!("{ABOVE}{}", rows.iter().map(Row::line).collect::<String>());
@@ -93,6 +100,25 @@ fn recipes() -> Outcome<Vec<String>> {
     let mut names: Vec<String> = all.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     Ok(names)
+}
+
+/// The configurations of tools in `examples/`, which no `jaula.toml` declares.
+fn tools() -> Outcome<Vec<String>> {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let mut tools = Vec::new();
+    for recipe in fs::read_dir(examples)?.flatten().filter(|entry| entry.path().is_dir()) {
+        let files = fs::read_dir(recipe.path())?.flatten().map(|file| file.file_name());
+        let files: Vec<String> = files.map(|name| name.to_string_lossy().into_owned()).collect();
+        let recipe = recipe.file_name().to_string_lossy().into_owned();
+        // `service/` is over the host's own root.
+        if recipe != "service" && !files.iter().any(|name| name == "jaula.toml") {
+            tools.extend(
+                files.iter().filter(|name| name.ends_with(".toml")).map(|name| format!("{recipe}/{name}")),
+            );
+        }
+    }
+    tools.sort();
+    Ok(tools)
 }
 
 fn look(machine: &Machine<'_>, recipe: &str, jail: &str) -> Outcome<Row> {

@@ -148,6 +148,8 @@ pub(crate) enum Op {
 pub(crate) struct Run {
     /// The configuration, in the order of the command line.
     pub(crate) settings: Vec<Setting>,
+    /// `--config`: what the settings are on top of.
+    pub(crate) config: Option<PathBuf>,
     /// `--name`
     pub(crate) name: Option<String>,
     /// `--tty` or `--no-tty`; neither: a terminal if jaula has one.

@@ -35,7 +35,14 @@ fn settings(all: &[(&str, Op, &str)]) -> Vec<Setting> {
 }
 
 fn run(all: &[(&str, Op, &str)], words: &[&'static str]) -> Run {
-    Run { settings: settings(all), name: None, tty: None, dry_run: None, command: strings(words) }
+    Run {
+        settings: settings(all),
+        config: None,
+        name: None,
+        tty: None,
+        dry_run: None,
+        command: strings(words),
+    }
 }
 
 #[test]
@@ -82,6 +89,8 @@ fn run_and_its_options() {
         ),
         ("run --name x --tty id", Run { name: Some("x".into()), tty: Some(true), ..run(&[], &["id"]) }),
         ("run --tty --no-tty id", Run { tty: Some(false), ..run(&[], &["id"]) }),
+        ("run --config x id", Run { config: Some("x".into()), ..run(&[], &["id"]) }),
+        ("run --config x", Run { config: Some("x".into()), ..run(&[], &[]) }),
         ("run --dry-run id", Run { dry_run: Some(DryRun::Text), ..run(&[], &["id"]) }),
         ("run --dry-run --json id", Run { dry_run: Some(DryRun::Json), ..run(&[], &["id"]) }),
     ];

@@ -4,7 +4,7 @@ use super::options as opt;
 use super::{Count, Group, Kind, Operand, VERB, Verb, Words};
 use crate::command::{Command, Create, Enter, Exec, Run, Start, Stop, Trace};
 use crate::exit;
-use crate::given::text;
+use crate::given::{Given, text};
 use crate::usage::Fault;
 use std::path::PathBuf;
 
@@ -52,17 +52,23 @@ pub(crate) static RUN: Verb = Verb {
             "jaula run --root host --user nobody --network host curl example.org",
             "the host's files, read-only",
         ),
+        (
+            "jaula run --config cc.toml -- gcc -o x x.c",
+            "in a jail as `jaula trace -o cc.toml …` wrote it down",
+        ),
         ("jaula run --app /bin/ls --dry-run", "what would be done"),
     ],
     exits: exit::COMMAND,
     see: &["create", "exec", "plan"],
     kind: Kind::Command(|mut given| {
         let command = given.take_command()?;
-        if command.is_empty() && !given.sets_command() {
+        if command.is_empty() && !given.sets_command() && given.config.is_none() {
             return Err(Fault::NothingToRun);
         }
         let dry_run = given.take_dry_run()?;
-        Ok(Command::Run(Run { settings: given.settings, name: given.name, tty: given.tty, dry_run, command }))
+        let config = given.config.map(PathBuf::from);
+        let Given { settings, name, tty, .. } = given;
+        Ok(Command::Run(Run { settings, config, name, tty, dry_run, command }))
     }),
 };
 

@@ -39,7 +39,7 @@ pub(crate) static GLOBAL: &[&Opt] = &[&QUIET, &COLOR, &HELP, &VERSION];
 /// What `run` and `create` share: the configuration of the new jail.
 pub(crate) static RUN: &[&Opt] = &[
     &ROOT, &APP, &FILE, &MOUNT, &EPHEMERAL, &NETWORK, &PROFILE, &USER, &DIRECTORY, &ENV, &HOSTNAME, &SET,
-    &NAME, &TTY, &NO_TTY, &DRY_RUN, &JSON_PLAN,
+    &CONFIG, &NAME, &TTY, &NO_TTY, &DRY_RUN, &JSON_PLAN,
 ];
 /// See [`RUN`].
 pub(crate) static CREATE: &[&Opt] = &[
