@@ -453,6 +453,14 @@ fn statuses_and_words(t: &Test) -> Outcome {
     assert!(said.lines().any(|line| line.starts_with("x  user ")), "{said}");
     let full = t.jaula().ok(&["audit", &name, "--full"])?;
     assert!(full.contains("ok  private-users ") && full.contains("lowered by"), "{full}");
+    // Signs beyond ASCII are for terminals that have them.
+    let program = Jaula::binary()?.display().to_string();
+    for (locale, sign) in [("C.UTF-8", "✗"), ("C", "x")] {
+        let words = [&format!("LC_ALL={locale}"), "NO_COLOR=1", &program, "audit", &name];
+        let mut terminal = t.jaula().instead("env").pty(&words)?;
+        terminal.expect(&format!("\r\n{sign}  user "))?;
+        terminal.wait()?;
+    }
     let all = t.jaula().ok(&["audit"])?;
     assert_eq!(all.lines().count(), 3, "{all}");
     assert!(all.starts_with("NAME ") && all.contains(&name) && all.contains(&other));

@@ -25,20 +25,22 @@ pub(super) fn user(jail: &Jail<'_>) -> Finding {
 pub(super) fn network(jail: &Jail<'_>) -> Finding {
     match jail.config.network.mode {
         NetworkMode::None => Finding::holds("loopback only"),
-        NetworkMode::Host => {
-            Finding::open(1, "the host's network", Fix::set("network.mode=none", "if it needs no network"))
-        }
+        NetworkMode::Host => Finding::open(1, "the host's network", no_network(jail)),
     }
 }
 
 pub(super) fn addresses(jail: &Jail<'_>) -> Finding {
     match jail.config.network.mode {
         NetworkMode::None => Finding::holds("none can be reached"),
-        NetworkMode::Host => Finding::open(
-            10,
-            "all that the host reaches",
-            Fix::set("network.mode=none", "if it needs no network"),
-        ),
+        NetworkMode::Host => Finding::open(10, "all that the host reaches", no_network(jail)),
+    }
+}
+
+/// Who named the ports that it serves does not want to hear that it could do without.
+fn no_network(jail: &Jail<'_>) -> Fix {
+    match jail.config.network.listen.as_deref() {
+        None | Some([]) => Fix::set("network.mode=none", "if it needs no network"),
+        Some(_) => Fix::None,
     }
 }
 

@@ -97,6 +97,8 @@ fn every_setting_lowers_what_names_it() {
     }
 }
 
+const SERVES: &str = "network.mode = \"host\"\nnetwork.listen = [\"tcp 80\"]";
+
 #[test]
 fn steps_are_the_best_first_and_add_nothing() {
     let config = Config::parse("root.from = \"app:/bin/x\"\nnetwork.mode = \"host\"").unwrap();
@@ -106,6 +108,10 @@ fn steps_are_the_best_first_and_add_nothing() {
     assert!(steps.windows(2).all(|two| two[0].gain >= two[1].gain));
     assert_eq!(steps[0].settings, ["boot.user=1000"], "{steps:?}");
     assert!(steps.iter().any(|step| step.settings == ["network.mode=none"]));
+    let config = Config { network: Config::parse(SERVES).unwrap().network, ..config };
+    let jail = Jail::new(&config, Arch::X86_64, &tree).unwrap();
+    let steps = steps::steps(&jail, &jail.report());
+    assert!(!steps.iter().any(|step| step.settings == ["network.mode=none"]), "it serves something");
 }
 
 #[test]
