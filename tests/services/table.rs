@@ -167,6 +167,6 @@ impl Row {
             && [capabilities, calls] == self.fixed
             && near(files, self.files, self.files / 4.0 + 1.0)
             && near(size, self.bytes / 1e6, self.bytes / 4e6 + 0.1)
-            && near(score, self.score, 0.11)
+            && near(score, self.score, 0.31)
     }
 }
