@@ -59,10 +59,11 @@ fn app_jails_md_is_true(t: &Test) -> Outcome {
             let up = machine.jaula().run(&["up", &directory])?;
             return Err(format!("examples/{recipe} makes no jail: {up}").into());
         }
+        // When nothing moves any more.
+        machine.jaula().ok(&["down", &directory])?;
         for jail in jails {
             rows.push(look(&machine, &recipe, jail)?);
         }
-        machine.jaula().ok(&["down", &directory])?;
         machine.jaula().ok(&["delete", "--all", "--yes"])?;
     }
     for tool in tools()? {
@@ -166,6 +167,6 @@ impl Row {
             && [capabilities, calls] == self.fixed
             && near(files, self.files, self.files / 4.0 + 1.0)
             && near(size, self.bytes / 1e6, self.bytes / 4e6 + 0.1)
-            && near(score, self.score, 0.11)
+            && near(score, self.score, 0.31)
     }
 }
