@@ -26,6 +26,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("crun", "crun"),
     ("runc", "runc"),
     ("mmdebstrap", "mmdebstrap"),
+    ("systemd-analyze", "systemd"),
 ];
 
 /// Checks licences and sources of dependencies; see `deny.toml`.
