@@ -17,6 +17,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         mounts_and_devices,
         writable_directories,
         a_terminal,
+        a_program_is_traced,
         statuses,
         what_needs_root_says_so,
         nothing_is_left,
@@ -207,6 +208,28 @@ fn writable_directories(t: &Test) -> Outcome {
     }
     assert_eq!(fs::read_dir(state.join("below"))?.count(), 0);
     jaula(&format!("delete --yes {name}"))?;
+    Ok(())
+}
+
+/// It sees what its caller sees, and writes where its caller could, for as long as it runs.
+fn a_program_is_traced(t: &Test) -> Outcome {
+    let place = Place::make(t)?;
+    let script = "cat /etc/hostname; cat /etc/shadow; mkdir /etc/x /var/x; ls /root; echo tmp >/var/tmp/x; cat /var/tmp/x; \
+                  python3 -c 'import socket; socket.create_server((\"\", 8080))'; id -u";
+    let jaula = place.at.join("jaula");
+    let done = place.run_any(&jaula.to_string_lossy(), &["trace", "--json", "sh", "-c", script])?;
+    for refused in
+        ["/etc/shadow: Permission", "'/etc/x': Permission", "'/var/x': Permission", "'/root': Permission"]
+    {
+        assert!(done.stderr.contains(refused), "{refused}: {done}");
+    }
+    assert!(done.stderr.contains("tmp\n12345\n"), "{done}");
+    let seen: serde_json::Value = serde_json::from_str(&done.ok()?)?;
+    assert_eq!((&seen["listens"], &seen["calls_whole"]), (&serde_json::json!(["tcp 8080"]), &false.into()));
+    let files = seen["files"].as_array().ok_or("no files")?;
+    let file = files.iter().find(|file| file["path"] == "/etc/hostname").ok_or("not seen")?;
+    assert_eq!(file["uses"], serde_json::json!(["read"]));
+    assert!(!Path::new("/var/tmp/x").exists());
     Ok(())
 }
 

@@ -8,25 +8,28 @@ mod plot;
 mod report;
 mod start;
 mod timing;
+mod trace;
 
 use crate::shell::{Result, command, jaula, output, run, target, top};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// `bench start|exec|many|all`
+/// `bench start|exec|many|trace|all`
 pub(crate) fn bench(which: &str) -> Result {
     let ground = Ground::prepare()?;
     match which {
         "start" => start::start(&ground),
         "exec" => exec::exec(&ground),
         "many" => many::many(&ground),
+        "trace" => trace::trace(&ground),
         "all" => {
             start::start(&ground)?;
             exec::exec(&ground)?;
-            many::many(&ground)
+            many::many(&ground)?;
+            trace::trace(&ground)
         }
-        _ => Err("usage: cargo xtask bench start|exec|many|all".into()),
+        _ => Err("usage: cargo xtask bench start|exec|many|trace|all".into()),
     }
 }
 

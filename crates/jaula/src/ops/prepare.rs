@@ -83,7 +83,7 @@ fn prepare_as(
     foreseen: bool,
 ) -> Result<Prepared> {
     let facts = facts::gather(house, config);
-    let files = check(name, config, &facts, start.command)?;
+    let files = check(name, config, &facts, start)?;
     let confinement = match start.traced {
         Some(_) => checked(Confinement::traced(config, facts::ARCH))?,
         None => confinement(config)?,
@@ -194,7 +194,7 @@ fn holds(config: &Config) -> Result<()> {
 
 /// What the configuration asks for must be there, and be possible. Returns those mount sources
 /// that are no directories.
-fn check(name: &Name, config: &Config, facts: &Facts, command: &[OsString]) -> Result<Vec<PathBuf>> {
+fn check(name: &Name, config: &Config, facts: &Facts, start: Start<'_>) -> Result<Vec<PathBuf>> {
     let mut wrong = Vec::new();
     let mut files = Vec::new();
     match &config.root.from {
@@ -210,7 +210,7 @@ fn check(name: &Name, config: &Config, facts: &Facts, command: &[OsString]) -> R
         )),
         Some(RootSpec::App(_) | RootSpec::Dir(_) | RootSpec::Host) => {}
     }
-    if command.is_empty()
+    if start.command.is_empty()
         && config.boot.command.is_empty()
         && !matches!(config.root.from, Some(RootSpec::App(_)))
     {
@@ -231,7 +231,8 @@ fn check(name: &Name, config: &Config, facts: &Facts, command: &[OsString]) -> R
         }
     }
     if !facts.root() {
-        if config.root.from == Some(RootSpec::Host) && config.root.writes_in_force() != Writes::Refused {
+        let written = config.root.writes_in_force() != Writes::Refused;
+        if config.root.from == Some(RootSpec::Host) && written && start.traced.is_none() {
             wrong.push(Error::refused(
                 "without root, the host's root cannot be written to, not even to forget it",
                 "leave root.writes out, or take a directory: --root dir:PATH",

@@ -85,7 +85,9 @@ impl Trace {
         }
         config.root.from = Some(RootSpec::Host);
         config.root.writes = Some(Writes::Discarded);
-        config.limits.process.entry("nproc".to_owned()).or_insert((Some(PROCESSES), Some(PROCESSES)));
+        let most = model::limits::number("nproc").and_then(|nproc| sys::process::limit(nproc).ok()?.1);
+        let most = Some(most.map_or(PROCESSES, |most| most.min(PROCESSES)));
+        config.limits.process.entry("nproc".to_owned()).or_insert((most, most));
         config.boot.ready = match self.length {
             Length::UntilReady(_) => Ready::Notify,
             _ => Ready::Alive,

@@ -14,15 +14,54 @@ use std::path::{Path, PathBuf};
 const MOST: usize = 64;
 
 /// Those whose owners the kernel can map, by type (the flag `FS_ALLOW_IDMAP`; Linux 5.12 to 6.3).
-const MAPPED: &[&str] =
-    &["bcachefs", "btrfs", "erofs", "ext2", "ext3", "ext4", "f2fs", "tmpfs", "vfat", "xfs", "zfs"];
+const MAPPED: &[&str] = &[
+    "bcachefs", "btrfs", "erofs", "ext2", "ext3", "ext4", "f2fs", "ntfs3", "squashfs", "tmpfs", "vfat",
+    "xfs", "zfs",
+];
 
 /// How many ids a jail has.
 const IDS: u32 = 1 << 16;
 
 /// What a trace on this host has.
 pub(crate) fn gather() -> Result<Traced> {
-    Ok(Traced { layers: layers()?, run: run(), memory: memory(), init: sys::init::file() })
+    let (layers, links) = match sys::process::user() {
+        0 => (layers()?, Vec::new()),
+        _ => top()?,
+    };
+    Ok(Traced { layers, links, run: run(), memory: memory(), init: sys::init::file() })
+}
+
+/// Where links are, and what they read.
+type Links = Vec<(PathBuf, PathBuf)>;
+
+/// The directories at the top, and the links. One in which something is mounted is only read; of
+/// `/tmp` nothing is then seen.
+fn top() -> Result<(Vec<Layer>, Links)> {
+    let failed = || Error::io("read", Path::new("/"));
+    let mounted = mount_points()?;
+    let (mut layers, mut links) = (Vec::new(), Vec::new());
+    for entry in std::fs::read_dir("/").map_err(failed())? {
+        let path = entry.map_err(failed())?.path();
+        let Ok(found) = std::fs::symlink_metadata(&path) else { continue };
+        if found.is_symlink() {
+            links.extend(std::fs::read_link(&path).ok().map(|to| (path, to)));
+        } else if found.is_dir() && !is_the_jails(&path) {
+            let written = !mounted.iter().any(|point| point != &path && point.starts_with(&path));
+            if written || path != Path::new("/tmp") {
+                layers.push(Layer { at: directory(path, &found), written, mapped: false });
+            }
+        }
+    }
+    layers.sort_by(|a, b| a.at.path.cmp(&b.at.path));
+    Ok((layers, links))
+}
+
+fn mount_points() -> Result<Vec<PathBuf>> {
+    let path = Path::new("/proc/self/mountinfo");
+    let table = std::fs::read(path).map_err(Error::io("read", path))?;
+    let point =
+        |line: &[u8]| Some(PathBuf::from(OsString::from_vec(unescaped(line.split(|b| *b == b' ').nth(4)?))));
+    Ok(table.split(|b| *b == b'\n').filter_map(point).collect())
 }
 
 /// The file systems that hold files, as they are seen from here.
@@ -74,8 +113,16 @@ fn run() -> Vec<Directory> {
 }
 
 fn directory(path: PathBuf, found: &std::fs::Metadata) -> Directory {
-    let known = |id| if sys::process::user() == 0 && id < IDS { id } else { 0 };
-    Directory { path, mode: found.mode() & 0o7777, user: known(found.uid()), group: known(found.gid()) }
+    let mode = found.mode() & 0o7777;
+    let caller = sys::process::user();
+    if caller == 0 {
+        let known = |id| if id < IDS { id } else { 0 };
+        return Directory { path, mode, user: known(found.uid()), group: known(found.gid()) };
+    }
+    // It is the caller's inside, who may do with it what the caller may with the host's.
+    let others = mode & 7;
+    let mode = if found.uid() == caller { mode } else { others << 6 | others << 3 | others };
+    Directory { path, mode, user: 0, group: 0 }
 }
 
 /// How much a traced program may write: a quarter of the memory, and no more than a gigabyte.

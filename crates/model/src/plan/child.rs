@@ -26,7 +26,7 @@ use writable::writable;
 
 pub(super) use mounts::{mount_live, unmount_live};
 pub(super) use root::{READ_ONLY, root_attributes, sources};
-pub(super) use steps::{Steps, fd, mkdir, mount, place_tree, prctl, text};
+pub(super) use steps::{Steps, bind, fd, mkdir, mount, place_tree, prctl, text};
 pub(super) use writable::WRITABLE;
 
 /// The sequence. Each verb is below, in this order.

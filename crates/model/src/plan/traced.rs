@@ -2,16 +2,19 @@
 //! owners, below a layer that is forgotten; the directories of the host's `/run`; and a first process
 //! of jaula's, so that the program may fork and leave.
 
-use super::child::{Steps, fd, mkdir, mount, place_tree, text};
+use super::child::{Steps, bind, fd, mkdir, mount, place_tree, text};
 use super::flags::*;
-use super::{Arg, Call, Directory, Flag, Jail, Tree};
-use std::path::Path;
+use super::{Arg, Call, Directory, Expect, Flag, Jail, MOUNT_POINTS, Tree};
+use std::path::{Path, PathBuf};
 
 /// A traced start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Traced {
-    /// The host's file systems, each after the one that it is mounted in; `/` is the first.
+    /// The host's file systems, each after the one that it is mounted in; `/` is the first. Without
+    /// root, its top directories.
     pub layers: Vec<Layer>,
+    /// Without root, the links at the top, and where they lead.
+    pub links: Vec<(PathBuf, PathBuf)>,
     /// Directories of the host's `/run`, each after the one that it is in.
     pub run: Vec<Directory>,
     /// How much the program may write, in bytes.
@@ -48,10 +51,12 @@ const READ: &[Flag] = &[MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV];
 const WRITTEN: &[Flag] = &[MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV];
 
 pub(super) fn trees(jail: &Jail<'_>) -> impl Iterator<Item = Tree> {
-    jail.traced.into_iter().flat_map(|traced| &traced.layers).enumerate().map(|(n, layer)| Tree {
+    let root = jail.facts.root();
+    let layers = jail.traced.into_iter().flat_map(|traced| &traced.layers).enumerate();
+    layers.filter(move |(_, layer)| root || !layer.written).map(move |(n, layer)| Tree {
         fd: format!("layer{n}").into(),
         path: layer.at.path.clone(),
-        recursive: false,
+        recursive: !root,
         attributes: if layer.written { WRITTEN } else { READ },
         mapped: layer.mapped,
         why: format!("the host's {}", layer.at.path.display()).into(),
@@ -59,23 +64,48 @@ pub(super) fn trees(jail: &Jail<'_>) -> impl Iterator<Item = Tree> {
 }
 
 /// Each of the host's file systems below a layer in memory.
+///
+/// Without root the kernel lays nothing over a file system of the host in which another is mounted, and
+/// `/` always has some: so it is done for each directory at the top.
 pub(super) fn root(steps: &mut Steps, jail: &Jail<'_>) {
+    let by_path = !jail.facts.root();
+    if by_path {
+        steps.say("a root to put them in", bind("root", "root"));
+        for name in MOUNT_POINTS {
+            steps.and(mkdir(format!("root/{name}"), if *name == "tmp" { 0o1777 } else { 0o755 }));
+        }
+        for (at, to) in jail.traced.into_iter().flat_map(|traced| &traced.links) {
+            let at = text(format!("root{}", at.display()));
+            steps.and(Call::new("symlinkat", [text(to.to_string_lossy().into_owned()), Arg::Here, at]));
+        }
+    }
     for (n, layer) in jail.traced.into_iter().flat_map(|traced| &traced.layers).enumerate() {
         let at = format!("root{}", layer.at.path.display());
         let at = at.trim_end_matches('/').to_owned();
         let tree = format!("layer{n}");
         let why = format!("the host's {}", layer.at.path.display());
+        if by_path && !MOUNT_POINTS.iter().any(|name| layer.at.path == Path::new("/").join(name)) {
+            steps.and(mkdir(at.clone(), 0o755));
+        }
         if !layer.written {
             steps.say(why, place_tree(tree, at));
             continue;
         }
-        steps.say(why, mkdir(format!("lower{n}"), 0o755));
-        steps.and(place_tree(tree, format!("lower{n}")));
+        let lower = if by_path { layer.at.path.display().to_string() } else { format!("lower{n}") };
+        if !by_path {
+            steps.say(why, mkdir(lower.clone(), 0o755));
+            steps.and(place_tree(tree, lower.clone()));
+        }
         // The directory of the upper layer is what the root of both shows.
         make(steps, &Directory { path: format!("upper{n}").into(), ..layer.at.clone() });
         steps.and(mkdir(format!("work{n}"), 0o700));
-        let layers = format!("userxattr,lowerdir=lower{n},upperdir=upper{n},workdir=work{n}");
+        let layers = format!("userxattr,lowerdir={lower},upperdir=upper{n},workdir=work{n}");
         steps.and(mount("jaula", at, Some("overlay"), &[MS_NODEV, MS_NOSUID], layers));
+    }
+    if by_path {
+        // An overlay does not write into a directory whose owner is nobody in the jail.
+        steps.say("a place to write, in memory", mkdir("var-tmp", 0o1777));
+        steps.and(bind("var-tmp", "root/var/tmp").expect(Expect::OrAbsent));
     }
 }
 
