@@ -307,6 +307,7 @@ fn where_it_writes() {
         ("wc? /new\nwc? /var/x", &["#not changed: /new", "#not changed: /var/x"]),
         ("w /etc/x/1\nw /etc/x/2\nw /etc/x/3\nw /etc/x/4\nw /etc/x/5", &["#not changed: /etc/x"]),
         ("wc? /run/x/y\nd /run/x uid=107\nwc? /var/run/x/z", &["run time: /run/x:redis"]),
+        ("d /run/sshd\nd /run/systemd\n? /run/other\nd /run", &["run time: /run/sshd:root"]),
         ("wc? /run/x/y\ndc? /run/x\nwc? /run/x.pid\nwc? /tmp/a/b\nwc? /dev/shm/x", &[]),
         // A program does not get its own directory: that would be mounted over it.
         ("xL /srv/x/server\nwc? /srv/x/log", &["#not changed: /srv/x"]),
