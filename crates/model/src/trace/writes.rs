@@ -35,6 +35,11 @@ pub(super) fn writes(record: &Record, host: &Host) -> Writes {
         if !(touched.written || touched.made) || is_device(raw, host) {
             continue;
         }
+        if touched.directory && is_shelf(raw) {
+            // Nothing that one program could have of its own.
+            done.left_out.push(LeftOut { path: raw.clone(), why: "written to, and the host's".to_owned() });
+            continue;
+        }
         if is_kernels(raw) {
             done.entries.push(change(raw, touched));
             continue;
