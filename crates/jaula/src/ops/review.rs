@@ -7,6 +7,7 @@ mod target;
 pub use target::{Saved, Target, text};
 
 use crate::error::{Error, Result};
+use crate::rootfs::packages;
 use found::Finder;
 use linked::Linker;
 use model::trace::{
@@ -59,6 +60,7 @@ pub fn of(asked: &Asked<'_>) -> Result<Reviewed> {
     let mut finder = Finder::default();
     let mut host = Host { linked: base.linked.clone(), users: users(), ..Host::default() };
     finder.look(asked.record, &mut host);
+    host.package = package(&base.program);
     let wanted = Wanted {
         program: std::fs::canonicalize(&base.program).unwrap_or_else(|_| base.program.clone()),
         named: asked.named.clone(),
@@ -101,6 +103,13 @@ pub fn of(asked: &Asked<'_>) -> Result<Reviewed> {
         review.left_out.push(LeftOut { path, why });
     }
     Ok(Reviewed { program: base.program, review })
+}
+
+/// The package that a program is of.
+fn package(program: &Path) -> Option<String> {
+    let real = std::fs::canonicalize(program).ok()?;
+    let real = real.to_str()?;
+    packages::owners(Path::new("/"), [real]).remove(real).map(|package| package.name)
 }
 
 /// The programs that it started.

@@ -143,6 +143,19 @@ fn is_asked_for(path: &Path, touched: &Touched, host: &Host) -> bool {
 /// `/run` is made anew at each start: a directory in it that the host has, and the program did not
 /// make, has to be there before it starts.
 fn run_time(path: &Path, touched: &Touched, record: &Record, host: &Host, done: &mut Writes) {
+    // Everybody's, under both of its names.
+    let lock = ["/run/lock", "/var/lock"].map(Path::new).into_iter().find(|lock| path.starts_with(lock));
+    if let Some(lock) = lock.filter(|lock| *lock != path) {
+        let all = Writable {
+            path: lock.to_owned(),
+            user: Some("root".to_owned()),
+            group: None,
+            mode: Some(0o1777),
+        };
+        let reason = format!("written by {}", words::by([touched.by.as_path()]));
+        let value = all.to_string();
+        return done.entries.push(Entry { group: Group::Runtime, value, reason, taken: true });
+    }
     let path = match path.strip_prefix("/var") {
         Ok(rest) => Path::new("/").join(rest),
         Err(_) => path.to_owned(),
