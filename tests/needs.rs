@@ -20,6 +20,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_jail_made_by_one_command,
         where_a_trace_is_not_written,
         a_strict_list_is_enough,
+        a_service_runs_as_its_own_user,
     ])
 }
 
@@ -359,5 +360,27 @@ fn a_strict_list_is_enough(t: &Test) -> Outcome {
     assert!(jail.prints()?.contains('5'));
     let said = jail.prints_instead(&["python3", "-c", program])?;
     assert!(said.contains("5") && said.contains("refused"), "{said}");
+    Ok(())
+}
+
+/// A service that never needed root gets none of it: its user from the first instruction, no capability.
+fn a_service_runs_as_its_own_user(t: &Test) -> Outcome {
+    let machine = Machine::boot(t)?;
+    let redis = ["redis-server", "/etc/redis/redis.conf", "--daemonize", "no"];
+    let trace = [&["--until-ready", "--file", "/etc/redis/redis.conf"], &redis[..]].concat();
+    let jail = Traced::create(t, &machine, &trace, &["--network", "host", "--start"])?;
+    let text = fs::read_to_string(machine.path(&format!("/srv/{}.toml", jail.jail.name)))?;
+    assert!(text.contains("user = \"redis\"  # it never needed root"), "{text}");
+    assert!(text.contains("  \"-all\",  # it needs none\n]"), "{text}");
+    assert!(text.contains("  \"/var/lib/redis\",  # written by "), "{text}");
+    let pong = machine.shell("exec 3<>/dev/tcp/127.0.0.1/6379; echo PING >&3; head -1 <&3")?;
+    assert_eq!(pong.trim(), "+PONG");
+    let pid = jail.jail.first()?;
+    let status = fs::read_to_string(machine.path(&format!("/proc/{pid}/status")))?;
+    let of =
+        |field: &str| status.lines().find_map(|line| line.strip_prefix(field)).unwrap_or_default().trim();
+    assert_eq!((of("CapBnd:"), of("CapPrm:")), ("0000000000000000", "0000000000000000"), "{status}");
+    assert!(!of("Uid:").starts_with("0\t"), "{status}");
+    jail.jaula(&["stop"])?;
     Ok(())
 }

@@ -161,7 +161,8 @@ impl Wishes {
     fn config_of_trace(&self) -> Config {
         let mut config = self.config.clone();
         config.root = model::config::Root::default();
-        config.security = model::config::Security::default();
+        let capabilities = std::mem::take(&mut config.security.capabilities);
+        config.security = model::config::Security { capabilities, ..Default::default() };
         config.network.listen = None;
         config
     }

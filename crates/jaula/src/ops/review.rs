@@ -7,11 +7,17 @@ mod target;
 pub use target::{Saved, Target, text};
 
 use crate::error::{Error, Result};
+use crate::rootfs::packages;
 use found::Finder;
 use linked::Linker;
-use model::trace::{Group, Host, LeftOut, Record, Review, User, Wanted, is_foreign_names, review, units};
+use model::trace::{
+    Entry, Group, Host, LeftOut, Record, Review, User, Wanted, is_foreign_names, review, units,
+};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+
+/// Of how many libraries it is asked which of the others they need; more come as directories.
+const MOST: usize = 32;
 
 /// What to review.
 #[derive(Debug)]
@@ -54,6 +60,7 @@ pub fn of(asked: &Asked<'_>) -> Result<Reviewed> {
     let mut finder = Finder::default();
     let mut host = Host { linked: base.linked.clone(), users: users(), ..Host::default() };
     finder.look(asked.record, &mut host);
+    host.package = package(&base.program);
     let wanted = Wanted {
         program: std::fs::canonicalize(&base.program).unwrap_or_else(|_| base.program.clone()),
         named: asked.named.clone(),
@@ -69,13 +76,22 @@ pub fn of(asked: &Asked<'_>) -> Result<Reviewed> {
         finder.search(&unit, &mut host);
     }
     let first = review(asked.record, &host, &wanted);
-    // Nor what the modules need that come with whole directories.
-    let files = |review: &Review, is: fn(Group) -> bool| -> Vec<PathBuf> {
-        review.taken("root.files").filter(|e| is(e.group)).map(|e| e.value.clone().into()).collect()
+    let files = |review: &Review| -> Vec<PathBuf> {
+        review.taken("root.files").map(|entry| entry.value.clone().into()).collect()
     };
-    linker.add_needs(&files(&first, |group| group != Group::Libraries), &mut host);
+    // Nor what the modules need that come with whole directories, nor what libraries need that it opens.
+    let (libraries, others): (Vec<_>, Vec<_>) =
+        first.taken("root.files").partition(|e| e.group == Group::Libraries && !Path::new(&e.value).is_dir());
+    let paths =
+        |entries: Vec<&Entry>| entries.into_iter().map(|e| PathBuf::from(&e.value)).collect::<Vec<_>>();
+    linker.add_needs(&paths(others), &mut host);
+    for library in paths(libraries).into_iter().take(MOST) {
+        if !host.is_linked(&library) {
+            linker.add_needs(&[library], &mut host);
+        }
+    }
     let mut review = review(asked.record, &host, &wanted);
-    for (path, why) in linker.refused(&files(&review, |_| true)) {
+    for (path, why) in linker.refused(&files(&review)) {
         if asked.named.contains(&path) {
             return Err(Error::refused(
                 format!("{} cannot be in an app jail: it {why}", path.display()),
@@ -87,6 +103,13 @@ pub fn of(asked: &Asked<'_>) -> Result<Reviewed> {
         review.left_out.push(LeftOut { path, why });
     }
     Ok(Reviewed { program: base.program, review })
+}
+
+/// The package that a program is of.
+fn package(program: &Path) -> Option<String> {
+    let real = std::fs::canonicalize(program).ok()?;
+    let real = real.to_str()?;
+    packages::owners(Path::new("/"), [real]).remove(real).map(|package| package.name)
 }
 
 /// The programs that it started.

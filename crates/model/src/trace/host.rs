@@ -18,8 +18,8 @@ pub struct Host {
     pub of_names: BTreeSet<PathBuf>,
     /// The users of the host.
     pub users: Vec<User>,
-    /// The package of a path, where one is known.
-    pub packages: BTreeMap<PathBuf, String>,
+    /// The package of the program, if it is known.
+    pub package: Option<String>,
 }
 
 /// What stands at a path, links followed.

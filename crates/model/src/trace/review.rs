@@ -112,7 +112,7 @@ pub fn review(record: &Record, host: &Host, wanted: &Wanted) -> Review {
     entries.extend(rights::users(record, host, &owners, user.as_ref()));
     entries.extend(rights::sockets(record, host));
     entries.extend(rights::ports(record));
-    entries.extend(rights::capabilities(record, wanted));
+    entries.extend(rights::capabilities(record, wanted, user.is_none()));
     let mut notes = Vec::new();
     entries.extend(rights::calls(record, wanted, &mut notes));
     notes.extend(rights::network(record).into_iter().chain(rights::devices(record)));

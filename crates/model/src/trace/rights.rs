@@ -1,6 +1,6 @@
 //! What a program did beside files: whom it became, whom it talked to, and what it may do.
 
-use super::host::{Host, Kind};
+use super::host::{Host, Kind, User};
 use super::place::is_own;
 use super::{Entry, Group, Peer, Record, Touched, Wanted, words};
 use crate::caps::CapSet;
@@ -11,6 +11,8 @@ use crate::seccomp::Policy;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+/// What root needs for files of another user, and that user does not.
+const OVER_FILES: [&str; 3] = ["dac_override", "dac_read_search", "fowner"];
 /// Takes all capabilities of the profile away.
 pub(super) const ALL: &str = "-all";
 /// The first port that needs no privilege.
@@ -27,30 +29,37 @@ pub(super) fn user(
     wanted: &Wanted,
     owners: &BTreeSet<u32>,
 ) -> Option<(String, String)> {
-    let is_closed = |(path, touched): (&PathBuf, &Touched)| {
+    let (id, why) = service(host, wanted, owners)?;
+    // What not everybody may use, and does not belong to that user.
+    let is_others = |(path, touched): (&PathBuf, &Touched)| {
         let used = touched.read || touched.executed || touched.mapped || touched.listed;
-        used && !is_own(path) && host.found.get(path).is_some_and(|found| !found.open)
+        let found = host.found.get(path).filter(|_| used && !is_own(path));
+        found.is_some_and(|found| !found.open && found.owner != id)
     };
-    let needs_root = record.capabilities != CapSet::default()
-        || record.users.iter().any(|id| *id != 0)
-        || record.groups.iter().any(|id| *id != 0)
-        || record.files.iter().any(is_closed);
+    let needs_root = record.capabilities.iter().any(|cap| !OVER_FILES.contains(&cap.name()))
+        || record.users.iter().chain(&record.groups).any(|id| *id != 0)
+        || record.files.iter().any(is_others);
     if needs_root || !wanted.as_root || !record.capabilities_whole {
         return None;
     }
-    let never = "it never needed root";
+    Some((host.user(id)?.to_owned(), format!("it never needed root, and {why}")))
+}
+
+/// The user of the service that a program is, and how that shows.
+fn service(host: &Host, wanted: &Wanted, owners: &BTreeSet<u32>) -> Option<(u32, String)> {
+    let is_services = |id: u32| (1..PEOPLE).contains(&id);
     if let Some(owner) = owners.first() {
-        // What it writes to belongs to one service.
-        let name = host.user(*owner).filter(|_| owners.len() == 1 && (1..PEOPLE).contains(owner))?;
-        return Some((name.to_owned(), format!("{never}, and {name} owns what it writes")));
+        // What it writes to belongs to one user, or it needs root for that.
+        let name = host.user(*owner).filter(|_| owners.len() == 1 && is_services(*owner))?;
+        return Some((*owner, format!("{name} owns what it writes")));
     }
     let program = wanted.program.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let package = host.packages.get(&wanted.program).map_or("", String::as_str);
-    let service = host
-        .users
-        .iter()
-        .find(|user| (1..PEOPLE).contains(&user.id) && (user.name == program || user.name == package))?;
-    Some((service.name.clone(), format!("{never}, and the host has this user for it")))
+    let package = host.package.as_deref().unwrap_or_default();
+    // `redis-server` is of `redis`
+    let names = [program, package, package.split('-').next().unwrap_or_default()];
+    let is_its = |user: &&User| is_services(user.id) && names.contains(&user.name.as_str());
+    let service = host.users.iter().find(is_its)?;
+    Some((service.id, "the host has this user for it".to_owned()))
 }
 
 /// The users that the jail must know by name.
@@ -161,7 +170,9 @@ pub(super) fn network(record: &Record) -> Option<String> {
 }
 
 /// The capabilities that it used, and no others if those are known to be all.
-pub(super) fn capabilities(record: &Record, wanted: &Wanted) -> Vec<Entry> {
+///
+/// `by_root`: does root run it?
+pub(super) fn capabilities(record: &Record, wanted: &Wanted, by_root: bool) -> Vec<Entry> {
     let entry = |value: String, reason: &str| Entry {
         group: Group::Capabilities,
         value,
@@ -172,10 +183,11 @@ pub(super) fn capabilities(record: &Record, wanted: &Wanted) -> Vec<Entry> {
     let is_known = wanted.as_root && record.capabilities_whole;
     let profile = of_profile(if wanted.strict { Profile::Strict } else { Profile::App });
     let by_itself = if is_known { CapSet::default() } else { profile };
-    let used = record.capabilities.iter().filter(|cap| !by_itself.contains(*cap));
+    let seen = if by_root { record.capabilities } else { CapSet::default() };
+    let used = seen.iter().filter(|cap| !by_itself.contains(*cap));
     let used = used.map(|cap| entry(format!("+{}", cap.name()), "used"));
     let none = (is_known && profile != CapSet::default()).then(|| {
-        let reason = if record.capabilities == CapSet::default() { "it used none" } else { "but for these" };
+        let reason = if seen == CapSet::default() { "it needs none" } else { "but for these" };
         entry(ALL.to_owned(), reason)
     });
     none.into_iter().chain(used).collect()

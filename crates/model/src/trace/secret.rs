@@ -130,7 +130,6 @@ const WORDS: &[(&str, &str)] = &[
     ("password", "a password, its name says"),
     ("passwd", "passwords, its name says"),
     ("credential", "a login, its name says"),
-    ("token", "a token, its name says"),
     ("apikey", "a key, its name says"),
     ("api_key", "a key, its name says"),
     ("api-key", "a key, its name says"),
@@ -180,6 +179,10 @@ fn by_name(path: &Path, found: &Found) -> Option<String> {
         return words("a private key, its name says");
     }
     let lower = name.to_ascii_lowercase();
+    // `api_token`, `tokens.json`, but not `tokenizer.ini`
+    if lower.split(|c: char| !c.is_ascii_alphabetic()).any(|word| matches!(word, "token" | "tokens")) {
+        return words("a token, its name says");
+    }
     WORDS.iter().find(|(word, _)| lower.contains(word)).and_then(|(_, why)| words(why))
 }
 

@@ -29,7 +29,15 @@ pub(super) fn writes(record: &Record, host: &Host) -> Writes {
     // Directories that must be written to, by the unit that they are in.
     let mut units: BTreeMap<PathBuf, BTreeMap<PathBuf, &Touched>> = BTreeMap::new();
     for (raw, touched) in &record.files {
+        if is_asked_for(raw, touched, host) {
+            run_time(raw, touched, record, host, &mut done);
+        }
         if !(touched.written || touched.made) || is_device(raw, host) {
+            continue;
+        }
+        if touched.directory && is_shelf(raw) {
+            // Nothing that one program could have of its own.
+            done.left_out.push(LeftOut { path: raw.clone(), why: "written to, and the host's".to_owned() });
             continue;
         }
         if is_kernels(raw) {
@@ -124,14 +132,36 @@ fn own<'a>(
     tops.map(|(path, touched)| (path.clone(), *touched)).collect()
 }
 
+/// Does a service look whether its directory in `/run` is there? Without it, some do not start.
+fn is_asked_for(path: &Path, touched: &Touched, host: &Host) -> bool {
+    const OTHERS: [&str; 8] = ["dbus", "initctl", "lock", "log", "mount", "systemd", "udev", "user"];
+    let name = path.strip_prefix("/run").ok().and_then(Path::to_str).unwrap_or_default();
+    let is_there = host.found.get(path).is_some_and(|found| found.kind == Kind::Directory);
+    is_there && !touched.made && !name.is_empty() && !name.contains('/') && !OTHERS.contains(&name)
+}
+
 /// `/run` is made anew at each start: a directory in it that the host has, and the program did not
 /// make, has to be there before it starts.
 fn run_time(path: &Path, touched: &Touched, record: &Record, host: &Host, done: &mut Writes) {
+    // Everybody's, under both of its names.
+    let lock = ["/run/lock", "/var/lock"].map(Path::new).into_iter().find(|lock| path.starts_with(lock));
+    if let Some(lock) = lock.filter(|lock| *lock != path) {
+        let all = Writable {
+            path: lock.to_owned(),
+            user: Some("root".to_owned()),
+            group: None,
+            mode: Some(0o1777),
+        };
+        let reason = format!("written by {}", words::by([touched.by.as_path()]));
+        let value = all.to_string();
+        return done.entries.push(Entry { group: Group::Runtime, value, reason, taken: true });
+    }
     let path = match path.strip_prefix("/var") {
         Ok(rest) => Path::new("/").join(rest),
         Err(_) => path.to_owned(),
     };
-    let Some(directory) = path.strip_prefix("/run").ok().filter(|rest| rest.components().count() > 1) else {
+    let is_inside = |rest: &&Path| rest.components().count() > 1 || is_asked_for(&path, touched, host);
+    let Some(directory) = path.strip_prefix("/run").ok().filter(is_inside) else {
         let leave = LeftOut { path: path.clone(), why: "written to; a jail has its own".to_owned() };
         return done.left_out.push(leave);
     };
@@ -142,7 +172,8 @@ fn run_time(path: &Path, touched: &Touched, record: &Record, host: &Host, done: 
     let owner = host.user(found.owner).map_or_else(|| found.owner.to_string(), str::to_owned);
     let value = entry(&directory, Some(owner));
     if done.entries.iter().all(|entry| entry.value != value) {
-        let reason = format!("written by {}", words::by([touched.by.as_path()]));
+        let verb = if touched.written || touched.made { "written by" } else { "looked for by" };
+        let reason = format!("{verb} {}", words::by([touched.by.as_path()]));
         done.entries.push(Entry { group: Group::Runtime, value, reason, taken: true });
         done.owners.insert(found.owner);
     }

@@ -307,6 +307,8 @@ fn where_it_writes() {
         ("wc? /new\nwc? /var/x", &["#not changed: /new", "#not changed: /var/x"]),
         ("w /etc/x/1\nw /etc/x/2\nw /etc/x/3\nw /etc/x/4\nw /etc/x/5", &["#not changed: /etc/x"]),
         ("wc? /run/x/y\nd /run/x uid=107\nwc? /var/run/x/z", &["run time: /run/x:redis"]),
+        ("wc? /var/lock/x.1\nwc? /var/lock/x.2\nd /run/lock", &["run time: /var/lock:root:01777"]),
+        ("d /run/sshd\nd /run/systemd\n? /run/other\nd /run", &["run time: /run/sshd:root"]),
         ("wc? /run/x/y\ndc? /run/x\nwc? /run/x.pid\nwc? /tmp/a/b\nwc? /dev/shm/x", &[]),
         // A program does not get its own directory: that would be mounted over it.
         ("xL /srv/x/server\nwc? /srv/x/log", &["#not changed: /srv/x"]),
@@ -340,6 +342,10 @@ fn whom_it_runs_as() {
     assert_eq!(user("r /etc/x", |_, wanted| wanted.program = "/usr/bin/y".into()), None);
     assert_eq!(user("w /var/log/x/a\nd /var/log/x", |_, _| {}), None);
     assert_eq!(user("r! /etc/x", |_, _| {}), None);
+    assert_eq!(user("r! /etc/x uid=107", |_, _| {}), some("redis"));
+    let overrides: fn(&mut Record, &mut Wanted) =
+        |record, _| record.capabilities = CapSet::of(&["dac_override"]);
+    assert_eq!(user(owned, overrides), some("www-data"));
     assert_eq!(user(owned, |record, _| record.users = [33].into()), None);
     assert_eq!(user(owned, |record, _| record.capabilities = CapSet::of(&["chown"])), None);
     assert_eq!(user(owned, |_, wanted| wanted.as_root = false), None);

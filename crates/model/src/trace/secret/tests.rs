@@ -117,6 +117,7 @@ const HARMLESS: &[&str] = &[
     "/etc/ssh/sshd_config",
     "/etc/ssh/ssh_host_rsa_key.pub",
     "/etc/bind/named.conf",
+    "/etc/php/8.4/fpm/conf.d/20-tokenizer.ini",
     "/usr/share/dns/root.key",
     "/usr/share/keyrings/debian-archive-keyring.gpg",
     "/usr/lib/python3.11/secrets.py",
