@@ -157,7 +157,8 @@ fn a_program_runs_and_shares_a_map() {
     let program = load(Hook::RawTracepoint, "jaula_test", &code).unwrap();
     let attached = program.attach_tracepoint("sys_enter").unwrap();
     for _ in 0..100 {
-        crate::process::user();
+        // Any call at all.
+        assert!(crate::fs::magic("/").is_ok());
     }
     drop(attached);
     let count = u64::from_ne_bytes(calls.get(&key).unwrap().try_into().unwrap());
