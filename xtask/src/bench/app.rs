@@ -19,8 +19,8 @@ const TEN: usize = 10;
 const MANY: usize = 3000;
 
 const CONF: &str = "user www-data;\ndaemon off;\npid /run/nginx.pid;\nerror_log stderr;\nevents {}\nhttp {\n\
-    access_log off;\nclient_body_temp_path /tmp/b;\nproxy_temp_path /tmp/p;\nfastcgi_temp_path /tmp/f;\n\
-    uwsgi_temp_path /tmp/u;\nscgi_temp_path /tmp/s;\nserver { listen 127.0.0.1:8080; }\n}\n";
+    access_log off;\nclient_body_temp_path /run/b;\nproxy_temp_path /run/p;\nfastcgi_temp_path /run/f;\n\
+    uwsgi_temp_path /run/u;\nscgi_temp_path /run/s;\nserver { listen 127.0.0.1:8080; }\n}\n";
 
 /// A `JAULA_ROOT` on the disk that the host's files are on, as hard links want it.
 struct House {
