@@ -1,6 +1,7 @@
 //! Benchmarks: jaula against the least that the kernel asks for, and against its peers, in one
 //! run on one machine.
 
+mod app;
 mod contender;
 mod exec;
 mod many;
@@ -15,7 +16,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// `bench start|exec|many|trace|all`
+/// `bench start|exec|many|trace|app|all`
 pub(crate) fn bench(which: &str) -> Result {
     let ground = Ground::prepare()?;
     match which {
@@ -23,13 +24,15 @@ pub(crate) fn bench(which: &str) -> Result {
         "exec" => exec::exec(&ground),
         "many" => many::many(&ground),
         "trace" => trace::trace(&ground),
+        "app" => app::app(&ground),
         "all" => {
             start::start(&ground)?;
             exec::exec(&ground)?;
             many::many(&ground)?;
-            trace::trace(&ground)
+            trace::trace(&ground)?;
+            app::app(&ground)
         }
-        _ => Err("usage: cargo xtask bench start|exec|many|trace|all".into()),
+        _ => Err("usage: cargo xtask bench start|exec|many|trace|app|all".into()),
     }
 }
 

@@ -13,11 +13,11 @@ use shell::Result;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-cargo xtask setup                       install what tests and benchmarks need
-cargo xtask test [FILTER]               check, build, test; with FILTER only the tests so named
-cargo xtask bench start|exec|many|all   measure, and write the figures to docs/benchmarks.md
-cargo xtask fuzz [TARGET] [--seconds N] feed the parsers with mutated input (60 s each)
-cargo xtask docs                        write the generated documents";
+cargo xtask setup                         install what tests and benchmarks need
+cargo xtask test [FILTER]                 check, build, test; with FILTER only the tests so named
+cargo xtask bench WHAT                     measure start, exec, many, trace, app or all, and write the figures to docs/benchmarks.md
+cargo xtask fuzz [TARGET] [--seconds N]   feed the parsers with mutated input (60 s each)
+cargo xtask docs                          write the generated documents";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();

@@ -387,6 +387,8 @@ pub(crate) struct Refresh {
     pub(crate) yes: bool,
     /// `--no-restart`: jails that run go on with what they have.
     pub(crate) no_restart: bool,
+    /// `--trace`: run their programs first, and add what these need by now.
+    pub(crate) trace: bool,
 }
 
 /// `jaula outdated`

@@ -42,6 +42,7 @@ pub(crate) struct Given {
     pub(crate) yes: bool,
     pub(crate) force: bool,
     pub(crate) no_restart: bool,
+    pub(crate) retrace: bool,
     pub(crate) dry_run: bool,
     pub(crate) json: bool,
     pub(crate) quiet: bool,

@@ -2,7 +2,7 @@
 
 use crate::act::operate::{Talk, failed};
 use crate::act::{printed, selected};
-use crate::command::{Outdated, Refresh, Selection, When};
+use crate::command::{Op, Outdated, Refresh, Selection, Setting, Trace, When};
 use crate::exit;
 use crate::output::confirm::confirm;
 use crate::output::style::Style;
@@ -11,10 +11,12 @@ use crate::output::text::harmless;
 use crate::output::{print_json, print_text};
 use jaula::house::House;
 use jaula::ops::refresh::{self, Look, Outlook, Standing};
-use jaula::{Error, Result};
+use jaula::{Error, Result, registry};
+use model::config::RootSpec;
 use model::manifest::Group;
 use model::name::Name;
 use serde::Serialize;
+use std::ffi::OsString;
 use std::fmt::Write;
 use std::io;
 use std::process::ExitCode;
@@ -108,7 +110,11 @@ struct Done<'a> {
 /// `jaula refresh`
 pub(crate) fn refresh(given: &Refresh, talk: Talk) -> Result<ExitCode> {
     let house = House::from_environment();
-    let all = refresh::look(&house, &apps(&house, &given.jails)?, Look::Whole)?;
+    let names = apps(&house, &given.jails)?;
+    if given.trace {
+        names.iter().try_for_each(|name| trace(&house, name, given, talk))?;
+    }
+    let all = refresh::look(&house, &names, Look::Whole)?;
     let style = Style::of(talk.color, &io::stdout());
     if !given.json && (!talk.quiet || given.dry_run) {
         let texts: Vec<String> = all.iter().map(|one| in_words(one, style)).collect();
@@ -132,6 +138,10 @@ pub(crate) fn refresh(given: &Refresh, talk: Talk) -> Result<ExitCode> {
                 Ok(refreshed) => (one.refreshed, one.restarted) = (true, refreshed.restarted),
                 Err(error) => failed(&error, talk, &mut status),
             }
+        } else if !given.dry_run
+            && let Err(error) = refresh::tidy(&house, &outlook.name)
+        {
+            failed(&error, talk, &mut status);
         }
         done.push(one);
     }
@@ -146,6 +156,45 @@ pub(crate) fn refresh(given: &Refresh, talk: Talk) -> Result<ExitCode> {
         printed(print_text(&done.iter().map(line).collect::<String>()))?;
     }
     Ok(ExitCode::from(status))
+}
+
+/// Traces the program of a jail as the jail runs it, and adds what it needs to the jail.
+fn trace(house: &House, name: &Name, given: &Refresh, talk: Talk) -> Result<()> {
+    let config = registry::config(house, name)?;
+    let Some(RootSpec::App(program)) = &config.root.from else { return Ok(()) };
+    let set = |key: &str, value: String| Setting { key: key.to_owned(), op: Op::Set, value };
+    let mut settings = vec![
+        set("network.mode", config.network.mode.to_string()),
+        set("boot.directory", config.boot.directory.display().to_string()),
+    ];
+    settings.extend(config.boot.user.clone().map(|user| set("boot.user", user)));
+    settings.extend(
+        config.environment.iter().map(|(name, value)| set(&format!("environment.{name}"), value.clone())),
+    );
+    let mut command: Vec<OsString> = config.boot.command.iter().map(OsString::from).collect();
+    if command.is_empty() {
+        command.push(program.into());
+    }
+    // What is printed as JSON is one value.
+    let talk = Talk { quiet: talk.quiet || given.json, ..talk };
+    let into = (!given.dry_run).then(|| name.to_string());
+    let trace = Trace {
+        settings,
+        time: None,
+        until_ready: true,
+        tty: Some(false),
+        output: None,
+        into,
+        strict: false,
+        explain: false,
+        json: false,
+        command,
+    };
+    if given.json && given.dry_run {
+        let message = "--trace --dry-run prints what the program needs for people";
+        return Err(Error::refused(message, "leave --json out, or take jaula trace --json"));
+    }
+    super::trace::trace(trace, talk).map(drop)
 }
 
 /// Asks before jails that run are started again.

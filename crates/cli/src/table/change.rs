@@ -163,17 +163,19 @@ pub(crate) static REFRESH: Verb = Verb {
             A jail that sees the host's files (`root.method = \"bind\"`) has nothing to be taken; it needs to \
             start again to see those that were replaced.",
     operands: &[NAMES],
-    options: &[&opt::ALL, &opt::DRY_RUN_REFRESH, &opt::NO_RESTART, &opt::YES, &opt::JSON],
+    options: &[&opt::ALL, &opt::DRY_RUN_REFRESH, &opt::NO_RESTART, &opt::RETRACE, &opt::YES, &opt::JSON],
     examples: &[
         ("jaula refresh www --dry-run", "what has changed since"),
         ("jaula refresh --all --yes", "after an update of the host, without a question"),
         ("jaula refresh 'web*' --no-restart", "new files, and a restart when it suits"),
+        ("jaula refresh www --trace", "a new version may read other files"),
     ],
     exits: exit::JAILS,
-    see: &["outdated", "create", "restart"],
+    see: &["outdated", "trace", "restart"],
     kind: Kind::Command(|mut given| {
         let (dry_run, json, yes, no_restart) = (given.dry_run, given.json, given.yes, given.no_restart);
-        Ok(Command::Refresh(Refresh { jails: given.take_selection()?, dry_run, json, yes, no_restart }))
+        let (jails, trace) = (given.take_selection()?, given.retrace);
+        Ok(Command::Refresh(Refresh { jails, dry_run, json, yes, no_restart, trace }))
     }),
 };
 

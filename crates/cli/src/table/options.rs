@@ -418,6 +418,14 @@ flag!(
     |given| given.no_restart = true
 );
 flag!(
+    RETRACE,
+    "trace",
+    None,
+    "First run the program of each jail until it is ready, as `jaula trace --until-ready` does, and add what it \
+     needs by now to the jail's configuration; with `--dry-run`, print it.",
+    |given| given.retrace = true
+);
+flag!(
     DRY_RUN_REFRESH,
     "dry-run",
     None,

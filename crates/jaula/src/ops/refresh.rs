@@ -227,6 +227,13 @@ pub fn refresh(house: &House, name: &Name, restart: bool) -> Result<Refreshed> {
     Ok(Refreshed { restarted: true })
 }
 
+/// Removes what a refresh that was killed has left of a jail that is fresh.
+pub fn tidy(house: &House, name: &Name) -> Result<()> {
+    let _alone = taken::lock(house, name)?;
+    let runs = registry::live(house, name)?.is_some_and(|live| live.is_alive());
+    if runs { Ok(()) } else { taken::settle(house, name) }
+}
+
 /// Takes the files of a jail that was just made.
 pub(crate) fn first(house: &House, name: &Name) -> Result<()> {
     let config = registry::config(house, name)?;
@@ -260,8 +267,8 @@ fn take(house: &House, name: &Name, config: &Config) -> Result<Option<PathBuf>> 
     let (closure, mut manifest) = taken::now(config, program, known.as_ref())?;
     taken::name_packages(&mut manifest, known.as_ref());
     if taken::wants_own(config) {
-        taken::take(house, name, config, &closure, &mut manifest, known.as_ref())?;
-        taken::swap(house, name)
+        let new = taken::take(house, name, config, &closure, &mut manifest, known.as_ref())?;
+        taken::swap(house, name, &new)
     } else {
         taken::note(house, name, &manifest)?;
         Ok(None)

@@ -1,9 +1,9 @@
 //! What an app jail keeps of its files: a manifest of them, and with `root.method` `copy` or `link`
 //! the files themselves.
 //!
-//! All of it is one directory, `/var/lib/jaula/jails/NAME/files`, which is made aside as `files.new`
-//! and then takes the place of the one before, in one step: whoever is killed leaves the old one
-//! whole. The old one is `files.old.N` for as long as the jail still runs from it.
+//! All of it is one directory, `/var/lib/jaula/jails/NAME/files`, which is made aside as `files.N`
+//! and then exchanged with the one before, in one step: whoever is killed leaves a whole one. The one
+//! before is `files.N` then, for as long as the jail still runs from it.
 
 mod put;
 
@@ -21,8 +21,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 const FILES: &str = "files";
-const NEW: &str = "files.new";
-const OLD: &str = "files.old.";
+const ASIDE: &str = "files.";
 const MANIFEST: &str = "manifest.json";
 const HEAD: &str = "head.json";
 const ROOT: &str = "root";
@@ -158,7 +157,8 @@ fn text(of: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(of).unwrap_or_default()
 }
 
-/// Takes a jail's files from the host and puts them aside; [`swap`] makes them the jail's.
+/// Takes a jail's files from the host and puts them aside, where this says; [`swap`] makes them the
+/// jail's.
 pub(crate) fn take(
     house: &House,
     name: &Name,
@@ -166,11 +166,11 @@ pub(crate) fn take(
     closure: &Closure,
     manifest: &mut Manifest,
     known: Option<&Manifest>,
-) -> Result<()> {
+) -> Result<PathBuf> {
     let kept = house.kept(name);
-    let new = kept.join(NEW);
-    // From somebody who was killed.
-    crate::tree::remove(&new)?;
+    // Those that are there the jail may still run from, or somebody was killed over them.
+    let free = (1u32..).map(|n| kept.join(format!("{ASIDE}{n}"))).find(|new| !new.exists());
+    let new = free.unwrap_or_else(|| kept.join(ASIDE));
     make_private(&new)?;
     let put = (|| {
         let old = kept.join(FILES).join(ROOT);
@@ -187,29 +187,28 @@ pub(crate) fn take(
         // Without it, a loss of power could leave whole names on empty files.
         directory.and_then(sys::fs::sync_file_system).map_err(Error::call("write the jail's files"))
     })();
-    if put.is_err() {
-        // What cannot be whole must not take up room.
-        let _ = crate::tree::remove(&new);
+    match put {
+        Ok(()) => Ok(new),
+        Err(error) => {
+            // What cannot be whole must not take up room.
+            let _ = crate::tree::remove(&new);
+            Err(error)
+        }
     }
-    put
 }
 
-/// The files that were taken become the jail's. Returns where those before them are.
-pub(crate) fn swap(house: &House, name: &Name) -> Result<Option<PathBuf>> {
-    let kept = house.kept(name);
-    let (files, new) = (kept.join(FILES), kept.join(NEW));
-    let failed = || Error::call("put the jail's files in place");
-    match sys::fs::exchange(&new, &files) {
+/// The files that were taken become the jail's, in one step. Returns where those before them are.
+pub(crate) fn swap(house: &House, name: &Name, new: &Path) -> Result<Option<PathBuf>> {
+    let files = house.kept(name).join(FILES);
+    match sys::fs::exchange(new, &files) {
         Err(e) if e.is(sys::errno::ENOENT) => {
-            sys::fs::rename(sys::fs::CWD, &new, &files).map_err(failed())?;
-            return Ok(None);
+            let renamed = sys::fs::rename(sys::fs::CWD, new, &files);
+            renamed.map_err(Error::call("put the jail's files in place")).map(|()| None)
         }
-        exchanged => exchanged.map_err(failed())?,
+        exchanged => {
+            exchanged.map_err(Error::call("put the jail's files in place")).map(|()| Some(new.to_owned()))
+        }
     }
-    let old = (0u32..).map(|n| kept.join(format!("{OLD}{n}"))).find(|old| !old.exists());
-    let old = old.unwrap_or_else(|| kept.join(OLD));
-    sys::fs::rename(sys::fs::CWD, &new, &old).map_err(failed())?;
-    Ok(Some(old))
 }
 
 /// Those before become the jail's files again.
@@ -225,7 +224,7 @@ pub(crate) fn settle(house: &House, name: &Name) -> Result<()> {
     let kept = house.kept(name);
     for entry in std::fs::read_dir(&kept).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        if name.to_string_lossy().starts_with(OLD) {
+        if name.to_string_lossy().starts_with(ASIDE) {
             crate::tree::remove(&entry.path())?;
         }
     }
