@@ -10,7 +10,7 @@ use crate::shell::{Result, command, output, target};
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const SUITE: &str = "trixie";
 
@@ -108,6 +108,7 @@ fn made() -> Result<PathBuf> {
     fs::create_dir_all(cache)?;
     let one_at_a_time = File::create(cache.join("lock"))?;
     one_at_a_time.lock()?;
+    sweep(cache)?;
     let tree = cache.join(format!("debian-13-{:08x}", recipe() & 0xffff_ffff));
     if tree.exists() {
         println!("setup: {} is here", tree.display());
@@ -124,6 +125,18 @@ fn made() -> Result<PathBuf> {
     fs::rename(&unfinished, &tree)?;
     println!("setup: made in {:.0} s", begun.elapsed().as_secs_f64());
     Ok(tree)
+}
+
+/// Removes the copies of machines (`tests/harness/machine.rs`) whose test was killed.
+fn sweep(cache: &Path) -> Result {
+    let day = Duration::from_secs(24 * 3600);
+    for entry in fs::read_dir(cache)?.flatten() {
+        let old = entry.metadata()?.modified()?.elapsed().is_ok_and(|age| age > day);
+        if old && entry.file_name().to_string_lossy().starts_with("machine.") {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn mmdebstrap(tree: &Path) -> Result {
