@@ -15,7 +15,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask setup                         install what tests and benchmarks need
 cargo xtask test [FILTER]                 check, build, test; with FILTER only the tests so named
-cargo xtask bench WHAT                     measure start, exec, many, trace, app or all, and write the figures to docs/benchmarks.md
+cargo xtask bench WHAT                    measure start, exec, many, trace, app or all, for docs/benchmarks.md
 cargo xtask fuzz [TARGET] [--seconds N]   feed the parsers with mutated input (60 s each)
 cargo xtask docs                          write the generated documents";
 
