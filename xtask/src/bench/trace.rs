@@ -75,7 +75,8 @@ pub(super) fn trace(ground: &Ground) -> Result {
     report::write_json("trace", &figures.into())?;
     let text = format!(
         "Seconds from start to end, and in brackets of processor time, all processes together; the median of {ROUNDS}\n\
-         interleaved rounds. `jaula trace` includes making and removing the jail. strace writes to `/dev/null`; with\n\
+         interleaved rounds. `jaula trace` includes making and removing the jail, and\n\
+         the review of what was seen. strace writes to `/dev/null`; with\n\
          `--seccomp-bpf` it stops the program at the calls on files, processes and networks only, by ptrace, as any\n\
          tracer by ptrace would have to.\n\n{table}"
     );
