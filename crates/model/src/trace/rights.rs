@@ -146,6 +146,7 @@ pub(super) fn devices(record: &Record) -> Option<String> {
     };
     match record.files.iter().filter(is_there).count() {
         0 => None,
+        1 => Some("it looked at a file of /sys, which its jail has with security.sys = true".to_owned()),
         n => Some(format!("it looked at {n} files of /sys, which its jail has with security.sys = true")),
     }
 }
