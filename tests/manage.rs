@@ -1,5 +1,6 @@
 //! Configurations and looks at them: what an administrator does all day.
 
+use crate::ground::without_packages;
 use jaula_tests::harness::{Outcome, SmallDisk, Survived, Test, Victim, busybox_root, fault_at_every_call};
 use jaula_tests::trials;
 use libtest_mimic::Trial;
@@ -156,7 +157,7 @@ fn a_create_killed_anywhere_leaves_no_half(t: &Test) -> Outcome {
     let path = file(t, &name);
     let Survived { kills } = fault_at_every_call(
         Victim::Main,
-        || t.jaula().command(["create", "-q", &name, "--app", "true"]),
+        || without_packages(t, &["create", "-q", &name, "--app", "true"]),
         |_| {
             if path.exists() {
                 t.jaula().ok(&["config", "check", &name])?;

@@ -1,7 +1,7 @@
 //! App jails and a host that changes: `jaula outdated`, `jaula refresh`, `root.method`.
 
 use crate::declared::{Declared, until};
-use crate::ground::one_clear_line;
+use crate::ground::{one_clear_line, without_packages};
 use jaula_tests::harness::{Machine, Outcome, SmallDisk, Test, Victim, command, fault_at_those};
 use jaula_tests::trials;
 use libtest_mimic::Trial;
@@ -450,7 +450,7 @@ fn it_is_killed_at_every_call(t: &Test) -> Outcome {
         || {
             write(&format!("{}", round + 1))?;
             round += 1;
-            Ok((Victim::Main, without_packages(t, &jail.name)?))
+            Ok((Victim::Main, without_packages(t, &["refresh", &jail.name])?))
         },
         |_| {
             let has: Vec<String> = ["a", "b"]
@@ -465,7 +465,7 @@ fn it_is_killed_at_every_call(t: &Test) -> Outcome {
             assert_eq!(manifest["items"][&path]["sha256"].as_str(), sum.split(' ').next(), "{path}");
             let on_host = fs::read_to_string(data.join("a"))?;
             seen[usize::from(has[0] == on_host)] = true;
-            assert!(without_packages(t, &jail.name)?.status()?.success());
+            assert!(without_packages(t, &["refresh", &jail.name])?.status()?.success());
             assert_eq!(fs::read_to_string(inside.join("b"))?, on_host);
             let left: Vec<_> = fs::read_dir(jail.kept())?.flatten().map(|entry| entry.file_name()).collect();
             assert_eq!(left, ["files"], "{on_host}");
@@ -476,22 +476,12 @@ fn it_is_killed_at_every_call(t: &Test) -> Outcome {
     delete(t, jail)
 }
 
-/// A refresh on a host without packages, whose lists are thousands of system calls.
-fn without_packages(t: &Test, jail: &str) -> Outcome<std::process::Command> {
-    let script = "mount -t tmpfs none /var/lib/dpkg && exec \"$@\"";
-    let words = ["unshare", "--mount", "sh", "-c", script, "sh"];
-    let mut command = std::process::Command::new(words[0]);
-    command.args(&words[1..]).arg(jaula_tests::harness::Jaula::binary()?).args(["refresh", jail]);
-    command.env("JAULA_ROOT", t.root()).stdout(Stdio::null());
-    Ok(command)
-}
-
 /// The numbers of its system calls: all from where it begins to make files, some of those before.
 fn calls_that_matter(t: &Test, jail: &str) -> Outcome<impl Iterator<Item = u32>> {
     let log = t.root().join("strace").display().to_string();
     // The whole command is traced, as the killer does: what comes before jaula counts.
     let mut command = std::process::Command::new("strace");
-    let plain = without_packages(t, jail)?;
+    let plain = without_packages(t, &["refresh", jail])?;
     command.args(["-o", &log]).arg(plain.get_program()).args(plain.get_args()).env("JAULA_ROOT", t.root());
     assert!(command.stdout(Stdio::null()).status()?.success());
     let text = fs::read_to_string(&log)?;
