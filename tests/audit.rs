@@ -280,10 +280,13 @@ fn running_and_stopped_are_the_same(t: &Test) -> Outcome {
     fs::write(shared.join("below/x.key"), "-----BEGIN PRIVATE KEY-----\n")?;
     let mount = format!("mounts=[\"{}:/srv:rw,idmap\"]", shared.display());
     let root = dir(&tree);
+    // In a jail that runs, a file of an app is a mount of its own.
+    fs::write(t.root().join("own.key"), "-----BEGIN PRIVATE KEY-----\n")?;
+    let key = t.root().join("own.key").display().to_string();
     for (word, options) in [
         ("dir", &["--root", &root][..]),
         ("refused", &["--root", &root, "--set", "root.writes=refused"]),
-        ("app", &["--app", "/bin/sleep", "--file", "/etc/services"]),
+        ("app", &["--app", "/bin/sleep", "--file", "/etc/services", "--file", &key]),
         ("alice", &["--root", &root, "--user", "alice"]),
         ("server", &["--root", &root, "--profile", "server"]),
     ] {
@@ -297,6 +300,7 @@ fn running_and_stopped_are_the_same(t: &Test) -> Outcome {
         for (stopped, running) in checks(&stopped).iter().zip(&checks(&running)) {
             assert_eq!(stopped, running, "{word}");
         }
+        assert_eq!(stopped.text("secrets")?.contains(&key), word == "app", "{word}");
         assert_eq!(stopped.0["steps"], running.0["steps"], "{word}");
         for figure in ["files", "bytes", "score", "unseen", "system_calls", "capabilities"] {
             assert_eq!(stopped.0[figure], running.0[figure], "{word}: {figure}");

@@ -13,6 +13,10 @@ use std::time::Instant;
 const METHODS: [&str; 3] = ["bind", "copy", "link"];
 /// How often each start is measured.
 const ROUNDS: usize = 20;
+/// How often a trace is measured.
+const TRACES: usize = 5;
+/// How long a trace waits for something new when its program is ready, in milliseconds.
+const QUIET: u32 = 1000;
 /// How many jails share a host.
 const TEN: usize = 10;
 /// How many files the large jail has beside its program.
@@ -88,6 +92,14 @@ fn measure(house: &House, root: &Path) -> Result {
             "bench: {method}: from nothing {both:.1} ms, start {start:.1} ms, with {MANY} files {large:.1} ms"
         );
     }
+    let (recipe, traced) = (from_recipe(house, root)?, from_trace(house)?);
+    write!(
+        text,
+        "\nFrom nothing to running nginx by one recipe (`up` of a jaula.toml): {recipe:.0} ms. By a trace (`create --trace \
+         --until-ready`, then `start`): {traced:.0} ms, of which {QUIET} ms are the time in which nothing new may be seen. \
+         Medians of {ROUNDS} and {TRACES}.\n"
+    )?;
+    figures.push(serde_json::json!({ "recipe_ms": recipe, "traced_ms": traced }));
     write!(
         text,
         "\nTen nginx jails that run, started with an empty page cache: what they take of the disk that the host's own files do not \
@@ -127,6 +139,40 @@ fn times(house: &House, method: &str) -> Result<[f64; 3]> {
         }
     }
     Ok(all.map(median))
+}
+
+/// From nothing to running by a `jaula.toml`.
+fn from_recipe(house: &House, root: &Path) -> Result<f64> {
+    let directory = root.join("recipe");
+    fs::create_dir_all(&directory)?;
+    let text = format!(
+        "[jails.web.root]\nfrom = \"app:/usr/sbin/nginx\"\nfiles = [{0:?}]\nusers = [\"www-data\"]\n\n\
+         [jails.web.boot]\ncommand = [\"nginx\", \"-e\", \"stderr\", \"-c\", {0:?}]\n",
+        house.conf
+    );
+    fs::write(directory.join("jaula.toml"), text)?;
+    let directory = directory.display().to_string();
+    let mut all = Vec::new();
+    for _ in 0..ROUNDS {
+        all.push(house.jaula(&["up", &directory])?);
+        house.delete_all()?;
+    }
+    Ok(median(all))
+}
+
+/// From nothing to running by watching what nginx does until it listens.
+fn from_trace(house: &House) -> Result<f64> {
+    let arguments = format!("-e stderr -c {}", house.conf);
+    let mut all = Vec::new();
+    for _ in 0..TRACES {
+        let words =
+            ["create", "web", "--app", "/usr/sbin/nginx", "--trace", &arguments, "--until-ready", "--yes"];
+        // What lies in a temporary directory is only named by a trace.
+        let created = house.jaula(&[&words[..], &["--file", &house.conf]].concat())?;
+        all.push(created + house.jaula(&["start", "web"])?);
+        house.delete_all()?;
+    }
+    Ok(median(all))
 }
 
 /// The start of a jail with many files.

@@ -137,7 +137,7 @@ pub(crate) struct Inside {
     /// That tree.
     pub(crate) tree: Option<PathBuf>,
     /// Are some of them in `/tmp`?
-    in_tmp: bool,
+    pub(crate) in_tmp: bool,
     /// The directories that it may write to.
     pub(crate) writable: Vec<Writable>,
     /// Who the first process is.

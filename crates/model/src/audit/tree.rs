@@ -157,8 +157,11 @@ impl Tree {
         let mut add = |what| {
             let found = self.found.entry(what).or_default();
             found.count += 1;
-            if found.examples.len() < EXAMPLES {
-                found.examples.push(entry.path.to_owned());
+            // By path, so that the order of the walk does not matter.
+            let at = found.examples.partition_point(|known| known.as_path() < entry.path);
+            if at < EXAMPLES {
+                found.examples.insert(at, entry.path.to_owned());
+                found.examples.truncate(EXAMPLES);
             }
         };
         match entry.kind {

@@ -15,8 +15,6 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use sys::fs::{CWD, O_DIRECTORY, O_PATH};
 
-/// What every jail has anew, in memory.
-const MEMORY: [&str; 2] = ["/run", "/tmp"];
 /// What is the kernel's.
 const KERNEL: [&str; 3] = ["/proc", "/sys", "/dev"];
 
@@ -33,6 +31,11 @@ pub(super) struct Root<'a> {
 impl Root<'_> {
     fn privileged() -> bool {
         sys::process::user() == 0
+    }
+
+    /// What the jail has anew at each start: also its `/tmp`, unless files of its program lie there.
+    fn is_memory(&self, path: &Path) -> bool {
+        path.starts_with("/run") || path.starts_with("/tmp") && !self.inside.in_tmp
     }
 
     /// Ids on mounts as a process of the host sees them.
@@ -81,7 +84,7 @@ impl Root<'_> {
             match place {
                 Some((_, region)) => *region,
                 None if KERNEL.iter().any(|at| path.starts_with(at)) => Region::Skip,
-                None if MEMORY.iter().any(|at| path.starts_with(at)) => Region::Memory,
+                None if self.is_memory(path) => Region::Memory,
                 None => Region::Shown { mount: None, hosts },
             }
         };
@@ -138,7 +141,8 @@ impl Root<'_> {
     ) -> Result<()> {
         let covers = self.places();
         let region = |path: &Path| {
-            let other = KERNEL.iter().chain(&MEMORY).any(|at| path.starts_with(at))
+            let other = KERNEL.iter().any(|at| path.starts_with(at))
+                || self.is_memory(path)
                 || covers.iter().any(|(at, _)| path.starts_with(at));
             if other { Region::Skip } else { Region::Shown { mount: Some(mount), hosts: mount.hosts } }
         };

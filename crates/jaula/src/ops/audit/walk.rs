@@ -206,8 +206,9 @@ pub(super) fn is_opened(path: &Path, status: &Status) -> bool {
 }
 
 /// The regular file of that status, held without being opened; another may have taken its place.
+/// In an app jail that runs, each file is a mount of its own.
 fn held(dir: &OwnedFd, name: &Path, status: &Status) -> Option<OwnedFd> {
-    let file = sys::fs::open_in(dir, name, O_PATH, 0, Within::Mount).ok()?;
+    let file = sys::fs::open_in(dir, name, O_PATH, 0, Within::Beneath).ok()?;
     let same = sys::look::status_at(&file, "").ok()?;
     (kind(same.mode) == Kind::File && same.inode == status.inode).then_some(file)
 }
