@@ -47,6 +47,17 @@ pub enum Error {
         #[source]
         source: CallError,
     },
+    /// A path in a tree that is not trusted cannot be read, written, made or removed.
+    #[error("cannot {what} {} in the jail's tree", path.display())]
+    Beneath {
+        /// What was done to it.
+        what: &'static str,
+        /// The path, as the jail sees it.
+        path: PathBuf,
+        /// The call that failed.
+        #[source]
+        source: CallError,
+    },
     /// A step of the child's program failed.
     #[error("{}", child(call, why, *number))]
     Child {
@@ -276,7 +287,9 @@ impl Error {
             Self::NotExecutable { number, .. } if number.0 == errno::ENOEXEC => {
                 Some("it is no program for this machine, or a script without #!".to_owned())
             }
-            Self::Call { source, .. } | Self::Tree { source, .. } => help_for(source.errno),
+            Self::Call { source, .. } | Self::Tree { source, .. } | Self::Beneath { source, .. } => {
+                help_for(source.errno)
+            }
             Self::Child { number, call, .. } => help_for_child(call, *number),
             Self::Io { source, .. } => source.raw_os_error().and_then(|n| help_for(Errno(n))),
             Self::Several(all) => all.iter().find_map(Self::help),

@@ -1,6 +1,7 @@
 //! Where the files of a jail come from.
 
 pub mod app;
+pub mod beneath;
 pub mod packages;
 pub(crate) mod survey;
 pub(crate) mod taken;

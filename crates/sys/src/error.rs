@@ -52,6 +52,11 @@ pub struct CallError {
 }
 
 impl CallError {
+    /// For a call that is known to fail before it is made.
+    pub fn new(call: impl Into<String>, errno: i32) -> Self {
+        Self { call: call.into(), errno: Errno(errno) }
+    }
+
     /// Did it fail with this number (`libc::ENOENT`, …)?
     pub fn is(&self, errno: i32) -> bool {
         self.errno.0 == errno

@@ -2,10 +2,11 @@
 
 use crate::call::{check, own, path as c};
 use crate::error::Result;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Debug;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
 pub use libc::{
@@ -22,6 +23,8 @@ pub const CWD: BorrowedFd<'static> = unsafe { BorrowedFd::borrow_raw(libc::AT_FD
 pub enum Within {
     /// As if the directory were `/`: absolute links and `..` stay in it (`RESOLVE_IN_ROOT`).
     Root,
+    /// As `Root`, and no other mount may be on the way (`RESOLVE_NO_XDEV`).
+    RootMount,
     /// No link may be on the way, nor `..` out of it (`RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS`).
     Beneath,
     /// As `Beneath`, and no other mount may be on the way (`RESOLVE_NO_XDEV`).
@@ -52,6 +55,7 @@ pub fn open_in(
     let resolve = libc::RESOLVE_NO_MAGICLINKS
         | match within {
             Within::Root => libc::RESOLVE_IN_ROOT,
+            Within::RootMount => libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_XDEV,
             Within::Beneath => libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS,
             Within::Mount => libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_XDEV,
         };
@@ -279,6 +283,33 @@ pub fn give(fd: impl AsFd, user: u32) -> Result<()> {
     // SAFETY: fchown takes no pointers; the last argument stands for no change.
     check(unsafe { libc::fchown(fd, user, u32::MAX) }.into(), || format!("fchown({fd}, {user}, -1)"))
         .map(drop)
+}
+
+/// Gives what a descriptor refers to, which may be one of `O_PATH`, to a user and group (fchownat(2)).
+pub fn set_owner(fd: impl AsFd, user: u32, group: u32) -> Result<()> {
+    let fd = fd.as_fd().as_raw_fd();
+    // SAFETY: the empty path is a C string.
+    let done = unsafe { libc::fchownat(fd, c"".as_ptr(), user, group, libc::AT_EMPTY_PATH) };
+    check(done.into(), || format!("fchownat({fd}, \"\", {user}, {group}, AT_EMPTY_PATH)")).map(drop)
+}
+
+/// Sets the permissions of an open file (fchmod(2)).
+pub fn set_mode(fd: impl AsFd, mode: u32) -> Result<()> {
+    let fd = fd.as_fd().as_raw_fd();
+    // SAFETY: fchmod takes no pointers.
+    check(unsafe { libc::fchmod(fd, mode) }.into(), || format!("fchmod({fd}, {mode:#o})")).map(drop)
+}
+
+/// What a symbolic link reads (readlinkat(2)); an empty name is the descriptor itself.
+pub fn read_link(dir: impl AsFd, name: impl AsRef<Path> + Debug) -> Result<OsString> {
+    let (dir, at) = (dir.as_fd().as_raw_fd(), c(name.as_ref()));
+    // No path is longer (PATH_MAX).
+    let mut text = vec![0u8; 4096];
+    // SAFETY: `at` is a C string, and the pointer and length are those of `text`.
+    let got = unsafe { libc::readlinkat(dir, at.as_ptr(), text.as_mut_ptr().cast(), text.len()) };
+    let got = check(got as libc::c_long, || format!("readlinkat({dir}, {name:?})"))?;
+    text.truncate(usize::try_from(got).unwrap_or(0));
+    Ok(OsString::from_vec(text))
 }
 
 /// Locks an open file or directory for this open alone (flock(2)); `false`: somebody has it.

@@ -8,9 +8,9 @@ mod call;
 /// The error numbers that callers tell apart (errno(3)).
 pub mod errno {
     pub use libc::{
-        E2BIG, EACCES, EAGAIN, EBADF, EBUSY, ECONNREFUSED, ECONNRESET, EDQUOT, EEXIST, EINVAL, EIO, EISDIR,
-        ELOOP, EMLINK, ENAMETOOLONG, ENODEV, ENOENT, ENOEXEC, ENOMEM, ENOSPC, ENOSYS, ENOTDIR, ENOTEMPTY,
-        EOPNOTSUPP, EPERM, EPIPE, EROFS, ESRCH, ETXTBSY, EUSERS, EXDEV,
+        E2BIG, EACCES, EAGAIN, EBADF, EBUSY, ECONNREFUSED, ECONNRESET, EDQUOT, EEXIST, EFBIG, EINVAL, EIO,
+        EISDIR, ELOOP, EMLINK, ENAMETOOLONG, ENODEV, ENOENT, ENOEXEC, ENOMEM, ENOSPC, ENOSYS, ENOTDIR,
+        ENOTEMPTY, EOPNOTSUPP, EPERM, EPIPE, EROFS, ESRCH, ETXTBSY, EUSERS, EXDEV,
     };
 }
 pub mod error;
@@ -26,5 +26,6 @@ pub mod program;
 pub mod signal;
 pub mod socket;
 pub mod terminal;
+pub mod xattr;
 
 pub use error::{CallError, Errno, Result};
