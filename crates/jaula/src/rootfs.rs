@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod beneath;
+pub mod duplicate;
 pub mod packages;
 pub(crate) mod survey;
 pub(crate) mod taken;

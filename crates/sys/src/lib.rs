@@ -4,6 +4,7 @@
 
 pub mod bpf;
 mod call;
+pub mod copy;
 
 /// The error numbers that callers tell apart (errno(3)).
 pub mod errno {
