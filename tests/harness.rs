@@ -9,6 +9,7 @@ mod machine;
 mod pty;
 mod roots;
 mod runner;
+mod template;
 mod test;
 
 pub use build::{c_program, target_directory};
@@ -19,4 +20,5 @@ pub use machine::Machine;
 pub use pty::Pty;
 pub use roots::{busybox_root, probe};
 pub use runner::run;
+pub use template::Template;
 pub use test::{Need, Outcome, Stop, Test, trial};

@@ -4,9 +4,11 @@
 //! The tree is made once by mmdebstrap and kept in `/var/cache/jaula-tests`, under a name that
 //! follows from what it is made of: another list of packages is another tree, and a fresh clone finds
 //! the one that is there. `target/tests/debian-13` is a link to it for the tests
-//! (`tests/harness/machine.rs`); where there is none, `target/tests/debian-13.why` says why.
+//! (`tests/harness/machine.rs`); where there is none, `target/tests/debian-13.why` says why. The templates
+//! of [`crate::templates`] are made and kept likewise.
 
 use crate::shell::{Result, command, output, target};
+use crate::templates::TEMPLATES;
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -74,57 +76,117 @@ const BEFORE: &str = r#"cd "$1" && mkdir -p usr/share/man/man1 usr/share/man/man
 /// The same when all is installed: what is large and no test's matter.
 const AFTER: &str = r#"cd "$1" && find var/lib/mysql -mindepth 1 -delete && rm -rf var/lib/apt/lists/* var/cache/apt/* var/cache/debconf/*-old"#;
 
-/// Sees to the tree. A machine without it is a machine on which tests are skipped, so that what goes
+/// What a tree is made of.
+#[derive(Debug)]
+pub(crate) struct Recipe {
+    /// Its name: `target/tests/NAME` is a link to it.
+    pub(crate) name: &'static str,
+    /// Debian's name of the release.
+    pub(crate) suite: &'static str,
+    /// With apt, or only what every Debian has.
+    pub(crate) variant: &'static str,
+    /// What is in it beside that.
+    pub(crate) packages: &'static [&'static str],
+    /// Run after unpacking the essential packages, and when all is installed; `$1` is the tree.
+    pub(crate) hooks: [&'static str; 2],
+    /// The tree's place in what is kept: empty, or a directory of it.
+    pub(crate) within: &'static str,
+    /// What lies beside a tree that is within.
+    pub(crate) beside: fn(&Path) -> Result,
+}
+
+/// The tree that machines are made of.
+const MACHINE: Recipe = Recipe {
+    name: "debian-13",
+    suite: SUITE,
+    variant: "essential",
+    packages: PACKAGES,
+    hooks: [BEFORE, AFTER],
+    within: "",
+    beside: |_| Ok(()),
+};
+
+/// Sees to the trees. A machine without them is a machine on which tests are skipped, so that what goes
 /// wrong here is said and no error.
-pub(crate) fn tree() -> Result {
-    let link = target().join("tests/debian-13");
-    let why = target().join("tests/debian-13.why");
+pub(crate) fn trees() -> Result {
     fs::create_dir_all(target().join("tests"))?;
-    match made() {
-        Ok(tree) => {
-            if fs::read_link(&link).ok().as_deref() != Some(&tree) {
-                _ = fs::remove_file(&link);
-                symlink(&tree, &link)?;
+    let made = all_made();
+    for (n, recipe) in std::iter::once(&MACHINE).chain(TEMPLATES).enumerate() {
+        let link = target().join("tests").join(recipe.name);
+        let why = target().join("tests").join(format!("{}.why", recipe.name));
+        let tree = match &made {
+            Ok(trees) => trees[n].as_ref().map_err(String::as_str),
+            Err(error) => Err(error.as_str()),
+        };
+        match tree {
+            Ok(tree) => {
+                if fs::read_link(&link).ok().as_ref() != Some(tree) {
+                    _ = fs::remove_file(&link);
+                    symlink(tree, &link)?;
+                }
+                _ = fs::remove_file(why);
             }
-            _ = fs::remove_file(why);
-        }
-        Err(error) => {
-            let error = error.to_string();
-            let last = error.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
-            println!("setup: no Debian 13 for tests: {error}");
-            _ = fs::remove_file(&link);
-            fs::write(why, format!("no Debian 13 could be made for it: {last}"))?;
+            Err(error) => {
+                let last = error.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
+                println!("setup: no {} for tests: {error}", recipe.name);
+                _ = fs::remove_file(&link);
+                fs::write(why, format!("no {} could be made for it: {last}", recipe.name))?;
+            }
         }
     }
     Ok(())
 }
 
-/// The tree, made if it is not there.
-fn made() -> Result<PathBuf> {
-    if output(&mut command(&["id", "-u"]))?.trim() != "0" {
-        return Err("that needs root".into());
+/// The trees, made where they are not there: two at a time, as most of it is waiting for the network and
+/// for single programs.
+fn all_made() -> std::result::Result<Vec<std::result::Result<PathBuf, String>>, String> {
+    let prepare = || -> Result<(PathBuf, File)> {
+        if output(&mut command(&["id", "-u"]))?.trim() != "0" {
+            return Err("that needs root".into());
+        }
+        let cache = Path::new("/var/cache/jaula-tests");
+        fs::create_dir_all(cache)?;
+        let one_at_a_time = File::create(cache.join("lock"))?;
+        one_at_a_time.lock()?;
+        sweep(cache)?;
+        Ok((cache.to_owned(), one_at_a_time))
+    };
+    let (cache, _held) = prepare().map_err(|error| error.to_string())?;
+    let one = |recipe: &Recipe| made(&cache, recipe).map_err(|error| error.to_string());
+    Ok(std::thread::scope(|scope| {
+        // The large one beside the small ones.
+        let small = scope.spawn(|| TEMPLATES.iter().map(one).collect::<Vec<_>>());
+        let large = one(&MACHINE);
+        let small = small.join().unwrap_or_else(|_| vec![Err("it panicked".to_owned()); TEMPLATES.len()]);
+        std::iter::once(large).chain(small).collect()
+    }))
+}
+
+/// A tree, made if it is not there.
+fn made(cache: &Path, recipe: &Recipe) -> Result<PathBuf> {
+    let place = cache.join(format!("{}-{:08x}", recipe.name, recipe.number() & 0xffff_ffff));
+    if place.exists() {
+        println!("setup: {} is here", place.display());
+        (recipe.beside)(&place)?;
+        return Ok(place);
     }
-    let cache = Path::new("/var/cache/jaula-tests");
-    fs::create_dir_all(cache)?;
-    let one_at_a_time = File::create(cache.join("lock"))?;
-    one_at_a_time.lock()?;
-    sweep(cache)?;
-    let tree = cache.join(format!("debian-13-{:08x}", recipe() & 0xffff_ffff));
-    if tree.exists() {
-        println!("setup: {} is here", tree.display());
-        return Ok(tree);
-    }
-    println!("setup: making {} (two minutes, 300 MB to fetch)", tree.display());
+    println!("setup: making {} (a minute or two, 40 to 300 MB to fetch)", place.display());
     let begun = Instant::now();
-    let unfinished = tree.with_extension("unfinished");
+    let unfinished = place.with_extension("unfinished");
     remove(&unfinished)?;
-    if let Err(error) = mmdebstrap(&unfinished) {
+    let tree = unfinished.join(recipe.within);
+    let begin = || if recipe.within.is_empty() { Ok(()) } else { fs::create_dir(&unfinished) };
+    if let Err(error) = begin()
+        .map_err(Into::into)
+        .and_then(|()| mmdebstrap(recipe, &tree))
+        .and_then(|()| (recipe.beside)(&unfinished))
+    {
         remove(&unfinished)?;
         return Err(error);
     }
-    fs::rename(&unfinished, &tree)?;
-    println!("setup: made in {:.0} s", begun.elapsed().as_secs_f64());
-    Ok(tree)
+    fs::rename(&unfinished, &place)?;
+    println!("setup: {} made in {:.0} s", recipe.name, begun.elapsed().as_secs_f64());
+    Ok(place)
 }
 
 /// Removes the copies of machines (`tests/harness/machine.rs`) whose test was killed.
@@ -139,22 +201,27 @@ fn sweep(cache: &Path) -> Result {
     Ok(())
 }
 
-fn mmdebstrap(tree: &Path) -> Result {
-    let mut make = command(&["mmdebstrap", "--quiet", "--variant=essential", "--mode=root"]);
+fn mmdebstrap(recipe: &Recipe, tree: &Path) -> Result {
+    let variant = format!("--variant={}", recipe.variant);
+    let mut make = command(&["mmdebstrap", "--quiet", &variant, "--mode=root"]);
     make.args(LEFT_OUT.iter().map(|path| format!("--dpkgopt=path-exclude={path}")));
     // It is thrown away and made again when the machine fails.
     make.arg("--dpkgopt=force-unsafe-io").arg("--dpkgopt=force-confold");
     make.arg("--aptopt=APT::Install-Recommends \"false\"");
-    make.arg(format!("--essential-hook={BEFORE}")).arg(format!("--customize-hook={AFTER}"));
-    make.arg(format!("--include={}", PACKAGES.join(","))).arg(SUITE).arg(tree);
+    let [before, after] = recipe.hooks;
+    make.arg(format!("--essential-hook={before}")).arg(format!("--customize-hook={after}"));
+    make.arg(format!("--include={}", recipe.packages.join(","))).arg(recipe.suite).arg(tree);
     output(&mut make).map(drop)
 }
 
-/// What the tree is made of, as a number (FNV-1a, the same with every compiler).
-fn recipe() -> u64 {
-    let all = format!("{SUITE} {PACKAGES:?} {LEFT_OUT:?} {BEFORE} {AFTER}");
-    all.bytes()
-        .fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+impl Recipe {
+    /// What the tree is made of, as a number (FNV-1a, the same with every compiler).
+    fn number(&self) -> u64 {
+        let [before, after] = self.hooks;
+        let all = format!("{} {:?} {LEFT_OUT:?} {before} {after}", self.suite, self.packages);
+        all.bytes()
+            .fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    }
 }
 
 fn remove(tree: &Path) -> Result {

@@ -7,6 +7,7 @@ mod docs;
 mod fuzz;
 mod setup;
 mod shell;
+mod templates;
 mod test;
 
 use shell::Result;

@@ -42,7 +42,7 @@ pub(crate) fn setup() -> Result {
         // Elsewhere, as this work tree's flags are for jaula.
         run(command(&["cargo", "install", "--quiet", "--locked", CARGO_DENY]).current_dir("/"))?;
     }
-    debian::tree()
+    debian::trees()
 }
 
 fn debian_packages() -> Result {

@@ -1,0 +1,78 @@
+//! Small whole Debians with an init, as templates of virtual servers (`tests/harness/template.rs` puts one
+//! into a test's house): two with systemd, one with sysvinit. They are made and kept as the tree of
+//! [`crate::debian`] is.
+
+use crate::debian::Recipe;
+use crate::shell::{Result, command, output};
+use std::fs;
+use std::path::Path;
+
+/// Those that tests of virtual servers boot.
+pub(crate) const TEMPLATES: &[Recipe] = &[
+    Recipe { name: "template-debian-13", suite: "trixie", packages: TRIXIE, ..SERVER },
+    Recipe { name: "template-debian-12", suite: "bookworm", packages: BOOKWORM, ..SERVER },
+    Recipe { name: "template-debian-13-sysv", suite: "trixie", packages: SYSV, ..SERVER },
+];
+
+const SERVER: Recipe = Recipe {
+    name: "",
+    suite: "",
+    variant: "apt",
+    packages: &[],
+    // Its own resolv.conf would be that of whoever made it; services get their keys and databases where they run.
+    hooks: [
+        "true",
+        r#"cd "$1" && find dev -mindepth 1 -delete && rm -rf var/lib/apt/lists/* var/cache/apt/* var/cache/debconf/*-old var/log/*.log etc/ssh/ssh_host_*; : > etc/machine-id"#,
+    ],
+    within: "tree",
+    beside: describe,
+};
+
+macro_rules! with_services {
+    ($($own:literal),*) => {
+        &[
+            $($own,)*
+            "dbus",
+            "openssh-server",
+            "iproute2",
+            "iputils-ping",
+            "netcat-openbsd",
+            "rsyslog",
+            "nginx-light",
+            "cron",
+            "procps",
+            "login",
+            "passwd",
+            "netbase",
+            "ca-certificates",
+        ]
+    };
+}
+
+const TRIXIE: &[&str] = with_services!["systemd-sysv", "libpam-systemd", "systemd-resolved"];
+const BOOKWORM: &[&str] = with_services!["systemd-sysv", "libpam-systemd", "ifupdown"];
+const SYSV: &[&str] =
+    with_services!["sysvinit-core", "sysv-rc", "initscripts", "orphan-sysvinit-scripts", "ifupdown"];
+
+/// Writes `template.toml` beside the tree, as `jaula template` does.
+fn describe(template: &Path) -> Result {
+    let release = fs::read_to_string(template.join("tree/usr/lib/os-release"))?;
+    let field = |name: &str| {
+        let line = release.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        line.unwrap_or_default().trim_matches('"').to_owned()
+    };
+    let size = output(command(&["du", "-sx", "--block-size=1"]).arg(template.join("tree")))?;
+    let size = size.split_whitespace().next().unwrap_or("0").to_owned();
+    let architecture = output(&mut command(&["uname", "-m"]))?;
+    let init = if template.join("tree/usr/lib/systemd/systemd").exists() { "systemd" } else { "sysv" };
+    let text = format!(
+        "origin = \"debootstrap:{}\"\narchitecture = \"{}\"\ndistribution = \"{}\"\nversion = \"{}\"\ninit = \
+         \"{init}\"\nsize = {size}\n",
+        field("VERSION_CODENAME"),
+        architecture.trim(),
+        field("ID"),
+        field("VERSION_ID"),
+    );
+    fs::write(template.join("template.toml"), text)?;
+    Ok(())
+}
