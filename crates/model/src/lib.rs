@@ -12,6 +12,7 @@ pub mod facts;
 pub mod limits;
 pub mod manifest;
 pub mod name;
+pub mod order;
 pub mod packages;
 pub mod plan;
 pub mod ports;

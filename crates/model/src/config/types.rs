@@ -1,7 +1,7 @@
 //! The types of a jail's configuration.
 
 use crate::caps::Capability;
-use crate::name::Id;
+use crate::name::{Id, Name};
 use crate::ports::Ports;
 use crate::units::{Bytes, Span};
 use std::collections::BTreeMap;
@@ -132,6 +132,12 @@ pub struct Boot {
     pub log_size: Bytes,
     /// `boot.log_files`: how many rotated logs are kept; 3 by default.
     pub log_files: u8,
+    /// `boot.autostart`: does `jaula boot` start it?
+    pub autostart: bool,
+    /// `boot.order`: what has a lower number is started before.
+    pub order: Option<u16>,
+    /// `boot.depends`: jails that must be ready before.
+    pub depends: Vec<Name>,
 }
 
 impl Default for Boot {
@@ -148,6 +154,9 @@ impl Default for Boot {
             restart: Restart::default(),
             log_size: Bytes(1 << 20),
             log_files: 3,
+            autostart: false,
+            order: None,
+            depends: Vec::new(),
         }
     }
 }

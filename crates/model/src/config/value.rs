@@ -3,7 +3,7 @@
 use super::problem::{BadValue, shown};
 use super::types::{CapabilityChange, Change, Ready};
 use crate::caps::Capability;
-use crate::name::BadId;
+use crate::name::{BadId, BadName};
 use crate::signal::Signal;
 use crate::suggest::nearest;
 use crate::units::{BadUnit, Bytes};
@@ -42,6 +42,12 @@ pub const PROCESS_LIMITS: &[&str] = &[
 
 impl From<BadId> for BadValue {
     fn from(bad: BadId) -> Self {
+        Self::new(bad.to_string())
+    }
+}
+
+impl From<BadName> for BadValue {
+    fn from(bad: BadName) -> Self {
         Self::new(bad.to_string())
     }
 }

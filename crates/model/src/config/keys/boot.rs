@@ -3,6 +3,7 @@
 use super::{Key, PLAIN, Section, Shape, Split, list, text};
 use crate::config::problem::BadValue;
 use crate::config::{Ready, Restart, value};
+use crate::name::Name;
 use std::str::FromStr;
 
 /// `[boot]`
@@ -135,6 +136,47 @@ pub(super) const BOOT: Section = Section {
                 });
             },
             write: |c| Some(i64::from(c.boot.log_files).into()),
+            ..PLAIN
+        },
+        Key {
+            path: "boot.autostart",
+            shape: Shape::Flag,
+            takes: "true or false",
+            default: "false",
+            doc: "Does `jaula boot` start it, and so the host when it starts?",
+            example: "true",
+            read: |c, v| v.flag(&mut c.boot.autostart),
+            write: |c| Some(c.boot.autostart.into()),
+            ..PLAIN
+        },
+        Key {
+            path: "boot.order",
+            shape: Shape::Number,
+            takes: "a number from 0 to 65535",
+            default: "none: after all that have one",
+            doc: "Which jails `jaula boot` starts before others: a low number stands first, and `jaula shutdown` goes \
+                  backwards. Jails with the same number start together. The next number begins when all before it \
+                  are ready or have failed, and after 5 seconds in any case; to wait for a jail, use `boot.depends`.",
+            example: "10",
+            read: |c, v| {
+                v.number(&mut c.boot.order, |n| {
+                    u16::try_from(n)
+                        .map_err(|_| BadValue::new(format!("{n} is not a number from 0 to 65535")))
+                });
+            },
+            write: |c| c.boot.order.map(|n| i64::from(n).into()),
+            ..PLAIN
+        },
+        Key {
+            path: "boot.depends",
+            shape: Shape::List(Split::Commas),
+            takes: "a list of names of jails",
+            default: "none",
+            doc: "Jails that must be ready before this one starts. Starting it starts them; if one of them fails, it is \
+                  not started. Stopping goes the other way round.",
+            example: r#"["db", "cache"]"#,
+            read: |c, v| v.list(&mut c.boot.depends, |name| Ok(name.parse::<Name>()?)),
+            write: |c| Some(&c.boot.depends).filter(|names| !names.is_empty()).map(list),
             ..PLAIN
         },
     ],

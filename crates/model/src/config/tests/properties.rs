@@ -84,8 +84,14 @@ fn boot() -> impl Strategy<Value = Boot> {
     let what = (prop_oneof![Just(vec![]), command()], of("[a-z]{1,8}(:[0-9]{1,4})?"), path());
     let stop = (select((1..31).collect::<Vec<i32>>()), span(), span());
     let rest = (ready, word(Restart::CHOICES), 4096u64.., any::<u8>());
-    (what, stop, rest).prop_map(
-        |((command, user, directory), (signal, stop, start), (ready, restart, size, files))| Boot {
+    let order = (any::<bool>(), of(any::<u16>()), vec("[a-z][a-z0-9.-]{0,9}", 0..3));
+    (what, stop, rest, order).prop_map(
+        |(
+            (command, user, directory),
+            (signal, stop, start),
+            (ready, restart, size, files),
+            (autostart, order, depends),
+        )| Boot {
             command,
             user,
             directory,
@@ -96,6 +102,9 @@ fn boot() -> impl Strategy<Value = Boot> {
             restart: restart.parse().unwrap(),
             log_size: Bytes(size),
             log_files: files,
+            autostart,
+            order,
+            depends: depends.iter().map(|name| name.parse().unwrap()).collect(),
         },
     )
 }
