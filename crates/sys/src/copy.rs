@@ -29,14 +29,14 @@ pub fn set_times(fd: impl AsFd, of: &Metadata) -> Result<()> {
 }
 
 /// Copies the content of a file into an empty one, within the kernel where it can
-/// (copy_file_range(2)); holes stay holes. `wrote` hears of each part.
+/// (copy_file_range(2)); holes stay holes. `wrote` hears of each part and says whether to go on.
 ///
 /// # Errors
 /// Whatever a read, a write or a seek of either file fails with.
 pub fn copy_content(
     from: &std::fs::File,
     to: &std::fs::File,
-    mut wrote: impl FnMut(u64),
+    mut wrote: impl FnMut(u64) -> bool,
 ) -> std::io::Result<()> {
     let (mut source, mut target) = (from, to);
     let length = source.metadata()?.len();
@@ -54,7 +54,9 @@ pub fn copy_content(
                 break;
             }
             left -= part;
-            wrote(part);
+            if !wrote(part) {
+                return Ok(());
+            }
         }
         at = end;
     }

@@ -34,11 +34,41 @@ const LONGEST: usize = 4096;
 /// Names of attributes that belong to the file and not to the host's own bookkeeping.
 const ATTRIBUTES: [&str; 4] = ["user.", "trusted.", "security.capability", "system.posix_acl_"];
 
+/// Hears of every file, and ends the copy with an error.
+pub type Progress<'a> = dyn FnMut(&Count) -> Result<()> + 'a;
+
+/// What becomes of one name in the copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Take {
+    /// It is copied, a directory with all that it holds.
+    Whole,
+    /// Of a directory, only itself; anything else is copied.
+    Empty,
+    /// It is left out.
+    Nothing,
+}
+
+/// Says of every name but the top, by its path from there, what becomes of it.
+pub type Filter<'a> = dyn FnMut(&Path, &Metadata) -> Take + 'a;
+
 /// Copies all that a directory holds into another, which is empty, and makes that one like the first.
-/// `progress` hears of every file.
 ///
-/// Blocks are shared where the file system can (reflinks).
-pub fn tree(from: &Path, to: &Path, progress: &mut dyn FnMut(&Count)) -> Result<Count> {
+/// Blocks are shared where the file system can (reflinks). That something is mounted in it is an error.
+pub fn tree(from: &Path, to: &Path, progress: &mut Progress<'_>) -> Result<Count> {
+    some(from, to, None, progress)
+}
+
+/// The same without what the filter leaves out; directories that something is mounted on are empty.
+pub fn part(from: &Path, to: &Path, filter: &mut Filter<'_>, progress: &mut Progress<'_>) -> Result<Count> {
+    some(from, to, Some(filter), progress)
+}
+
+fn some<'f>(
+    from: &Path,
+    to: &Path,
+    filter: Option<&mut Filter<'f>>,
+    progress: &mut Progress<'f>,
+) -> Result<Count> {
     let open = |path: &Path| {
         sys::fs::open(CWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0).map_err(Error::call("copy a tree"))
     };
@@ -48,6 +78,7 @@ pub fn tree(from: &Path, to: &Path, progress: &mut dyn FnMut(&Count)) -> Result<
         linked: HashMap::new(),
         shares: true,
         count: Count::default(),
+        filter,
         progress,
     };
     copy.all(open(from)?, open(to)?)?;
@@ -55,7 +86,7 @@ pub fn tree(from: &Path, to: &Path, progress: &mut dyn FnMut(&Count)) -> Result<
 }
 
 /// Copies one file that is only jaula's own, such as an image, to a path where nothing is.
-pub fn file(from: &Path, to: &Path, progress: &mut dyn FnMut(&Count)) -> Result<Count> {
+pub fn file(from: &Path, to: &Path, progress: &mut Progress<'_>) -> Result<Count> {
     let source = File::open(from).map_err(Error::io("open", from))?;
     let about = source.metadata().map_err(Error::io("look at", from))?;
     let target = File::create_new(to).map_err(Error::io("make", to))?;
@@ -65,7 +96,7 @@ pub fn file(from: &Path, to: &Path, progress: &mut dyn FnMut(&Count)) -> Result<
     Ok(count)
 }
 
-struct Copier<'a> {
+struct Copier<'a, 'f> {
     top: &'a Path,
     /// Where it is, from the top.
     place: PathBuf,
@@ -74,7 +105,8 @@ struct Copier<'a> {
     /// Can the file system share blocks, as far as is known?
     shares: bool,
     count: Count,
-    progress: &'a mut dyn FnMut(&Count),
+    filter: Option<&'a mut Filter<'f>>,
+    progress: &'a mut Progress<'f>,
 }
 
 /// A directory that is not done yet.
@@ -86,14 +118,19 @@ struct Open {
     identities: (Identity, Identity),
 }
 
-impl Copier<'_> {
+impl Copier<'_, '_> {
     fn all(&mut self, mut from: OwnedFd, mut to: OwnedFd) -> Result<()> {
         let mut above: Vec<Open> = Vec::new();
-        let mut here = self.enter(&from, &to)?;
+        let mut here = self.enter(&from, &to, false)?;
         loop {
             if let Some(name) = here.left.pop() {
                 let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
                 let source = match sys::fs::open_in(&from, &name, flags, 0, Within::Mount) {
+                    Err(e) if e.is(sys::errno::EXDEV) && self.filter.is_some() => {
+                        sys::fs::make_dir(&to, &name, 0o755).map_err(failed())?;
+                        self.counted()?;
+                        continue;
+                    }
                     Err(e) if e.is(sys::errno::EXDEV) => {
                         let place = self.place.join(&name);
                         return Err(Error::refused(
@@ -108,7 +145,8 @@ impl Copier<'_> {
                 self.place.push(&name);
                 above.push(here);
                 (from, to) = (source, target);
-                here = self.enter(&from, &to)?;
+                let hollow = self.take(&here_about(&from)?) == Take::Empty;
+                here = self.enter(&from, &to, hollow)?;
                 continue;
             }
             settle(&from, &to, &here.about)?;
@@ -120,22 +158,31 @@ impl Copier<'_> {
     }
 
     /// Copies what is no directory, and notes what is one.
-    fn enter(&mut self, from: &OwnedFd, to: &OwnedFd) -> Result<Open> {
-        let about = fs::metadata(inside(from, OsStr::new("."))).map_err(Error::io("look at", &self.place))?;
+    fn enter(&mut self, from: &OwnedFd, to: &OwnedFd, hollow: bool) -> Result<Open> {
+        let about = here_about(from)?;
         let identities =
             (sys::fs::identity(from).map_err(failed())?, sys::fs::identity(to).map_err(failed())?);
         let mut left = Vec::new();
-        let (names, _) = sys::look::names(from, usize::MAX).map_err(failed())?;
+        let names = match hollow {
+            true => Vec::new(),
+            false => sys::look::names(from, usize::MAX).map_err(failed())?.0,
+        };
         for name in names {
-            let about = fs::symlink_metadata(inside(from, &name))
-                .map_err(|e| Error::io("look at", &self.place.join(&name))(e))?;
+            let about = match fs::symlink_metadata(inside(from, &name)) {
+                // Of a tree that lives on; of one that stands still nothing goes.
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound && self.filter.is_some() => continue,
+                about => about.map_err(|e| Error::io("look at", &self.place.join(&name))(e))?,
+            };
+            if self.filter.as_mut().is_some_and(|f| f(&self.place.join(&name), &about) == Take::Nothing) {
+                continue;
+            }
             if about.is_dir() {
                 left.push(name);
             } else {
                 self.one(from, to, &name, &about)?;
             }
         }
-        self.counted();
+        self.counted()?;
         Ok(Open { about, left, identities })
     }
 
@@ -175,13 +222,17 @@ impl Copier<'_> {
             let target = sys::fs::open(to, name, flags, 0).map_err(failed())?;
             settle(&source, &target, about)?;
         }
-        self.counted();
-        Ok(())
+        self.counted()
     }
 
-    fn counted(&mut self) {
+    /// What becomes of the directory that it is at.
+    fn take(&mut self, about: &Metadata) -> Take {
+        self.filter.as_mut().map_or(Take::Whole, |filter| filter(&self.place, about))
+    }
+
+    fn counted(&mut self) -> Result<()> {
         self.count.files += 1;
-        (self.progress)(&self.count);
+        (self.progress)(&self.count)
     }
 }
 
@@ -191,7 +242,7 @@ fn content(
     to: &File,
     shares: &mut bool,
     count: &mut Count,
-    progress: &mut dyn FnMut(&Count),
+    progress: &mut Progress<'_>,
 ) -> Result<()> {
     let about = from.metadata().map_err(Error::io("look at", Path::new("a file")))?;
     // An empty file has nothing to share, and says nothing about whether it could.
@@ -206,11 +257,14 @@ fn content(
             Err(_) => *shares = false,
         }
     }
+    let mut told = Ok(());
     let copied = sys::copy::copy_content(from, to, |part| {
         count.bytes += part;
-        progress(count);
+        told = progress(count);
+        told.is_ok()
     });
-    copied.map_err(Error::io("copy", Path::new("a file")))
+    copied.map_err(Error::io("copy", Path::new("a file")))?;
+    told
 }
 
 /// Owner, mode, attributes and times, in this order: each may change what came before it.
@@ -227,6 +281,11 @@ fn settle(from: impl AsFd, to: impl AsFd, about: &Metadata) -> Result<()> {
         }
     }
     sys::copy::set_times(&to, about).map_err(failed())
+}
+
+fn here_about(directory: &OwnedFd) -> Result<Metadata> {
+    let path = path_of(directory);
+    fs::metadata(&path).map_err(Error::io("look at", &path))
 }
 
 /// The directory above, if it still is the one that we came from.

@@ -27,7 +27,11 @@ fn a_tree_comes_out_as_it_was() {
     let file = File::open(from.join("a/file")).unwrap();
     let has_attributes = sys::xattr::set(&file, "user.jaula", b"value").is_ok();
     let mut heard = 0;
-    let count = tree(&from, &to, &mut |count| heard = count.files).unwrap();
+    let count = tree(&from, &to, &mut |count| {
+        heard = count.files;
+        Ok(())
+    })
+    .unwrap();
     assert_eq!((count.files, heard), (8, 8));
     assert!(count.bytes < 1 << 20, "holes were copied: {count:?}");
     let about = |path: &str| fs::symlink_metadata(to.join(path)).unwrap();
@@ -60,7 +64,26 @@ fn a_tree_deeper_than_descriptors_and_paths() {
     }
     fs::write(inside(&deep, OsStr::new("one")), "x").unwrap();
     fs::hard_link(inside(&deep, OsStr::new("one")), inside(&deep, OsStr::new("two"))).unwrap();
-    let count = tree(&place.join("from"), &place.join("to"), &mut |_| {}).unwrap();
+    let count = tree(&place.join("from"), &place.join("to"), &mut |_| Ok(())).unwrap();
     assert_eq!(count.files, 3003);
     crate::tree::remove(&place).unwrap();
+}
+
+#[test]
+fn a_part_of_a_tree() {
+    let place = place("part");
+    for path in ["proc/1", "keep/in", "home/alice"] {
+        fs::create_dir_all(place.join("from").join(path)).unwrap();
+    }
+    let mut filter = |path: &Path, about: &Metadata| match path.to_str() {
+        Some("home") => Take::Nothing,
+        Some("proc") if about.is_dir() => Take::Empty,
+        _ => Take::Whole,
+    };
+    part(&place.join("from"), &place.join("to"), &mut filter, &mut |_| Ok(())).unwrap();
+    let there = |path: &str| place.join("to").join(path).exists();
+    assert_eq!(["proc", "proc/1", "keep/in", "home"].map(there), [true, false, true, false]);
+    let ended = tree(&place.join("from"), &place.join("to/keep"), &mut |_| Err(Error::NoId));
+    assert!(matches!(ended, Err(Error::NoId)));
+    fs::remove_dir_all(&place).unwrap();
 }
