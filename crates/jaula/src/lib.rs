@@ -1,6 +1,7 @@
 //! What jaula does: one operation on jails per file in [`ops`].
 #![forbid(unsafe_code)]
 
+pub mod building;
 mod cgroup;
 pub mod claim;
 pub mod error;

@@ -1,6 +1,7 @@
 //! `jaula gc`: what killed commands and keepers have left is undone; jails that run on without
 //! a keeper get one.
 
+use crate::building;
 use crate::claim::{Claim, IDS, id_owner, settle_ids};
 use crate::error::{Error, Result};
 use crate::house::House;
@@ -20,7 +21,7 @@ pub enum Found {
     Orphan(String),
     /// A number that no running jail has: given back.
     Number(String),
-    /// A temporary file of a command that was killed: removed.
+    /// A temporary file, or what was being made, of a command that was killed: removed.
     Temporary(String),
 }
 
@@ -37,6 +38,12 @@ pub fn gc(house: &House, mend: bool) -> Result<Vec<Found>> {
     }
     failures.extend(numbers(&house.run, mend, &mut found).err());
     failures.extend(temporaries(&house.etc.join("jails"), mend, &mut found).err());
+    for parent in ["templates", "jails"].map(|name| house.lib.join(name)) {
+        match building::abandoned(&parent, mend) {
+            Ok(left) => found.extend(left.iter().map(|path| Found::Temporary(path.display().to_string()))),
+            Err(error) => failures.push(error),
+        }
+    }
     match failures.len() {
         0 => Ok(found),
         1 => Err(failures.remove(0)),

@@ -178,7 +178,9 @@ pub(crate) fn inside(
 /// What only a mount's read-only flag would hold is refused to a jail whose root may remount.
 fn holds(config: &Config) -> Result<()> {
     let read_only = match &config.root.from {
-        Some(RootSpec::Host) => Some("the host's root".to_owned()),
+        Some(RootSpec::Host) if config.root.writes_in_force() != Writes::Discarded => {
+            Some("the host's root".to_owned())
+        }
         Some(RootSpec::App(program)) => Some(format!("the host's files around {}", program.display())),
         _ => config.mounts.iter().find_map(|mount| match &mount.source {
             MountSource::Bind { path, .. } if !mount.writable => Some(path.display().to_string()),
