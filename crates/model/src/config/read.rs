@@ -62,11 +62,19 @@ pub(super) fn table(table: &dyn TableLike, base: Option<&Path>, found: &mut Foun
             unknown_below(name, item, at(), found);
         }
     }
+    if !reading.has("security.profile") {
+        reading.config.security.profile = reading.config.root.usual_profile();
+    }
     check::contradictions(&reading, found);
     reading
 }
 
 impl Reading {
+    /// Does the document say something about this key?
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.given.iter().any(|(key, _)| key.path == path)
+    }
+
     /// Reads one key.
     pub(super) fn read(
         &mut self,
