@@ -224,6 +224,10 @@ fn check(
             ),
         )),
         Some(_) if config.root.is_own() => wrong.extend(own.err()),
+        Some(from) if from.must_be_made() => wrong.push(Error::refused(
+            format!("the files of \"{from}\" are yet to be made, and root.store does not say how they are kept"),
+            format!("make the jail with its files: jaula build NAME --from {from}"),
+        )),
         Some(RootSpec::Dir(path)) if !path.is_dir() => wrong.push(Error::refused(
             format!("root.from: there is no directory {}", path.display()),
             "make it, or name another",
@@ -238,6 +242,15 @@ fn check(
             format!("jail {name} has no command"),
             format!("say what it runs: jaula set {name} boot.command='[\"PROGRAM\", \"ARGUMENT\"]'"),
         ));
+    }
+    let root = &config.root;
+    for (key, given) in [("root.size", root.size.is_some()), ("root.inodes", root.inodes.is_some())] {
+        if given && !root.is_own() {
+            wrong.push(Error::refused(
+                format!("{key}: only a jail's own files have a limit, and jail {name} has no root.store"),
+                "leave it out, or give the jail files of its own: jaula build",
+            ));
+        }
     }
     for mount in &config.mounts {
         let MountSource::Bind { path, mapped } = &mount.source else { continue };

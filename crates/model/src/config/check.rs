@@ -94,24 +94,7 @@ pub(super) fn contradictions(reading: &Reading, found: &mut Found<'_>) {
 
 /// What the keys about a jail's own files cannot say together.
 fn stored(root: &Root, note: &mut impl FnMut(&'static str, String, &str)) {
-    let Some(store) = root.store else {
-        if let Some(from) = root.from.as_ref().filter(|from| from.must_be_made()) {
-            let message =
-                format!("the files of \"{from}\" must be made, and root.store does not say how to keep them");
-            note(
-                "root.from",
-                message,
-                &format!("make the jail and its files: jaula build NAME --from {from}"),
-            );
-        }
-        for (path, given) in [("root.size", root.size.is_some()), ("root.inodes", root.inodes.is_some())] {
-            if given {
-                let help = "root.store gives it its own files, which `jaula build` makes";
-                note(path, "only a jail's own files have a limit".to_owned(), help);
-            }
-        }
-        return;
-    };
+    let Some(store) = root.store else { return };
     match &root.from {
         Some(RootSpec::App(_)) => note(
             "root.store",
@@ -129,6 +112,17 @@ fn stored(root: &Root, note: &mut impl FnMut(&'static str, String, &str)) {
     if root.owners == Some(Owners::Host) {
         let message = "the jail's own files have its own owners".to_owned();
         note("root.owners", message, "leave it out, or take root.store away");
+    }
+    if matches!(store, Store::Image | Store::Btrfs) {
+        let message = |what: &str| format!("{store} has a hard limit only, and {what} comes before it");
+        if let Some(size) = root.size.filter(|size| size.soft != size.hard) {
+            let help = format!("write the hard one alone: root.size = \"{}\"", size.hard);
+            note("root.size", message(&size.soft.to_string()), &help);
+        }
+        if let Some(inodes) = root.inodes.filter(|inodes| inodes.soft != inodes.hard) {
+            let help = format!("write the hard one alone: root.inodes = \"{}\"", inodes.hard);
+            note("root.inodes", message(&inodes.soft.to_string()), &help);
+        }
     }
     if store == Store::Btrfs && root.inodes.is_some() {
         let message = "btrfs has no limit on the number of files".to_owned();

@@ -162,7 +162,7 @@ pub(super) fn alone(settings: &[Setting]) -> Result<Config, Problems> {
         };
         reading.read(change.key, &Item::Value(value), None, None, &mut found);
     }
-    check::contradictions(&reading, &mut found);
+    reading.complete(&mut found);
     found.or(reading.config)
 }
 

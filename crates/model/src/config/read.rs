@@ -62,17 +62,18 @@ pub(super) fn table(table: &dyn TableLike, base: Option<&Path>, found: &mut Foun
             unknown_below(name, item, at(), found);
         }
     }
-    if !reading.has("security.profile") {
-        reading.config.security.profile = reading.config.root.usual_profile();
-    }
-    check::contradictions(&reading, found);
+    reading.complete(found);
     reading
 }
 
 impl Reading {
-    /// Does the document say something about this key?
-    pub(super) fn has(&self, path: &str) -> bool {
-        self.given.iter().any(|(key, _)| key.path == path)
+    /// All keys are read: notes what they contradict each other in, and adds what follows from
+    /// them.
+    pub(super) fn complete(&mut self, found: &mut Found<'_>) {
+        if !self.given.iter().any(|(key, _)| key.path == "security.profile") {
+            self.config.security.profile = self.config.root.usual_profile();
+        }
+        check::contradictions(self, found);
     }
 
     /// Reads one key.

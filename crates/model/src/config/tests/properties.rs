@@ -77,15 +77,14 @@ fn root() -> impl Strategy<Value = Root> {
             (None, from) => from,
         };
         let app = matches!(from, Some(RootSpec::App(_)) | None);
+        let room = u64::from(!matches!(store, Some(Store::Image | Store::Btrfs)));
         let owners = owners.filter(|owners| store.is_none() || *owners != "host");
         Root {
             store,
-            size: size
-                .filter(|_| store.is_some())
-                .map(|(soft, more)| Ceiling { soft: Bytes(soft), hard: Bytes(soft + more) }),
+            size: size.map(|(soft, more)| Ceiling { soft: Bytes(soft), hard: Bytes(soft + room * more) }),
             inodes: inodes
-                .filter(|_| store.is_some_and(|store| store != Store::Btrfs))
-                .map(|(soft, more)| Ceiling { soft: Count(soft), hard: Count(soft + more) }),
+                .filter(|_| store != Some(Store::Btrfs))
+                .map(|(soft, more)| Ceiling { soft: Count(soft), hard: Count(soft + room * more) }),
             writes: writes.map(|w| w.parse().unwrap()),
             owners: owners.map(|w| w.parse().unwrap()),
             files: if app { files } else { vec![] },
@@ -378,7 +377,9 @@ proptest! {
         let wanted = Config::parse(&format!("{} = {}", key.path, key.example)).unwrap();
         for (edited, wanted) in [(&set, &wanted), (&unset, &Config::default())] {
             let after = Config::parse(edited).unwrap();
-            for other in keys::all() {
+            // The profile follows from whether there is a store.
+            let follows = |other: &keys::Key| key.path == "root.store" && other.path == "security.profile";
+            for other in keys::all().filter(|other| !follows(other)) {
                 let from = if other.path == key.path { wanted } else { &before };
                 let (got, from) = (other.written(&after), other.written(from));
                 prop_assert_eq!(got, from, "{}: {}\n{}", other.path, text, edited);
