@@ -225,7 +225,9 @@ fn check(
         )),
         Some(_) if config.root.is_own() => wrong.extend(own.err()),
         Some(from) if from.must_be_made() => wrong.push(Error::refused(
-            format!("the files of \"{from}\" are yet to be made, and root.store does not say how they are kept"),
+            format!(
+                "the files of \"{from}\" are yet to be made, and root.store does not say how they are kept"
+            ),
             format!("make the jail with its files: jaula build NAME --from {from}"),
         )),
         Some(RootSpec::Dir(path)) if !path.is_dir() => wrong.push(Error::refused(

@@ -5,7 +5,7 @@
 
 use super::keys::{self, Key, Shape};
 use super::problem::{BadValue, Found, Problems, shown};
-use super::{Config, check, read};
+use super::{Config, read};
 use layout::Layout;
 use toml_edit::{Array, InlineTable, Item, Value};
 

@@ -265,7 +265,8 @@ fn comments(text: &str) -> Vec<&str> {
 /// strewn in, and one more setting.
 fn any_layout() -> impl Strategy<Value = (String, &'static keys::Key)> {
     // Without those that contradict others.
-    let contradict = ["root.files", "root.method", "root.users", "root.writable", "security.raw_sockets"];
+    let contradict =
+        ["root.files", "root.method", "root.store", "root.users", "root.writable", "security.raw_sockets"];
     let keys: Vec<&'static keys::Key> = keys::all().filter(|key| !contradict.contains(&key.path)).collect();
     let some = subsequence(keys.clone(), 0..12);
     let noise = vec(select(vec!["", "", "\n", "# note\n", "\n# note\n\n", "  "]), 60);
@@ -377,9 +378,7 @@ proptest! {
         let wanted = Config::parse(&format!("{} = {}", key.path, key.example)).unwrap();
         for (edited, wanted) in [(&set, &wanted), (&unset, &Config::default())] {
             let after = Config::parse(edited).unwrap();
-            // The profile follows from whether there is a store.
-            let follows = |other: &keys::Key| key.path == "root.store" && other.path == "security.profile";
-            for other in keys::all().filter(|other| !follows(other)) {
+            for other in keys::all() {
                 let from = if other.path == key.path { wanted } else { &before };
                 let (got, from) = (other.written(&after), other.written(from));
                 prop_assert_eq!(got, from, "{}: {}\n{}", other.path, text, edited);
