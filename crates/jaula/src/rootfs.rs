@@ -4,5 +4,6 @@ pub mod app;
 pub mod beneath;
 pub mod duplicate;
 pub mod packages;
+pub mod store;
 pub(crate) mod survey;
 pub(crate) mod taken;
