@@ -58,6 +58,15 @@ pub enum Error {
         #[source]
         source: CallError,
     },
+    /// An archive or an image cannot be unpacked.
+    #[error("{archive} cannot be unpacked")]
+    Archive {
+        /// Which.
+        archive: String,
+        /// Why.
+        #[source]
+        source: Box<crate::rootfs::archive::ArchiveError>,
+    },
     /// A step of the child's program failed.
     #[error("{}", child(call, why, *number))]
     Child {
@@ -187,6 +196,12 @@ pub enum Error {
     Several(Vec<Error>),
 }
 
+impl From<crate::rootfs::archive::ArchiveError> for Error {
+    fn from(source: crate::rootfs::archive::ArchiveError) -> Self {
+        Self::Archive { archive: "the archive".to_owned(), source: Box::new(source) }
+    }
+}
+
 impl Error {
     /// For a call that was made in order to `what`.
     pub fn call(what: &'static str) -> impl FnOnce(CallError) -> Self {
@@ -290,6 +305,7 @@ impl Error {
             Self::Call { source, .. } | Self::Tree { source, .. } | Self::Beneath { source, .. } => {
                 help_for(source.errno)
             }
+            Self::Archive { source, .. } => source.help(),
             Self::Child { number, call, .. } => help_for_child(call, *number),
             Self::Io { source, .. } => source.raw_os_error().and_then(|n| help_for(Errno(n))),
             Self::Several(all) => all.iter().find_map(Self::help),

@@ -1,9 +1,9 @@
 //! Where the files of a jail come from.
 
 pub mod app;
+pub mod archive;
 pub mod beneath;
 pub mod duplicate;
 pub mod packages;
-pub mod store;
 pub(crate) mod survey;
 pub(crate) mod taken;

@@ -1,7 +1,7 @@
 //! Removing a tree of files that a jail wrote: nothing in it is trusted.
 
 use crate::error::{Error, Result};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::Permissions;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
@@ -23,22 +23,39 @@ pub(crate) fn remove(path: &Path) -> Result<()> {
         Err(e) if e.is(sys::errno::ENOENT) => return Ok(()),
         opened => opened.map_err(failed())?,
     };
+    empty(&top)?;
+    sys::fs::remove(sys::fs::CWD, path, true).map_err(failed())
+}
+
+/// Removes whatever has this name in a directory of a tree; nothing is no error.
+pub(crate) fn remove_in(directory: &OwnedFd, name: &OsStr) -> Result<()> {
+    let name = name.to_owned();
+    match is_gone(directory, &name) {
+        Ok(true) => return Ok(()),
+        Err(Error::Call { source, .. }) if source.is(sys::errno::ENOENT) => return Ok(()),
+        gone => gone?,
+    };
+    empty(&enter(directory, &name)?)?;
+    sys::fs::remove(directory, &name, true).map_err(Error::call("remove what the jail has kept"))
+}
+
+/// Removes all that a directory holds.
+fn empty(top: &OwnedFd) -> Result<()> {
     let mut moved = 0u64;
     loop {
-        let names = names(&top)?;
+        let names = names(top)?;
         if names.is_empty() {
-            break;
+            return Ok(());
         }
         for name in names {
-            if is_gone(&top, &name)? {
+            if is_gone(top, &name)? {
                 continue;
             }
-            let directory = enter(&top, &name)?;
-            flatten(&directory, &top, &mut moved)?;
-            sys::fs::remove(&top, &name, true).map_err(failed())?;
+            let directory = enter(top, &name)?;
+            flatten(&directory, top, &mut moved)?;
+            sys::fs::remove(top, &name, true).map_err(Error::call("remove what the jail has kept"))?;
         }
     }
-    sys::fs::remove(sys::fs::CWD, path, true).map_err(failed())
 }
 
 /// Refuses to remove a tree in which something is mounted.

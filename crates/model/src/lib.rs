@@ -20,7 +20,7 @@ pub mod seccomp;
 pub mod select;
 pub mod signal;
 pub mod suggest;
-pub mod template;
+pub mod tar;
 pub mod time;
 pub mod trace;
 pub mod units;

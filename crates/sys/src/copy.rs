@@ -28,6 +28,91 @@ pub fn set_times(fd: impl AsFd, of: &Metadata) -> Result<()> {
     check(done.into(), || format!("utimensat({fd}, \"\", …, AT_EMPTY_PATH)")).map(drop)
 }
 
+/// Sets when an open file was changed last, and read last with it (futimens(3)).
+pub fn touch(fd: impl AsFd, moment: (i64, u32)) -> Result<()> {
+    let fd = fd.as_fd().as_raw_fd();
+    let times = [timespec(moment); 2];
+    // SAFETY: `times` are the two that the call reads.
+    check(unsafe { libc::futimens(fd, times.as_ptr()) }.into(), || format!("futimens({fd}, {moment:?})"))
+        .map(drop)
+}
+
+/// The same for a name in a directory; of a symbolic link, its own (utimensat(2)).
+pub fn touch_at(dir: impl AsFd, name: impl AsRef<Path> + Debug, moment: (i64, u32)) -> Result<()> {
+    let (dir, at) = (dir.as_fd().as_raw_fd(), c(name.as_ref()));
+    let times = [timespec(moment); 2];
+    // SAFETY: `at` is a C string, and `times` are the two that the call reads.
+    let done = unsafe { libc::utimensat(dir, at.as_ptr(), times.as_ptr(), libc::AT_SYMLINK_NOFOLLOW) };
+    check(done.into(), || format!("utimensat({dir}, {name:?}, {moment:?}, AT_SYMLINK_NOFOLLOW)")).map(drop)
+}
+
+fn timespec((seconds, nanoseconds): (i64, u32)) -> libc::timespec {
+    libc::timespec { tv_sec: seconds, tv_nsec: nanoseconds.into() }
+}
+
+/// Gives a name in a directory to a user and group; a symbolic link itself (fchownat(2)).
+pub fn set_owner_at(dir: impl AsFd, name: impl AsRef<Path> + Debug, user: u32, group: u32) -> Result<()> {
+    let (dir, at) = (dir.as_fd().as_raw_fd(), c(name.as_ref()));
+    // SAFETY: `at` is a C string that lives over the call.
+    let done = unsafe { libc::fchownat(dir, at.as_ptr(), user, group, libc::AT_SYMLINK_NOFOLLOW) };
+    check(done.into(), || format!("fchownat({dir}, {name:?}, {user}, {group}, AT_SYMLINK_NOFOLLOW)"))
+        .map(drop)
+}
+
+/// Sets the permissions of what a descriptor of `O_PATH` refers to, but not of a symbolic link (chmod(2)).
+pub fn set_mode_of(fd: impl AsFd, mode: u32) -> Result<()> {
+    let at = c(format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd()));
+    // SAFETY: `at` is a C string that lives over the call.
+    check(unsafe { libc::chmod(at.as_ptr(), mode) }.into(), || format!("chmod({at:?}, {mode:#o})")).map(drop)
+}
+
+/// Gives a file another name; a symbolic link itself gets it (linkat(2)).
+pub fn link(
+    from_dir: impl AsFd,
+    from: impl AsRef<Path> + Debug,
+    to_dir: impl AsFd,
+    to: impl AsRef<Path> + Debug,
+) -> Result<()> {
+    let [from_dir, to_dir] = [from_dir.as_fd().as_raw_fd(), to_dir.as_fd().as_raw_fd()];
+    let (old, new) = (c(from.as_ref()), c(to.as_ref()));
+    // SAFETY: both are C strings that live over the call.
+    let done = unsafe { libc::linkat(from_dir, old.as_ptr(), to_dir, new.as_ptr(), 0) };
+    check(done.into(), || format!("linkat({from_dir}, {from:?}, {to_dir}, {to:?}, 0)")).map(drop)
+}
+
+/// Where a file has content: the runs between its holes, in order.
+pub fn pieces(file: &std::fs::File, length: u64) -> std::io::Result<Vec<(u64, u64)>> {
+    let (mut all, mut at) = (Vec::new(), 0);
+    while at < length {
+        let Some((begin, end)) = data(file, at, length)? else { break };
+        if begin < end {
+            all.push((begin, end - begin));
+        }
+        at = end.max(at + 1);
+    }
+    Ok(all)
+}
+
+/// What a file system has room for, for whoever may not take what is kept for root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// In bytes.
+    pub bytes: u64,
+    /// In files; 0 where their number is not limited.
+    pub files: u64,
+}
+
+/// What the file system of a descriptor has room for (fstatvfs(3)).
+pub fn room(fd: impl AsFd) -> Result<Room> {
+    let fd = fd.as_fd().as_raw_fd();
+    let mut found = std::mem::MaybeUninit::<libc::statvfs>::uninit();
+    // SAFETY: `found` has room for the result.
+    check(unsafe { libc::fstatvfs(fd, found.as_mut_ptr()) }.into(), || format!("fstatvfs({fd})"))?;
+    // SAFETY: the call succeeded and filled it.
+    let found = unsafe { found.assume_init() };
+    Ok(Room { bytes: found.f_bavail.saturating_mul(found.f_frsize), files: found.f_favail })
+}
+
 /// Copies the content of a file into an empty one, within the kernel where it can
 /// (copy_file_range(2)); holes stay holes. `wrote` hears of each part and says whether to go on.
 ///

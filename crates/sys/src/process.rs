@@ -388,6 +388,14 @@ pub fn group() -> u32 {
     auxiliary(libc::AT_EGID)
 }
 
+/// Which bits of a mode are taken from what this process makes (proc_pid_status(5)); all of them if /proc
+/// does not tell: then each mode is set.
+pub fn umask() -> u32 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("Umask:"));
+    mask.and_then(|mask| u32::from_str_radix(mask.trim(), 8).ok()).unwrap_or(0o777)
+}
+
 fn auxiliary(kind: libc::c_ulong) -> u32 {
     // SAFETY: getauxval takes no pointers.
     u32::try_from(unsafe { libc::getauxval(kind) }).unwrap_or(u32::MAX)

@@ -11,7 +11,7 @@ const MOST: usize = 1 << 16;
 
 /// The kernel takes no `O_PATH` descriptor for this, but its link in /proc; what that leads to is
 /// followed no further, even if it is a symbolic link.
-fn place(fd: impl AsFd) -> CString {
+fn place(fd: &impl AsFd) -> CString {
     c(format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd()))
 }
 
@@ -22,7 +22,7 @@ fn length(returned: isize, call: impl FnOnce() -> String) -> Result<usize> {
 
 /// The names of all that a caller may see (listxattr(2)).
 pub fn names(fd: impl AsFd) -> Result<Vec<OsString>> {
-    let at = place(fd);
+    let at = place(&fd);
     let call = || format!("listxattr({at:?})");
     // SAFETY: `at` is a C string; of the list only its length is asked.
     let most = length(unsafe { libc::listxattr(at.as_ptr(), std::ptr::null_mut(), 0) }, call)?;
@@ -39,7 +39,7 @@ pub fn names(fd: impl AsFd) -> Result<Vec<OsString>> {
 
 /// The value of one (getxattr(2)); `None` if there is none of this name.
 pub fn get(fd: impl AsFd, name: impl AsRef<OsStr>) -> Result<Option<Vec<u8>>> {
-    let (at, name) = (place(fd), c(name.as_ref()));
+    let (at, name) = (place(&fd), c(name.as_ref()));
     let call = || format!("getxattr({at:?}, {name:?})");
     let ask = |value: &mut [u8]| {
         // SAFETY: both are C strings, and the pointer and length are those of `value`.
@@ -65,7 +65,7 @@ pub fn get(fd: impl AsFd, name: impl AsRef<OsStr>) -> Result<Option<Vec<u8>>> {
 
 /// Sets one (setxattr(2)).
 pub fn set(fd: impl AsFd, name: impl AsRef<OsStr>, value: &[u8]) -> Result<()> {
-    let (at, name) = (place(fd), c(name.as_ref()));
+    let (at, name) = (place(&fd), c(name.as_ref()));
     // SAFETY: both are C strings, and the pointer and length are those of `value`.
     let done = unsafe { libc::setxattr(at.as_ptr(), name.as_ptr(), value.as_ptr().cast(), value.len(), 0) };
     check(done.into(), || format!("setxattr({at:?}, {name:?}, …, {})", value.len())).map(drop)
@@ -73,7 +73,7 @@ pub fn set(fd: impl AsFd, name: impl AsRef<OsStr>, value: &[u8]) -> Result<()> {
 
 /// Removes one (removexattr(2)).
 pub fn remove(fd: impl AsFd, name: impl AsRef<OsStr>) -> Result<()> {
-    let (at, name) = (place(fd), c(name.as_ref()));
+    let (at, name) = (place(&fd), c(name.as_ref()));
     // SAFETY: both are C strings.
     let done = unsafe { libc::removexattr(at.as_ptr(), name.as_ptr()) };
     check(done.into(), || format!("removexattr({at:?}, {name:?})")).map(drop)

@@ -39,7 +39,6 @@ struct Tree<'a> {
     name: &'a str,
     path: &'a Path,
     recursive: bool,
-    image: bool,
     attributes: Vec<&'static str>,
     mapped: bool,
     why: &'a str,
@@ -74,7 +73,6 @@ fn shape(plan: &Plan) -> Shape<'_> {
                 name: &t.fd,
                 path: &t.path,
                 recursive: t.recursive,
-                image: t.image,
                 attributes: tree(t),
                 mapped: t.mapped,
                 why: &t.why,
@@ -108,8 +106,7 @@ fn text(plan: &Plan) -> String {
         let attributes: Vec<&str> =
             tree.attributes.iter().map(|f| f.0.trim_start_matches("MOUNT_ATTR_")).collect();
         let attributes = attributes.join("|").to_lowercase();
-        let (image, mapped) = (tree.image.then_some("image"), tree.mapped.then_some("owners mapped"));
-        let how: Vec<&str> = [image.unwrap_or_default(), &attributes, mapped.unwrap_or_default()]
+        let how: Vec<&str> = [attributes.as_str(), if tree.mapped { "owners mapped" } else { "" }]
             .into_iter()
             .filter(|word| !word.is_empty())
             .collect();

@@ -62,7 +62,6 @@ fn printed(config: &str) -> String {
         first: &first,
         app: &[],
         taken: None,
-        stored: None,
         writable: &[],
         files: &[],
         notify: None,
