@@ -61,6 +61,16 @@ impl House {
         self.lib.join("jails").join(name.as_str())
     }
 
+    /// What jails are made from.
+    pub fn templates(&self) -> PathBuf {
+        self.lib.join("templates")
+    }
+
+    /// A template: a directory with its files, `tree`, and what is known of them, `template.toml`.
+    pub fn template(&self, name: &Name) -> PathBuf {
+        self.templates().join(name.as_str())
+    }
+
     /// What a running jail has: state, journal, sockets. Its lock is on the directory itself.
     pub fn running(&self, name: &Name) -> PathBuf {
         self.run.join(name.as_str())

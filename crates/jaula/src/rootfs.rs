@@ -5,5 +5,6 @@ pub mod archive;
 pub mod beneath;
 pub mod duplicate;
 pub mod packages;
+pub mod store;
 pub(crate) mod survey;
 pub(crate) mod taken;

@@ -51,7 +51,9 @@ impl Config {
     /// The text of a file that says this: the keys that differ from their default, in the
     /// order of the table.
     pub fn to_text(&self) -> String {
-        let empty = Self::default();
+        let mut empty = Self::default();
+        // What holds without the key, for it depends on another.
+        empty.security.profile = self.root.usual_profile();
         let (mut plain, mut tables) = (String::new(), String::new());
         for section in keys::SECTIONS {
             let mut headed = section.name.is_empty();

@@ -21,6 +21,7 @@ pub mod select;
 pub mod signal;
 pub mod suggest;
 pub mod tar;
+pub mod template;
 pub mod time;
 pub mod trace;
 pub mod units;

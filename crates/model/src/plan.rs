@@ -56,6 +56,8 @@ pub struct Tree {
     pub recursive: bool,
     /// `MOUNT_ATTR_…`
     pub attributes: &'static [Flag],
+    /// Is it a file system in a file, and not a directory? Then it is mounted, from a loop device.
+    pub image: bool,
     /// Are its owners mapped into the jail's?
     pub mapped: bool,
     /// Why.
@@ -109,6 +111,8 @@ pub struct Jail<'a> {
     pub app: &'a [AppEntry],
     /// Where the files of an app jail were put, if it has its own; then `app` is empty.
     pub taken: Option<Taken<'a>>,
+    /// Where the files of a jail with a store are.
+    pub stored: Option<&'a Stored>,
     /// The directories that an app jail may write to; empty for others.
     pub writable: &'a [Writable],
     /// Those sources of `mounts` that are no directories.
@@ -187,6 +191,24 @@ pub struct Taken<'a> {
     pub in_tmp: bool,
 }
 
+/// Where a jail's own files are (`root.store`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// `overlay`: in two layers.
+    Layers {
+        /// The template's tree.
+        base: PathBuf,
+        /// What holds `upper` and `work`: a directory, or the image of one.
+        kept: PathBuf,
+        /// Is it an image?
+        image: bool,
+    },
+    /// `dir` and `btrfs`: in a directory.
+    Directory(PathBuf),
+    /// `image`: in a file system in a file.
+    Image(PathBuf),
+}
+
 /// A directory that an app jail may write to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Writable {
@@ -238,9 +260,22 @@ impl Jail<'_> {
         self.facts.root() && self.config.root.owners_in_force() == Owners::Mapped
     }
 
-    /// Where the jail keeps what it writes.
-    fn overlay(&self) -> PathBuf {
-        self.facts.lib.join(self.name.as_str()).join("overlay")
+    /// Where the jail keeps what it writes over its root, if that is a layer of its own; and is it
+    /// an image?
+    fn kept(&self) -> Option<(PathBuf, bool)> {
+        match self.stored {
+            _ if self.writes() != Writes::Kept => None,
+            Some(Stored::Layers { kept, image, .. }) => Some((kept.clone(), *image)),
+            Some(Stored::Directory(_) | Stored::Image(_)) => None,
+            None => Some((self.facts.lib.join(self.name.as_str()).join("overlay"), false)),
+        }
+    }
+
+    /// Is the root put together from layers? Otherwise its tree is the root itself.
+    fn layered(&self) -> bool {
+        self.writes() == Writes::Discarded
+            || self.kept().is_some()
+            || self.writes() == Writes::Refused && self.may_mount()
     }
 }
 
@@ -273,10 +308,12 @@ fn trees(jail: &Jail<'_>) -> Vec<Tree> {
     let mut trees = Vec::new();
     let mapped = jail.mapped();
     match &jail.config.root.from {
+        _ if jail.stored.is_some() => trees.extend(jail.stored.map(|stored| own(jail, stored))),
         Some(RootSpec::Dir(path)) => trees.push(Tree {
             fd: "root".into(),
             path: path.clone(),
             recursive: false,
+            image: false,
             attributes: child::root_attributes(jail),
             mapped,
             why: "the jail's root".into(),
@@ -286,6 +323,7 @@ fn trees(jail: &Jail<'_>) -> Vec<Tree> {
             fd: "root".into(),
             path: PathBuf::from("/"),
             recursive: true,
+            image: false,
             attributes: child::root_attributes(jail),
             mapped: false,
             why: "the host's own root".into(),
@@ -295,6 +333,7 @@ fn trees(jail: &Jail<'_>) -> Vec<Tree> {
                 fd: "root".into(),
                 path: taken.tree.to_owned(),
                 recursive: false,
+                image: false,
                 // Below an overlay as well: a hard link is the host's own file.
                 attributes: child::READ_ONLY,
                 mapped,
@@ -305,19 +344,29 @@ fn trees(jail: &Jail<'_>) -> Vec<Tree> {
                     fd: format!("file{n}").into(),
                     path: source.to_owned(),
                     recursive: false,
+                    image: false,
                     attributes: child::READ_ONLY,
                     mapped,
                     why: format!("/{}", entry.path.display()).into(),
                 });
             }
         }
-        None => {}
+        // These have a store.
+        Some(
+            RootSpec::Template(_)
+            | RootSpec::Debootstrap(_)
+            | RootSpec::Oci(_)
+            | RootSpec::Clone(_)
+            | RootSpec::Skeleton,
+        )
+        | None => {}
     }
-    if jail.writes() == Writes::Kept {
+    if let Some((path, image)) = jail.kept() {
         trees.push(Tree {
             fd: "kept".into(),
-            path: jail.overlay(),
+            path,
             recursive: false,
+            image,
             attributes: &[],
             mapped,
             why: "what the jail writes".into(),
@@ -329,6 +378,7 @@ fn trees(jail: &Jail<'_>) -> Vec<Tree> {
             fd: format!("writable{n}").into(),
             path: kept.clone(),
             recursive: false,
+            image: false,
             attributes: child::WRITABLE,
             mapped: jail.facts.root(),
             why: format!("root.writable: /{}", writable.path.display()).into(),
@@ -339,6 +389,7 @@ fn trees(jail: &Jail<'_>) -> Vec<Tree> {
             fd: "notify".into(),
             path: socket.to_owned(),
             recursive: false,
+            image: false,
             attributes: &[],
             mapped: false,
             why: "where it says that it is ready".into(),
@@ -350,6 +401,7 @@ fn trees(jail: &Jail<'_>) -> Vec<Tree> {
                 fd: format!("mount{n}").into(),
                 path: path.clone(),
                 recursive: false,
+                image: false,
                 attributes: mount.attributes(),
                 mapped: *mapped,
                 why: format!("mounts: {}", mount.target.display()).into(),
@@ -357,6 +409,25 @@ fn trees(jail: &Jail<'_>) -> Vec<Tree> {
         }
     }
     trees
+}
+
+/// The jail's own files.
+fn own(jail: &Jail<'_>, stored: &Stored) -> Tree {
+    let (path, image) = match stored {
+        Stored::Layers { base, .. } => (base, false),
+        Stored::Directory(path) => (path, false),
+        Stored::Image(path) => (path, true),
+    };
+    let shared = matches!(stored, Stored::Layers { .. });
+    Tree {
+        fd: "root".into(),
+        path: path.clone(),
+        recursive: false,
+        image,
+        attributes: if shared { child::READ_ONLY } else { child::root_attributes(jail) },
+        mapped: jail.mapped(),
+        why: if shared { "the template" } else { "the jail's root" }.into(),
+    }
 }
 
 impl crate::config::Mount {

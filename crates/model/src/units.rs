@@ -8,6 +8,10 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Bytes(pub u64);
 
+/// A number of things: `512`, `200k`, `1.5M`; powers of 1000.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Count(pub u64);
+
 /// A length of time: `250ms`, `30s`, `5m`, `2h`, `1d`; a bare number is seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span(pub Duration);
@@ -61,6 +65,46 @@ impl fmt::Display for Bytes {
         let zeros = if self.0 == 0 { 0 } else { self.0.trailing_zeros() / 10 * 10 }.min(50);
         let unit = ["", "k", "M", "G", "T", "P"][zeros as usize / 10];
         write!(f, "{}{unit}", self.0 >> zeros)
+    }
+}
+
+impl FromStr for Count {
+    type Err = BadUnit;
+
+    fn from_str(text: &str) -> Result<Self, BadUnit> {
+        let bad =
+            || BadUnit { text: text.chars().take(40).collect(), what: "a number such as 512, 200k, 1.5M" };
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let zeros = match &text[digits.len()..] {
+            "" => 0,
+            "k" | "K" => 3,
+            "m" | "M" => 6,
+            "g" | "G" => 9,
+            _ => return Err(bad()),
+        };
+        let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+        let numbers = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+        if whole.is_empty()
+            || part.len() > zeros
+            || digits.ends_with('.')
+            || !numbers(whole)
+            || !numbers(part)
+        {
+            return Err(bad());
+        }
+        format!("{whole}{part:0<zeros$}").parse().map(Self).map_err(|_| bad())
+    }
+}
+
+impl fmt::Display for Count {
+    /// The largest unit that divides the number.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (unit, size) in [("G", 1_000_000_000), ("M", 1_000_000), ("k", 1000)] {
+            if self.0 >= size && self.0.is_multiple_of(size) {
+                return write!(f, "{}{unit}", self.0 / size);
+            }
+        }
+        write!(f, "{}", self.0)
     }
 }
 
@@ -118,6 +162,17 @@ mod tests {
     }
 
     #[test]
+    fn counts() {
+        for (text, n) in [("0", 0), ("512", 512), ("200k", 200_000), ("1.5M", 1_500_000), ("1.25k", 1250)] {
+            assert_eq!(text.parse(), Ok(Count(n)), "{text}");
+        }
+        for bad in ["", "k", "-1", "1.", ".5k", "1.5", "1.2345k", "1kb", "1e3", "99999999999999999999", "+1"]
+        {
+            assert!(bad.parse::<Count>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
     fn spans() {
         for (text, ms) in [("0", 0), ("30", 30_000), ("250ms", 250), ("5m", 300_000), ("2h", 7_200_000)] {
             assert_eq!(text.parse(), Ok(Span(Duration::from_millis(ms))), "{text}");
@@ -134,6 +189,11 @@ mod tests {
         }
 
         #[test]
+        fn counts_round_trip(n: u64) {
+            proptest::prop_assert_eq!(Count(n).to_string().parse(), Ok(Count(n)));
+        }
+
+        #[test]
         fn spans_round_trip(n in 0u64..1 << 50) {
             let span = Span(Duration::from_millis(n));
             proptest::prop_assert_eq!(span.to_string().parse(), Ok(span));
@@ -141,7 +201,7 @@ mod tests {
 
         #[test]
         fn no_text_panics(text: String) {
-            let _ = (text.parse::<Bytes>(), text.parse::<Span>());
+            let _ = (text.parse::<Bytes>(), text.parse::<Count>(), text.parse::<Span>());
         }
     }
 }

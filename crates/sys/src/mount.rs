@@ -2,6 +2,7 @@
 
 use crate::call::{check, own, path as c};
 use crate::error::Result;
+use std::ffi::OsStr;
 use std::fmt::Debug;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -36,8 +37,10 @@ pub fn set(mount: impl AsFd, attributes: u64, users: Option<BorrowedFd<'_>>, rec
     check(done, || format!("mount_setattr({fd}, {attributes:#x}, userns: {users})")).map(drop)
 }
 
-/// A new file system, mounted nowhere (fsopen(2), fsconfig(2), fsmount(2), Linux 5.2).
-pub fn new(kind: &str, options: &[(&str, String)], attributes: u64) -> Result<OwnedFd> {
+/// A file system, mounted nowhere (fsopen(2), fsconfig(2), fsmount(2), Linux 5.2). An option without
+/// a value is a flag.
+pub fn new(kind: &str, options: &[(&str, Option<&OsStr>)], attributes: u64) -> Result<OwnedFd> {
+    const SET_FLAG: u32 = 0;
     const SET_STRING: u32 = 1;
     const CREATE: u32 = 6;
     const CLOEXEC: u32 = 1;
@@ -46,11 +49,10 @@ pub fn new(kind: &str, options: &[(&str, String)], attributes: u64) -> Result<Ow
     let fs = unsafe { libc::syscall(libc::SYS_fsopen, name.as_ptr(), CLOEXEC) };
     let fs = check(fs, || format!("fsopen({kind:?})")).map(own)?;
     for (key, value) in options {
-        let (k, v) = (c(key), c(value));
-        // SAFETY: both are C strings that live over the call.
-        let set = unsafe {
-            libc::syscall(libc::SYS_fsconfig, fs.as_raw_fd(), SET_STRING, k.as_ptr(), v.as_ptr(), 0)
-        };
+        let (k, v) = (c(key), value.map(c));
+        let (command, v) = v.as_ref().map_or((SET_FLAG, std::ptr::null()), |v| (SET_STRING, v.as_ptr()));
+        // SAFETY: both are C strings that live over the call; a flag has no value.
+        let set = unsafe { libc::syscall(libc::SYS_fsconfig, fs.as_raw_fd(), command, k.as_ptr(), v, 0) };
         check(set, || format!("fsconfig({kind}, {key:?}, {value:?})"))?;
     }
     let null = std::ptr::null::<u8>();

@@ -39,6 +39,7 @@ struct Tree<'a> {
     name: &'a str,
     path: &'a Path,
     recursive: bool,
+    image: bool,
     attributes: Vec<&'static str>,
     mapped: bool,
     why: &'a str,
@@ -73,6 +74,7 @@ fn shape(plan: &Plan) -> Shape<'_> {
                 name: &t.fd,
                 path: &t.path,
                 recursive: t.recursive,
+                image: t.image,
                 attributes: tree(t),
                 mapped: t.mapped,
                 why: &t.why,
@@ -106,7 +108,8 @@ fn text(plan: &Plan) -> String {
         let attributes: Vec<&str> =
             tree.attributes.iter().map(|f| f.0.trim_start_matches("MOUNT_ATTR_")).collect();
         let attributes = attributes.join("|").to_lowercase();
-        let how: Vec<&str> = [attributes.as_str(), if tree.mapped { "owners mapped" } else { "" }]
+        let (image, mapped) = (tree.image.then_some("image"), tree.mapped.then_some("owners mapped"));
+        let how: Vec<&str> = [image.unwrap_or_default(), &attributes, mapped.unwrap_or_default()]
             .into_iter()
             .filter(|word| !word.is_empty())
             .collect();

@@ -53,6 +53,7 @@ fn tree(mount: &Mount, first: i32, id: Id) -> Result<(OwnedFd, bool)> {
             let root = id.range().outside.to_string();
             let (user, group) = (("uid", root.clone()), ("gid", root));
             let options = [("size", size.0.to_string()), ("mode", format!("{mode:o}")), user, group];
+            let options = options.each_ref().map(|(key, value)| (*key, Some(value.as_ref())));
             let tree =
                 sys::mount::new("tmpfs", &options, bits).map_err(Error::call("make memory to mount"))?;
             Ok((tree, false))

@@ -6,6 +6,7 @@ mod writable;
 use crate::error::{Error, Result};
 use crate::facts;
 use crate::house::House;
+use crate::rootfs::store;
 use model::config::{Config, MountSource, Ready, RootSpec, Writes};
 use model::confinement::{Confinement, may_mount};
 use model::facts::Facts;
@@ -17,6 +18,7 @@ pub(crate) use app::host_closure;
 pub use app::{Closure, closure};
 use model::users::Identity;
 use std::ffi::{OsStr, OsString};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -83,7 +85,13 @@ fn prepare_as(
     foreseen: bool,
 ) -> Result<Prepared> {
     let facts = facts::gather(house, config);
-    let files = check(name, config, &facts, start)?;
+    let stored = store::find(house, name, config);
+    let there = match &stored {
+        Some(_) if !facts.root() => Err(needs_root("root.store")),
+        Some(stored) if !foreseen => store::check(name, stored),
+        _ => Ok(()),
+    };
+    let files = check(name, config, &facts, start, there)?;
     let confinement = match start.traced {
         Some(_) => checked(Confinement::traced(config, facts::ARCH))?,
         None => confinement(config)?,
@@ -118,6 +126,7 @@ fn prepare_as(
         first: &first,
         app: &app,
         taken: tree.as_deref().map(|tree| Taken { tree, in_tmp }),
+        stored: stored.as_ref(),
         writable: &writable,
         files: &files,
         notify: notify.as_deref(),
@@ -178,7 +187,9 @@ pub(crate) fn inside(
 /// What only a mount's read-only flag would hold is refused to a jail whose root may remount.
 fn holds(config: &Config) -> Result<()> {
     let read_only = match &config.root.from {
-        Some(RootSpec::Host) if config.root.writes_in_force() != Writes::Discarded => {
+        Some(RootSpec::Host)
+            if !config.root.is_own() && config.root.writes_in_force() != Writes::Discarded =>
+        {
             Some("the host's root".to_owned())
         }
         Some(RootSpec::App(program)) => Some(format!("the host's files around {}", program.display())),
@@ -196,7 +207,13 @@ fn holds(config: &Config) -> Result<()> {
 
 /// What the configuration asks for must be there, and be possible. Returns those mount sources
 /// that are no directories.
-fn check(name: &Name, config: &Config, facts: &Facts, start: Start<'_>) -> Result<Vec<PathBuf>> {
+fn check(
+    name: &Name,
+    config: &Config,
+    facts: &Facts,
+    start: Start<'_>,
+    own: Result<()>,
+) -> Result<Vec<PathBuf>> {
     let mut wrong = Vec::new();
     let mut files = Vec::new();
     match &config.root.from {
@@ -206,11 +223,18 @@ fn check(name: &Name, config: &Config, facts: &Facts, start: Start<'_>) -> Resul
                 "say where its files come from: jaula set {name} root.from=dir:PATH (or app:PROGRAM, host)"
             ),
         )),
+        Some(_) if config.root.is_own() => wrong.extend(own.err()),
+        Some(from) if from.must_be_made() => wrong.push(Error::refused(
+            format!(
+                "the files of \"{from}\" are yet to be made, and root.store does not say how they are kept"
+            ),
+            format!("make the jail with its files: jaula build NAME --from {from}"),
+        )),
         Some(RootSpec::Dir(path)) if !path.is_dir() => wrong.push(Error::refused(
             format!("root.from: there is no directory {}", path.display()),
             "make it, or name another",
         )),
-        Some(RootSpec::App(_) | RootSpec::Dir(_) | RootSpec::Host) => {}
+        Some(_) => {}
     }
     if start.command.is_empty()
         && config.boot.command.is_empty()
@@ -220,6 +244,15 @@ fn check(name: &Name, config: &Config, facts: &Facts, start: Start<'_>) -> Resul
             format!("jail {name} has no command"),
             format!("say what it runs: jaula set {name} boot.command='[\"PROGRAM\", \"ARGUMENT\"]'"),
         ));
+    }
+    let root = &config.root;
+    for (key, given) in [("root.size", root.size.is_some()), ("root.inodes", root.inodes.is_some())] {
+        if given && !root.is_own() {
+            wrong.push(Error::refused(
+                format!("{key}: only a jail's own files have a limit, and jail {name} has no root.store"),
+                "leave it out, or give the jail files of its own: jaula build",
+            ));
+        }
     }
     for mount in &config.mounts {
         let MountSource::Bind { path, mapped } = &mount.source else { continue };
@@ -234,7 +267,11 @@ fn check(name: &Name, config: &Config, facts: &Facts, start: Start<'_>) -> Resul
     }
     if !facts.root() {
         let written = config.root.writes_in_force() != Writes::Refused;
-        if config.root.from == Some(RootSpec::Host) && written && start.traced.is_none() {
+        if config.root.from == Some(RootSpec::Host)
+            && !config.root.is_own()
+            && written
+            && start.traced.is_none()
+        {
             wrong.push(Error::refused(
                 "without root, the host's root cannot be written to, not even to forget it",
                 "leave root.writes out, or take a directory: --root dir:PATH",
@@ -321,6 +358,10 @@ impl RootFiles<'_> {
             let taken = || read_in(self.tree?, file);
             return text.or_else(taken).unwrap_or_default();
         }
+        if self.config.root.is_own() {
+            let opened = store::open(self.house, self.name, self.config).ok();
+            return opened.and_then(|opened| read_at(opened.root(), file)).unwrap_or_default();
+        }
         let kept = self.house.kept(self.name).join("overlay/upper");
         let tree = match &self.config.root.from {
             Some(RootSpec::Dir(path)) => path.as_path(),
@@ -334,9 +375,12 @@ impl RootFiles<'_> {
 fn read_in(tree: &Path, file: &str) -> Option<String> {
     let flags = sys::fs::O_PATH | sys::fs::O_DIRECTORY;
     let top = sys::fs::open(sys::fs::CWD, tree, flags, 0).ok()?;
-    let file =
-        sys::fs::open_in(&top, file, sys::fs::O_RDONLY | sys::fs::O_NONBLOCK, 0, sys::fs::Within::Root)
-            .ok()?;
+    read_at(top.as_fd(), file)
+}
+
+fn read_at(top: BorrowedFd<'_>, file: &str) -> Option<String> {
+    let file = sys::fs::open_in(top, file, sys::fs::O_RDONLY | sys::fs::O_NONBLOCK, 0, sys::fs::Within::Root)
+        .ok()?;
     let bytes = sys::fs::read_all(&file, 1 << 20).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }

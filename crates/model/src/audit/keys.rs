@@ -80,7 +80,7 @@ pub(super) fn devices(jail: &Jail<'_>) -> Finding {
 
 pub(super) fn root(jail: &Jail<'_>) -> Finding {
     match &jail.config.root.from {
-        Some(RootSpec::Host) => {
+        Some(RootSpec::Host) if !jail.config.root.is_own() => {
             let fix = Fix::Do("give it a root of its own: root.from=app:PROGRAM".to_owned());
             Finding::open(1, "the host's own", fix)
         }
@@ -111,7 +111,7 @@ pub(super) fn home(jail: &Jail<'_>) -> Finding {
             let fix = Fix::Do("take its mount out".to_owned());
             Finding::open(if writable { 10 } else { 5 }, format!("{} is mounted", path.display()), fix)
         }
-        (None, Some(RootSpec::Host)) => {
+        (None, Some(RootSpec::Host)) if !jail.config.root.is_own() => {
             Finding::open(5, "read-only", Fix::set("security.hide+=/home,/root", "if it needs none of them"))
                 .unless(hidden(jail, "/home") && hidden(jail, "/root"))
         }

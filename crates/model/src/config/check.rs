@@ -2,7 +2,7 @@
 
 use super::problem::Found;
 use super::read::Reading;
-use super::{CapabilityChange, Change, Method, NetworkMode, RootSpec};
+use super::{CapabilityChange, Change, Method, NetworkMode, Owners, Root, RootSpec, Store};
 use crate::caps::Capability;
 use crate::ports::MOST;
 use std::collections::BTreeMap;
@@ -18,7 +18,8 @@ pub(super) fn contradictions(reading: &Reading, found: &mut Found<'_>) {
         }
     };
 
-    if let Some(from @ (RootSpec::Dir(_) | RootSpec::Host)) = &config.root.from {
+    stored(&config.root, &mut note);
+    if let Some(from) = config.root.from.as_ref().filter(|from| !matches!(from, RootSpec::App(_))) {
         for (path, given) in [
             ("root.method", config.root.method != Method::Bind),
             ("root.files", !config.root.files.is_empty()),
@@ -89,6 +90,44 @@ pub(super) fn contradictions(reading: &Reading, found: &mut Found<'_>) {
     twice(config.mounts.iter().map(|mount| mount.target.as_path()), |target| {
         note("mounts", format!("two mounts have the target {}", target.display()), "keep one of them");
     });
+}
+
+/// What the keys about a jail's own files cannot say together.
+fn stored(root: &Root, note: &mut impl FnMut(&'static str, String, &str)) {
+    let Some(store) = root.store else { return };
+    match &root.from {
+        Some(RootSpec::App(_)) => note(
+            "root.store",
+            "the files of an app jail are the host's".to_owned(),
+            "root.method = \"copy\" gives it copies",
+        ),
+        Some(RootSpec::Template(_)) | None => {}
+        Some(from) if store == Store::Overlay => note(
+            "root.store",
+            format!("an overlay lies on a template, and root.from is \"{from}\""),
+            "`jaula build` makes the template; or take another store",
+        ),
+        Some(_) => {}
+    }
+    if root.owners == Some(Owners::Host) {
+        let message = "the jail's own files have its own owners".to_owned();
+        note("root.owners", message, "leave it out, or take root.store away");
+    }
+    if matches!(store, Store::Image | Store::Btrfs) {
+        let message = |what: &str| format!("{store} has a hard limit only, and {what} comes before it");
+        if let Some(size) = root.size.filter(|size| size.soft != size.hard) {
+            let help = format!("write the hard one alone: root.size = \"{}\"", size.hard);
+            note("root.size", message(&size.soft.to_string()), &help);
+        }
+        if let Some(inodes) = root.inodes.filter(|inodes| inodes.soft != inodes.hard) {
+            let help = format!("write the hard one alone: root.inodes = \"{}\"", inodes.hard);
+            note("root.inodes", message(&inodes.soft.to_string()), &help);
+        }
+    }
+    if store == Store::Btrfs && root.inodes.is_some() {
+        let message = "btrfs has no limit on the number of files".to_owned();
+        note("root.inodes", message, "limit the room: root.size; or take another store");
+    }
 }
 
 /// Calls `tell` with each item that comes more than once.

@@ -5,7 +5,7 @@
 
 use super::keys::{self, Key, Shape};
 use super::problem::{BadValue, Found, Problems, shown};
-use super::{Config, check, read};
+use super::{Config, read};
 use layout::Layout;
 use toml_edit::{Array, InlineTable, Item, Value};
 
@@ -162,7 +162,7 @@ pub(super) fn alone(settings: &[Setting]) -> Result<Config, Problems> {
         };
         reading.read(change.key, &Item::Value(value), None, None, &mut found);
     }
-    check::contradictions(&reading, &mut found);
+    reading.complete(&mut found);
     found.or(reading.config)
 }
 

@@ -245,7 +245,12 @@ mod tests {
                 for words in [key.takes, key.default, key.doc, key.example] {
                     assert!(!words.is_empty(), "{}", key.path);
                 }
-                let needs = if key.path.starts_with("root.") { "root.from = \"app:/bin/x\"\n" } else { "" };
+                let needs = match key.path {
+                    "root.store" => "root.from = \"template:x\"\n",
+                    "root.size" | "root.inodes" => "root.store = \"dir\"\nroot.from = \"template:x\"\n",
+                    path if path.starts_with("root.") => "root.from = \"app:/bin/x\"\n",
+                    _ => "",
+                };
                 let text = format!("{needs}{} = {}", key.path, key.example);
                 let text = if key.path == "root.from" { &text[needs.len()..] } else { &text };
                 let config = Config::parse(text).unwrap_or_else(|p| panic!("{}", p.in_file(key.path)));

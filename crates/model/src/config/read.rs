@@ -62,11 +62,20 @@ pub(super) fn table(table: &dyn TableLike, base: Option<&Path>, found: &mut Foun
             unknown_below(name, item, at(), found);
         }
     }
-    check::contradictions(&reading, found);
+    reading.complete(found);
     reading
 }
 
 impl Reading {
+    /// All keys are read: notes what they contradict each other in, and adds what follows from
+    /// them.
+    pub(super) fn complete(&mut self, found: &mut Found<'_>) {
+        if !self.given.iter().any(|(key, _)| key.path == "security.profile") {
+            self.config.security.profile = self.config.root.usual_profile();
+        }
+        check::contradictions(self, found);
+    }
+
     /// Reads one key.
     pub(super) fn read(
         &mut self,

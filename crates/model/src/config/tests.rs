@@ -247,3 +247,29 @@ fn effective_says_who_says_so() {
     }
     assert_eq!(rows.len(), keys::all().count());
 }
+
+#[test]
+fn what_a_store_contradicts() {
+    for (text, problem) in [
+        (
+            "store = \"overlay\"\nfrom = \"debootstrap:trixie\"",
+            "root.store: an overlay lies on a template, and root.from is \"debootstrap:trixie\"",
+        ),
+        ("store = \"dir\"\nfrom = \"app:nginx\"", "root.store: the files of an app jail are the host's"),
+        ("store = \"dir\"\nowners = \"host\"", "root.owners: the jail's own files have its own owners"),
+        ("store = \"btrfs\"\ninodes = 5", "root.inodes: btrfs has no limit on the number of files"),
+        (
+            "store = \"image\"\nsize = \"6G:7G\"",
+            "root.size: image has a hard limit only, and 6G comes before it",
+        ),
+        ("store = \"dir\"\nsize = \"7G:6G\"", "root.size: \"7G:6G\": the soft limit is above the hard limit"),
+    ] {
+        let problems = Config::parse(&format!("[root]\n{text}")).unwrap_err();
+        assert_eq!(problems.iter().map(|p| p.message.as_str()).collect::<Vec<_>>(), [problem], "{text}");
+    }
+    let server = Config::parse("root.store = \"dir\"").unwrap();
+    assert_eq!(server.security.profile, Profile::Server);
+    let text = "[root]\nstore = \"dir\"\n\n[security]\nprofile = \"app\"\n";
+    let confined = Config::parse(text).unwrap();
+    assert_eq!((confined.security.profile, confined.to_text()), (Profile::App, text.to_owned()));
+}

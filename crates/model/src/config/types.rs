@@ -3,7 +3,7 @@
 use crate::caps::Capability;
 use crate::name::{Id, Name};
 use crate::ports::Ports;
-use crate::units::{Bytes, Span};
+use crate::units::{Bytes, Count, Span};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -37,7 +37,13 @@ pub struct Config {
 pub struct Root {
     /// `root.from`
     pub from: Option<RootSpec>,
-    /// `root.writes`; by default `kept` for `dir:`, else `refused`.
+    /// `root.store`: the jail's files are its own, kept so; absent, they are used where they are.
+    pub store: Option<Store>,
+    /// `root.size`: how much room its own files may take.
+    pub size: Option<Ceiling<Bytes>>,
+    /// `root.inodes`: how many files it may have.
+    pub inodes: Option<Ceiling<Count>>,
+    /// `root.writes`; by default `kept` for `dir:` and with a store, else `refused`.
     pub writes: Option<Writes>,
     /// `root.owners`; by default `mapped`, but `host` for `from = "host"`.
     pub owners: Option<Owners>,
@@ -72,8 +78,40 @@ pub enum RootSpec {
     Dir(PathBuf),
     /// `app:PROGRAM`: one program, by path or bare name, and what it needs.
     App(PathBuf),
-    /// `host`: the host's own root.
+    /// `host`: the host's own root; with a store, a copy of it.
     Host,
+    /// `template:NAME`: one of the house's templates.
+    Template(Name),
+    /// `debootstrap:SUITE`: a Debian or Ubuntu suite.
+    Debootstrap(String),
+    /// `oci:REF`: an image of the Open Container Initiative.
+    Oci(String),
+    /// `clone:JAIL`: another jail's files.
+    Clone(Name),
+    /// `skeleton`: directories and nothing in them.
+    Skeleton,
+}
+
+/// `root.store`: how a jail's own files are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Store {
+    /// `overlay`: what differs from a template that others share.
+    Overlay,
+    /// `dir`: a directory.
+    Dir,
+    /// `image`: a file system in a file.
+    Image,
+    /// `btrfs`: a subvolume.
+    Btrfs,
+}
+
+/// A limit as quotas have it: `soft:hard`, or one for both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ceiling<T> {
+    /// May be exceeded for a time.
+    pub soft: T,
+    /// Is never exceeded.
+    pub hard: T,
 }
 
 /// `root.writes`: what becomes of writes to the root.

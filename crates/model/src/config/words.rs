@@ -1,7 +1,7 @@
 //! The keys that take one word of a few.
 
 use super::problem::BadValue;
-use super::types::{Method, NetworkMode, Owners, Profile, Restart, Writes};
+use super::types::{Method, NetworkMode, Owners, Profile, Restart, Store, Writes};
 use std::fmt;
 use std::str::FromStr;
 
@@ -41,6 +41,13 @@ words!(Writes {
     Refused = "refused": "the root is read-only",
     Kept = "kept": "writes go to an overlay that belongs to the jail",
     Discarded = "discarded": "writes stay in memory and are gone when the jail stops",
+});
+
+words!(Store {
+    Overlay = "overlay": "what differs from a template that other jails share; made in milliseconds",
+    Dir = "dir": "a directory of the jail's own",
+    Image = "image": "an ext4 file system in a file of the jail's own, which takes as much room as is used of it",
+    Btrfs = "btrfs": "a subvolume, if /var/lib/jaula is on btrfs",
 });
 
 words!(Method {

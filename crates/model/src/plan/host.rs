@@ -2,7 +2,7 @@
 
 use super::{Directory, Jail, MOUNT_POINTS, Writable};
 use crate::caps::Capability;
-use crate::config::{NetworkMode, RootSpec, Writes};
+use crate::config::{NetworkMode, RootSpec};
 use crate::ports::Ports;
 use std::fmt;
 use std::path::PathBuf;
@@ -109,13 +109,13 @@ pub(super) fn steps(jail: &Jail<'_>) -> Vec<HostStep> {
         HostStep::Claim(run.join(jail.name.as_str())),
         HostStep::Number(run.join(".ids").join(jail.id.to_string())),
     ];
-    if let Some(RootSpec::Dir(root)) = &jail.config.root.from {
+    if let (Some(RootSpec::Dir(root)), None) = (&jail.config.root.from, jail.stored) {
         let wanted = MOUNT_POINTS.iter().filter(|name| **name != "sys" || jail.has_sys());
         steps.extend(wanted.map(|name| HostStep::MountPoint(root.join(name))));
     }
-    if jail.writes() == Writes::Kept {
+    if let Some((kept, false)) = jail.kept() {
         for name in ["upper", "work"] {
-            steps.push(HostStep::Keep(jail.overlay().join(name)));
+            steps.push(HostStep::Keep(kept.join(name)));
         }
     }
     steps.extend(jail.writable.iter().flat_map(|writable| own(jail, writable)));

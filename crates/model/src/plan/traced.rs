@@ -57,6 +57,7 @@ pub(super) fn trees(jail: &Jail<'_>) -> impl Iterator<Item = Tree> {
         fd: format!("layer{n}").into(),
         path: layer.at.path.clone(),
         recursive: !root,
+        image: false,
         attributes: if layer.written { WRITTEN } else { READ },
         mapped: layer.mapped,
         why: format!("the host's {}", layer.at.path.display()).into(),

@@ -62,6 +62,7 @@ fn printed(config: &str) -> String {
         first: &first,
         app: &[],
         taken: None,
+        stored: None,
         writable: &[],
         files: &[],
         notify: None,

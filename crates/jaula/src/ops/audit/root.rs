@@ -5,13 +5,14 @@ use super::walk::{Budget, Ids, Region, Walk, is_opened, kind};
 use crate::error::{Error, Result};
 use crate::house::House;
 use crate::ops::prepare::Inside;
+use crate::rootfs::store;
 use crate::state::ProcessId;
 use model::audit::tree::{Kind, Mount, Tree, Who};
 use model::config::{Config, Method, MountSource, Owners, Profile, RootSpec, Writes};
 use model::name::{Id, Name};
 use model::plan::{AppFile, Writable};
 use std::collections::HashSet;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use sys::fs::{CWD, O_DIRECTORY, O_PATH};
 
@@ -69,7 +70,7 @@ impl Root<'_> {
     /// Is the root itself the host's own files, and not a copy of them?
     fn hosts(&self) -> bool {
         let shown = matches!(self.config.root.from, Some(RootSpec::Host | RootSpec::App(_)));
-        let copied = self.config.root.method == Method::Copy;
+        let copied = self.config.root.method == Method::Copy || self.config.root.is_own();
         shown && !copied && self.config.root.writes_in_force() == Writes::Refused
     }
 
@@ -102,6 +103,11 @@ impl Root<'_> {
         let writable = config.root.writes_in_force() != Writes::Refused;
         let mount = Mount { writable, setuid, devices: false, hosts: self.hosts() };
         match &config.root.from {
+            _ if config.root.is_own() => {
+                let opened = store::open(self.house, self.name, config)?;
+                let path = format!("/proc/self/fd/{}", opened.root().as_raw_fd());
+                self.directory(Path::new(&path), (mount, mapped), &mut budget, &mut tree)?;
+            }
             Some(RootSpec::Dir(path)) => self.directory(path, (mount, mapped), &mut budget, &mut tree)?,
             Some(RootSpec::Host) => self.directory(Path::new("/"), (mount, false), &mut budget, &mut tree)?,
             Some(RootSpec::App(_))
@@ -110,7 +116,8 @@ impl Root<'_> {
                 self.directory(taken, (mount, mapped), &mut budget, &mut tree)?;
             }
             Some(RootSpec::App(_)) => self.app((mount, mapped), &mut budget, &mut tree),
-            None => {}
+            // Those others have a store.
+            Some(_) | None => {}
         }
         for bind in &config.mounts {
             if let MountSource::Bind { path, mapped } = &bind.source {
@@ -148,7 +155,7 @@ impl Root<'_> {
         };
         let flags = O_PATH | O_DIRECTORY;
         let mut walk = self.walk(self.ids(mapped), &region, budget);
-        if self.config.root.writes_in_force() == Writes::Kept {
+        if self.config.root.writes_in_force() == Writes::Kept && !self.config.root.is_own() {
             let upper = self.house.kept(self.name).join("overlay/upper");
             if let Ok(top) = sys::fs::open(CWD, &upper, flags, 0) {
                 let Layer { whiteouts, covers } = Layer::of(&top);

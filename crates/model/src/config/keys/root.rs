@@ -1,7 +1,7 @@
 //! The keys of `[root]`.
 
-use super::{Key, PLAIN, Section, Shape, Split, list, text};
-use crate::config::{Method, Owners, RootSpec, Writes, root, value, writable};
+use super::{Applies, Key, PLAIN, Section, Shape, Split, list, text};
+use crate::config::{Ceiling, Method, Owners, RootSpec, Store, Writes, root, value, writable};
 use std::str::FromStr;
 
 /// `[root]`
@@ -11,11 +11,14 @@ pub(super) const ROOT: Section = Section {
     keys: &[
         Key {
             path: "root.from",
-            takes: "`\"dir:PATH\"`, `\"app:PROGRAM\"` or `\"host\"`",
+            takes: "`\"dir:PATH\"`, `\"app:PROGRAM\"`, `\"host\"`, `\"template:NAME\"`, `\"debootstrap:SUITE\"`, \
+                    `\"oci:IMAGE\"`, `\"clone:JAIL\"` or `\"skeleton\"`",
             default: "none; `jaula create` and `jaula run` want one",
             doc: "`dir:PATH` is a directory tree of the host. `app:PROGRAM` is one program of the host, by its \
                   path or by a name that is searched in `/usr/local/sbin`, `/usr/local/bin`, `/usr/sbin`, \
-                  `/usr/bin`, `/sbin` and `/bin`, and what it needs, and nothing else. `host` is the host's own root.",
+                  `/usr/bin`, `/sbin` and `/bin`, and what it needs, and nothing else. `host` is the host's own root. \
+                  All others need `root.store`: `jaula build` makes the files, and with a store it copies those of \
+                  `dir:` and `host` too.",
             example: r#""dir:/srv/www""#,
             read: |c, v| v.text(&mut c.root.from, RootSpec::from_str),
             write: |c| c.root.from.as_ref().map(text),
@@ -23,10 +26,47 @@ pub(super) const ROOT: Section = Section {
             ..PLAIN
         },
         Key {
+            path: "root.store",
+            takes: "a word",
+            choices: Store::CHOICES,
+            default: "none: the files of `root.from` are used where they are",
+            doc: "How the files are kept that are the jail's own. `jaula build` makes them, and takes `overlay` unless \
+                  told otherwise; the key is not changed afterwards.",
+            example: r#""btrfs""#,
+            read: |c, v| v.text(&mut c.root.store, Store::from_str),
+            write: |c| c.root.store.map(text),
+            ..PLAIN
+        },
+        Key {
+            path: "root.size",
+            shape: Shape::Quantity,
+            applies: Applies::Live,
+            takes: "a size, `SIZE` or `SOFT:HARD`",
+            default: "no limit; `10G` for `root.store = \"image\"`",
+            doc: "How much room the jail's own files may take, as `df` shows it inside. Of two sizes the first may \
+                  be exceeded for the time that the file system grants (a week, if nothing else is set for it).",
+            example: r#""6G""#,
+            read: |c, v| v.text(&mut c.root.size, Ceiling::from_str),
+            write: |c| c.root.size.map(text),
+            ..PLAIN
+        },
+        Key {
+            path: "root.inodes",
+            shape: Shape::Quantity,
+            applies: Applies::Live,
+            takes: "a number of files, `NUMBER` or `SOFT:HARD`; `k` is 1000",
+            default: "no limit but the file system's",
+            doc: "How many files and directories the jail may have.",
+            example: r#""200k""#,
+            read: |c, v| v.text(&mut c.root.inodes, Ceiling::from_str),
+            write: |c| c.root.inodes.map(text),
+            ..PLAIN
+        },
+        Key {
             path: "root.writes",
             takes: "a word",
             choices: Writes::CHOICES,
-            default: "`kept` for `dir:`, else `refused`",
+            default: "`kept` for `dir:` and with `root.store`, else `refused`",
             doc: "What becomes of writes to the root.",
             example: r#""discarded""#,
             read: |c, v| v.text(&mut c.root.writes, Writes::from_str),
@@ -38,7 +78,7 @@ pub(super) const ROOT: Section = Section {
             path: "root.owners",
             takes: "a word",
             choices: Owners::CHOICES,
-            default: "`host` for `from = \"host\"`, else `mapped`",
+            default: "`host` for `from = \"host\"` without `root.store`, else `mapped`",
             doc: "Whom the files of the root belong to inside.",
             example: r#""host""#,
             read: |c, v| v.text(&mut c.root.owners, Owners::from_str),

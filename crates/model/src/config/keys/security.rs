@@ -22,7 +22,7 @@ pub(super) const SECURITY: Section = Section {
             path: "security.profile",
             takes: "a word",
             choices: Profile::CHOICES,
-            default: "`app`",
+            default: "`server` with `root.store`, else `app`",
             doc: "What the other keys of this table begin with.",
             example: r#""server""#,
             read: |c, v| v.text(&mut c.security.profile, Profile::from_str),

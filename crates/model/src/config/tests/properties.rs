@@ -7,7 +7,7 @@ use crate::config::up::UpFile;
 use crate::config::*;
 use crate::name::Id;
 use crate::signal::Signal;
-use crate::units::{Bytes, Span};
+use crate::units::{Bytes, Count, Span};
 use proptest::collection::{btree_map, vec};
 use proptest::option::of;
 use proptest::prelude::*;
@@ -57,11 +57,34 @@ fn writable() -> impl Strategy<Value = Vec<Writable>> {
 fn root() -> impl Strategy<Value = Root> {
     let from =
         prop_oneof![Just(RootSpec::Host), path().prop_map(RootSpec::Dir), path().prop_map(RootSpec::App)];
-    let kinds = (of(from), of(word(Writes::CHOICES)), of(word(Owners::CHOICES)));
+    let own = prop_oneof![
+        "[a-z]{1,8}".prop_map(|name| RootSpec::Template(name.parse().unwrap())),
+        "[a-z]{1,8}".prop_map(RootSpec::Debootstrap),
+        "[a-z./:]{1,8}".prop_map(RootSpec::Oci),
+        "[a-z]{1,8}".prop_map(|name| RootSpec::Clone(name.parse().unwrap())),
+        Just(RootSpec::Skeleton)
+    ];
+    let limit = || (1u64..1 << 50, 0u64..1 << 50);
+    let stored = (of(word(Store::CHOICES)), own, of(limit()), of(limit()));
+    let kinds = (of(from), of(word(Writes::CHOICES)), of(word(Owners::CHOICES)), stored);
     let lists = (vec(path(), 0..3), writable(), vec("[a-z]{1,8}", 0..3), word(Method::CHOICES));
-    (kinds, lists).prop_map(|((from, writes, owners), (files, writable, users, method))| {
+    (kinds, lists).prop_map(|((from, writes, owners, stored), (files, writable, users, method))| {
+        let (store, own, size, inodes) = stored;
+        let store: Option<Store> = store.map(|s| s.parse().unwrap());
+        let from = match (store, from) {
+            (Some(Store::Overlay), _) => Some(RootSpec::Template("x".parse().unwrap())),
+            (Some(_), from) => from.filter(|from| !matches!(from, RootSpec::App(_))).or(Some(own)),
+            (None, from) => from,
+        };
         let app = matches!(from, Some(RootSpec::App(_)) | None);
+        let room = u64::from(!matches!(store, Some(Store::Image | Store::Btrfs)));
+        let owners = owners.filter(|owners| store.is_none() || *owners != "host");
         Root {
+            store,
+            size: size.map(|(soft, more)| Ceiling { soft: Bytes(soft), hard: Bytes(soft + room * more) }),
+            inodes: inodes
+                .filter(|_| store != Some(Store::Btrfs))
+                .map(|(soft, more)| Ceiling { soft: Count(soft), hard: Count(soft + room * more) }),
             writes: writes.map(|w| w.parse().unwrap()),
             owners: owners.map(|w| w.parse().unwrap()),
             files: if app { files } else { vec![] },
@@ -242,7 +265,8 @@ fn comments(text: &str) -> Vec<&str> {
 /// strewn in, and one more setting.
 fn any_layout() -> impl Strategy<Value = (String, &'static keys::Key)> {
     // Without those that contradict others.
-    let contradict = ["root.files", "root.method", "root.users", "root.writable", "security.raw_sockets"];
+    let contradict =
+        ["root.files", "root.method", "root.store", "root.users", "root.writable", "security.raw_sockets"];
     let keys: Vec<&'static keys::Key> = keys::all().filter(|key| !contradict.contains(&key.path)).collect();
     let some = subsequence(keys.clone(), 0..12);
     let noise = vec(select(vec!["", "", "\n", "# note\n", "\n# note\n\n", "  "]), 60);

@@ -112,7 +112,7 @@ pub(in crate::plan) fn processes(steps: &mut Steps, jail: &Jail<'_>) {
 /// The host's own root comes with the host's `/proc` and `/sys`, which tell of all its processes
 /// and devices: a jail without its own sees an empty directory there.
 pub(in crate::plan) fn cover(steps: &mut Steps, jail: &Jail<'_>, name: &'static str, at: &'static str) {
-    if jail.config.root.from == Some(RootSpec::Host) {
+    if jail.config.root.from == Some(RootSpec::Host) && jail.stored.is_none() {
         steps.say(format!("not the host's /{name}"), bind("mask/dir", "new"));
         steps.and(place("new", at));
     }

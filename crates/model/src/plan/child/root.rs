@@ -27,12 +27,13 @@ pub(in crate::plan) fn root(steps: &mut Steps, jail: &Jail<'_>) {
     if jail.traced.is_some() {
         return crate::plan::traced::root(steps, jail);
     }
-    let layered = jail.writes() != Writes::Refused || jail.may_mount();
+    let layered = jail.layered();
     let base = if layered { "lower" } else { "root" };
     if layered {
         steps.say("the layer that is only read", mkdir("lower", 0o755));
     }
     match &jail.config.root.from {
+        _ if jail.stored.is_some() => steps.say("the jail's root, owners mapped", place_tree("root", base)),
         Some(RootSpec::Dir(_)) => {
             steps.say("the jail's root, owners mapped", place_tree("root", base));
         }
@@ -43,13 +44,26 @@ pub(in crate::plan) fn root(steps: &mut Steps, jail: &Jail<'_>) {
             steps.say("the jail's files, owners mapped", place_tree("root", base));
         }
         Some(RootSpec::App(_)) => skeleton(steps, jail, base),
-        None => {}
+        // Those others have a store.
+        Some(_) | None => {}
     }
     if layered {
         overlay(steps, jail);
     }
+    if jail.stored.is_some() {
+        mount_points(steps, jail);
+    }
     if let (Some(RootSpec::App(_)), None) = (&jail.config.root.from, jail.taken) {
         files(steps, jail, layered);
+    }
+}
+
+/// The jail may have removed them, or moved them away.
+fn mount_points(steps: &mut Steps, jail: &Jail<'_>) {
+    let mut why = "its own files must have them, to mount on";
+    for name in MOUNT_POINTS.iter().filter(|name| **name != "sys" || jail.has_sys()) {
+        let mode = if *name == "tmp" { 0o1777 } else { 0o755 };
+        steps.say(std::mem::take(&mut why), mkdir(format!("root/{name}"), mode).expect(Expect::OrThere));
     }
 }
 

@@ -1,0 +1,100 @@
+//! How a jail's own files are kept (`root.store`): one interface, four kinds.
+//!
+//! Below `lib/jails/NAME` lie `overlay/` with `upper` and `work`, or `overlay.img` with the same in a
+//! file system of its own; or `root/`, a directory or btrfs subvolume; or `root.img`.
+
+mod overlay;
+
+use crate::error::{Error, Result};
+use crate::house::House;
+use model::config::{Config, RootSpec, Store};
+use model::name::Name;
+use model::plan::Stored;
+use model::template::TREE;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+/// The root of a jail that does not run, as a directory that is mounted nowhere. Ids are those on
+/// disk, which are those inside.
+#[derive(Debug)]
+pub struct Opened {
+    root: OwnedFd,
+}
+
+impl Opened {
+    /// Its top directory.
+    pub fn root(&self) -> BorrowedFd<'_> {
+        self.root.as_fd()
+    }
+
+    /// The same, for whoever keeps it.
+    pub fn into_root(self) -> OwnedFd {
+        self.root
+    }
+}
+
+/// Where the files of a jail are; `None` if they are not its own.
+pub fn find(house: &House, name: &Name, config: &Config) -> Option<Stored> {
+    let kept = house.kept(name);
+    Some(match config.root.store? {
+        Store::Overlay => {
+            let Some(RootSpec::Template(template)) = &config.root.from else { return None };
+            let image = kept.join("overlay.img");
+            let is_image = image.exists();
+            let base = house.template(template).join(TREE);
+            Stored::Layers {
+                base,
+                kept: if is_image { image } else { kept.join("overlay") },
+                image: is_image,
+            }
+        }
+        Store::Dir | Store::Btrfs => Stored::Directory(kept.join("root")),
+        Store::Image => Stored::Image(kept.join("root.img")),
+    })
+}
+
+/// Are a jail's files there?
+pub(crate) fn check(name: &Name, stored: &Stored) -> Result<()> {
+    let missing = |message: String, help: String| Err(Error::refused(message, help));
+    match stored {
+        Stored::Layers { base, .. } if !base.is_dir() => {
+            let template = base.parent().and_then(Path::file_name).unwrap_or_default().display();
+            missing(
+                format!("jail {name} lies on the template {template}, which is not there"),
+                "jaula template list shows those that are".to_owned(),
+            )
+        }
+        Stored::Layers { kept: path, .. } | Stored::Directory(path) | Stored::Image(path)
+            if !path.exists() =>
+        {
+            missing(
+                format!("jail {name} has no files yet"),
+                format!("make them: jaula build {name} --from …"),
+            )
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Opens the root of a jail that does not run and that the caller has claimed.
+pub fn open(house: &House, name: &Name, config: &Config) -> Result<Opened> {
+    let Some(stored) = find(house, name, config) else {
+        return Err(Error::refused(
+            format!("the files of jail {name} are not its own"),
+            "only a jail with root.store has files of its own",
+        ));
+    };
+    check(name, &stored)?;
+    open_stored(&stored)
+}
+
+fn open_stored(stored: &Stored) -> Result<Opened> {
+    let root = match stored {
+        Stored::Layers { base, kept, .. } => overlay::mount(base, kept)?,
+        Stored::Directory(path) | Stored::Image(path) => {
+            let flags = sys::fs::O_RDONLY | sys::fs::O_DIRECTORY | sys::fs::O_NOFOLLOW;
+            sys::fs::open(sys::fs::CWD, path, flags, 0).map_err(Error::call("open the jail's files"))?
+        }
+    };
+    Ok(Opened { root })
+}
