@@ -3,6 +3,7 @@
 
 mod audit;
 mod badinput;
+mod bootorder;
 mod confinement;
 mod console;
 mod declared;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
     let areas = [
         audit::trials(),
         badinput::trials(),
+        bootorder::trials(),
         confinement::trials(),
         console::trials(),
         escapes::trials(),

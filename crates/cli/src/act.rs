@@ -1,6 +1,7 @@
 //! What the verbs do: words into operations of `jaula`, results into text or JSON.
 
 pub(crate) mod audit;
+pub(crate) mod boot;
 pub(crate) mod config;
 pub(crate) mod create;
 pub(crate) mod declare;

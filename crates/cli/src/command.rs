@@ -60,6 +60,12 @@ pub(crate) enum Command {
     Up(PathBuf),
     /// `jaula down`: the directory, `.` by default.
     Down(PathBuf),
+    /// `jaula boot`
+    Boot(Boot),
+    /// `jaula shutdown`
+    Shutdown(Shutdown),
+    /// `jaula units`: the directory that gets the files.
+    Units(PathBuf),
     /// `jaula list`
     List(List),
     /// `jaula status`
@@ -242,6 +248,26 @@ pub(crate) struct Stop {
     pub(crate) jails: Selection,
     /// `--timeout`, in place of `boot.stop_timeout`; 0 kills at once.
     pub(crate) timeout: Option<Span>,
+}
+
+/// `jaula boot`
+#[derive(Debug, PartialEq)]
+pub(crate) struct Boot {
+    /// `--timeout`: how long all of it may take.
+    pub(crate) timeout: Span,
+    /// `--dry-run`: only print the order.
+    pub(crate) dry_run: bool,
+    /// `--json`
+    pub(crate) json: bool,
+}
+
+/// `jaula shutdown`
+#[derive(Debug, PartialEq)]
+pub(crate) struct Shutdown {
+    /// `--timeout`: what still runs after that is killed.
+    pub(crate) timeout: Span,
+    /// `--json`
+    pub(crate) json: bool,
 }
 
 /// `jaula exec`

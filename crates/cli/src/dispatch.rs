@@ -2,7 +2,7 @@
 
 use crate::act::operate::{self, Talk};
 use crate::act::{
-    audit, config, create, declare, delete, doctor, exec, inspect, logs, make, plan, refresh, trace,
+    audit, boot, config, create, declare, delete, doctor, exec, inspect, logs, make, plan, refresh, trace,
 };
 use crate::command::{Command, Invocation, Json, When};
 use crate::doc;
@@ -52,6 +52,9 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
         Command::Up(directory) => done(declare::up(&directory, talk), color),
         Command::Down(directory) => done(declare::down(&directory, talk), color),
         Command::CompleteNames => done(inspect::names(), color),
+        Command::Boot(given) => done(boot::boot(&given, talk), color),
+        Command::Shutdown(given) => done(boot::shutdown(&given, talk), color),
+        Command::Units(directory) => done(boot::units(&directory, talk), color),
         Command::Start(start) => done(operate::start(&start, talk), color),
         Command::Stop(stop) => done(operate::stop(&stop, talk), color),
         Command::Restart(which) => done(operate::restart(&which, talk), color),

@@ -30,6 +30,7 @@ static ABSENT: Exit = Exit { status: "3", meaning: "There is no such jail, or it
 static FAULTS: Exit = Exit { status: "1", meaning: "Faults were found; they are printed." };
 static ABOVE: Exit =
     Exit { status: "1", meaning: "A score is above `--threshold`; or it failed, and the error says why." };
+static NOT_ALL: Exit = Exit { status: "1", meaning: "Some could not be started; they are named." };
 static STALE: Exit = Exit { status: "1", meaning: "Some are outdated, or it failed." };
 static THEIRS: Exit = Exit { status: "0-124", meaning: "What the command itself exits with." };
 static OURS: Exit =
@@ -43,6 +44,8 @@ static SIGNAL: Exit =
 pub(crate) static PLAIN: &[&Exit] = &[&DONE, &ERROR, &WRONG];
 /// Of a verb that looks for faults.
 pub(crate) static CHECK: &[&Exit] = &[&DONE, &FAULTS, &WRONG];
+/// Of `boot`.
+pub(crate) static BOOT: &[&Exit] = &[&DONE, &NOT_ALL, &WRONG];
 /// Of `audit`.
 pub(crate) static AUDIT: &[&Exit] = &[&DONE, &ABOVE, &WRONG, &ABSENT];
 /// Of a verb that names jails.
@@ -65,6 +68,7 @@ mod tests {
     fn the_table_has_the_programs_numbers() {
         let pairs = [
             (&ERROR, FAILED),
+            (&NOT_ALL, FAILED),
             (&STALE, FAILED),
             (&WRONG, USAGE),
             (&ABSENT, NO_JAIL),

@@ -3,6 +3,7 @@
 //! Help, manual pages, completions and the parser are all made from [`ROOT`], so none of them
 //! can know an option that the others do not. It is constant data: a start of jaula builds nothing.
 
+pub(crate) mod boot;
 pub(crate) mod change;
 pub(crate) mod inspect;
 pub(crate) mod itself;
@@ -223,6 +224,8 @@ pub(crate) static ROOT: Verb = Verb {
         &operate::CONSOLE,
         &operate::UP,
         &operate::DOWN,
+        &boot::BOOT,
+        &boot::SHUTDOWN,
         &inspect::LIST,
         &inspect::STATUS,
         &inspect::LOGS,
@@ -239,6 +242,7 @@ pub(crate) static ROOT: Verb = Verb {
         &itself::COMPLETIONS,
         &itself::VERSION,
         &itself::MANUAL,
+        &boot::UNITS,
         &itself::COMPLETE,
         &itself::COMPLETE_NAMES,
     ]),

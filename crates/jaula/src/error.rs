@@ -97,6 +97,17 @@ pub enum Error {
     /// Words that mean no jail, or not one only.
     #[error(transparent)]
     Select(#[from] model::select::SelectError),
+    /// A jail that has no place in the order of starts.
+    #[error(transparent)]
+    NoPlace(#[from] model::order::NoPlace),
+    /// A jail was not started, for one that it depends on is not ready.
+    #[error("jail {name:?} was not started: it depends on {on:?}, which is not ready")]
+    Dependency {
+        /// The jail.
+        name: Name,
+        /// What it depends on.
+        on: Name,
+    },
     /// A jail that must run does not.
     #[error("jail {0:?} is not running")]
     NotRunning(Name),
@@ -282,6 +293,8 @@ impl Error {
             Self::Select(select) => select.help().or_else(|| Some("jaula list shows all jails".to_owned())),
             Self::NoJail(_) => Some("jaula list shows all jails".to_owned()),
             Self::NotRunning(name) => Some(format!("start it: jaula start {name}")),
+            Self::NoPlace(why) => Some(why.help()),
+            Self::Dependency { on, .. } => Some(format!("see its log: jaula logs {on}")),
             Self::Running(name) => Some(format!("stop it first: jaula stop {name}")),
             Self::Exists(name) => Some(format!("choose another name, or: jaula delete {name}")),
             Self::Busy { name, .. } => Some(format!("try again, or see what it does: jaula status {name}")),

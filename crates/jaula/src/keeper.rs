@@ -236,6 +236,9 @@ fn notify_socket(claim: &Claim) -> Result<OwnedFd> {
 /// A jail that runs without a keeper: its state and its first process.
 fn orphan(claim: &Claim) -> Result<Option<(State, Child)>> {
     let Some(state) = State::read(claim)?.filter(|state| !state.passing) else { return Ok(None) };
+    if recover::is_void(&journal::read(claim)?) {
+        return Ok(None);
+    }
     let first = state.first.and_then(|first| Some(Child { pid: first.pid, pidfd: first.open()? }));
     Ok(first.filter(|_| state.keeper.open().is_none()).map(|first| (state, first)))
 }

@@ -1,6 +1,7 @@
 //! What a user asks for, one file per operation.
 
 pub mod audit;
+pub mod boot;
 pub mod check;
 pub mod console;
 pub mod create;
@@ -18,6 +19,7 @@ pub mod prepare;
 pub mod refresh;
 pub mod review;
 pub mod run;
+pub(crate) mod sequence;
 pub mod set;
 pub mod signal;
 pub mod start;

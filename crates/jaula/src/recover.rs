@@ -16,7 +16,7 @@ pub(crate) fn undo(house: &House, claim: Claim) -> Result<()> {
 
 /// The same with a journal that is known.
 pub(crate) fn undo_all(house: &House, claim: Claim, entries: &[Entry]) -> Result<()> {
-    let mut failures = launch::undo(entries, &claim.name, &house.run);
+    let mut failures = launch::undo(&standing(entries), &claim.name, &house.run);
     match failures.len() {
         0 => claim.remove(),
         1 => Err(failures.remove(0)),
@@ -32,22 +32,42 @@ pub(crate) fn stale(house: &House, claim: &Claim) -> Result<()> {
     }
     // The journal is the first file that comes and the last that goes.
     let Some(entries) = journal::find(claim)? else { return Ok(()) };
-    if let Some(state) = State::read(claim)?
+    if !is_void(&entries)
+        && let Some(state) = State::read(claim)?
         && (state.first.is_some_and(|first| first.open().is_some()) || state.keeper.open().is_some())
     {
         return Err(Error::Running(claim.name.clone()));
     }
-    let failures = launch::undo(&entries, &claim.name, &house.run);
+    let failures = launch::undo(&standing(&entries), &claim.name, &house.run);
     if failures.is_empty() { claim.clear() } else { Err(Error::Several(failures)) }
 }
 
 /// Undoes a claimed jail that has ended without its keeper; one that runs, or that somebody
 /// keeps, is left alone. Returns whether there was anything to undo.
 pub(crate) fn abandoned(house: &House, claim: Claim) -> Result<bool> {
-    if let Some(state) = State::read(&claim)?
+    if !is_void(&journal::read(&claim)?)
+        && let Some(state) = State::read(&claim)?
         && (state.keeper.open().is_some() || state.first.is_some_and(|first| first.open().is_some()))
     {
         return Ok(false);
     }
     undo(house, claim).map(|()| true)
+}
+
+/// Is the journal one of an earlier run of the machine? On a disk it outlives a crash of the host, and
+/// the numbers of processes in it mean others by then. A control group stands as long as a process is in
+/// it: without one, none of the jail's runs.
+pub(crate) fn is_void(entries: &[Entry]) -> bool {
+    let mut groups = entries.iter().filter_map(|entry| match entry {
+        Entry::Cgroup(path) => Some(path),
+        _ => None,
+    });
+    let all = groups.clone().all(|group| !group.exists());
+    groups.next().is_some() && all
+}
+
+/// What a journal's entries still mean.
+fn standing(entries: &[Entry]) -> Vec<Entry> {
+    let void = is_void(entries);
+    entries.iter().filter(|entry| !void || !matches!(entry, Entry::Process { .. })).cloned().collect()
 }

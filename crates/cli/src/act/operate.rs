@@ -6,11 +6,13 @@ use crate::output::error::report;
 use crate::output::progress::Progress;
 use crate::output::{print_json, print_text};
 use jaula::house::House;
+use jaula::ops::boot::Came;
 use jaula::ops::gc::Found;
 use jaula::{Error, Result, ops, registry};
 use model::name::Name;
 use model::signal::Signal;
 use std::fmt::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// How to talk about what is done.
@@ -36,7 +38,27 @@ pub(crate) fn start(given: &Start, talk: Talk) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    start_all(&house, &names, talk)
+    let done = start_all(&house, &names, talk)?;
+    if let [name] = &names[..] {
+        tell_manager(&house, name)?;
+    }
+    Ok(done)
+}
+
+/// Tells a service manager that listens (sd_notify(3)) which process to watch: the jail's keeper.
+fn tell_manager(house: &House, name: &Name) -> Result<()> {
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::{SocketAddr, UnixDatagram};
+    let Some(at) = std::env::var_os("NOTIFY_SOCKET") else { return Ok(()) };
+    let Some(live) = registry::live(house, name)?.filter(|live| live.kept) else { return Ok(()) };
+    let text = format!("MAINPID={}\nREADY=1\nSTATUS=jail {name} is ready", live.state.keeper.pid);
+    let bytes = at.as_encoded_bytes();
+    let address = match bytes.strip_prefix(b"@") {
+        Some(name) => SocketAddr::from_abstract_name(name),
+        None => SocketAddr::from_pathname(&at),
+    };
+    let send = || UnixDatagram::unbound()?.send_to_addr(text.as_bytes(), &address?);
+    send().map(drop).map_err(Error::io("tell the service manager at", Path::new(&at)))
 }
 
 /// Starts jails, and prints what failed.
@@ -70,15 +92,18 @@ pub(crate) fn stop(given: &Stop, talk: Talk) -> Result<ExitCode> {
     let mut status = 0;
     let mut progress = Progress::new(talk.quiet || names.len() < 2);
     let mut count = 0;
-    ops::stop::stop(&house, &names, given.timeout.map(|t| t.0), |name, done| {
+    // What depends on others stops before them.
+    ops::boot::stop(&house, &names, given.timeout.map(|t| t.0), None, |name, came| {
         count += 1;
         progress.say(&format!("stopped {count} of {}: {name}", names.len()));
-        match done {
-            Ok(_) | Err(Error::NotRunning(_)) if given.jails == Selection::All => {}
-            Ok(_) => {}
-            Err(error) => failed(&error, talk, &mut status),
+        match came {
+            Came::Failed(error) => failed(&error, talk, &mut status),
+            Came::Idle if given.jails != Selection::All => {
+                failed(&Error::NotRunning(name.clone()), talk, &mut status);
+            }
+            _ => {}
         }
-    });
+    })?;
     Ok(ExitCode::from(status))
 }
 

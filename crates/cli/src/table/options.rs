@@ -408,6 +408,32 @@ value!(
         Ok(())
     }
 );
+value!(
+    BOOT_TIMEOUT,
+    "timeout",
+    None,
+    "SPAN",
+    Words::Anything,
+    "How long all of it may take: `90s`, `10m` (the default). What is not ready by then is given up, but not \
+     stopped. Each jail has its own `boot.start_timeout` as well.",
+    |given, text| {
+        given.timeout = Some(text.parse().map_err(|_| "a time such as 250ms, 30s, 5m")?);
+        Ok(())
+    }
+);
+value!(
+    SHUTDOWN_TIMEOUT,
+    "timeout",
+    None,
+    "SPAN",
+    Words::Anything,
+    "How long all of it may take: `90s`, `5m` (the default). What still runs then is killed.",
+    |given, text| {
+        given.timeout = Some(text.parse().map_err(|_| "a time such as 250ms, 30s, 5m")?);
+        Ok(())
+    }
+);
+flag!(DRY_RUN_BOOT, "dry-run", None, "Print the order and start nothing.", |given| given.dry_run = true);
 flag!(YES, "yes", Some('y'), "Do not ask.", |given| given.yes = true);
 flag!(FORCE, "force", None, "Stop a jail that runs, then delete it.", |given| given.force = true);
 flag!(

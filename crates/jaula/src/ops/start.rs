@@ -4,9 +4,9 @@ use crate::error::{Error, Result};
 use crate::house::House;
 use crate::keeper::control::{Reply, report};
 use crate::keeper::{self, Begin};
+use crate::ops::boot::{self, Came};
 use model::name::Name;
-use std::collections::VecDeque;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 /// A jail that is ready.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,37 +15,28 @@ pub struct Started {
     pub warnings: Vec<String>,
 }
 
-/// So many jails start at a time. More would only wait for each other.
-const AT_ONCE: usize = 8;
-
-/// Starts jails and waits until each is ready. `done` is called for each as it comes about.
+/// Starts jails, and what they depend on, and waits until each is ready. `done` is called for each as it
+/// comes about.
 pub fn start(house: &House, names: &[Name], mut done: impl FnMut(&Name, Result<Started>)) {
-    let mut waiting: VecDeque<&Name> = names.iter().collect();
-    let mut starting: Vec<(&Name, OwnedFd)> = Vec::new();
-    loop {
-        while starting.len() < AT_ONCE
-            && let Some(name) = waiting.pop_front()
-        {
-            match keeper::make(house, name, Begin::Start) {
-                Ok(report) => starting.push((name, report)),
-                Err(error) => done(name, Err(error)),
+    let order = boot::needed(house, names);
+    let started = boot::start(house, order, None, |name, came| {
+        let came = match came {
+            Came::Started(started) => Ok(started),
+            Came::Failed(error) => Err(error),
+            Came::Skipped(on) => Err(Error::Dependency { name: name.clone(), on }),
+            Came::NoPlace(why) => Err(Error::NoPlace(why)),
+            Came::Running | Came::Stopped(_) | Came::Idle | Came::Late(_) => {
+                Err(Error::Running(name.clone()))
             }
-        }
-        if starting.is_empty() {
-            return;
-        }
-        let wanted: Vec<_> = starting.iter().map(|(_, fd)| (fd.as_fd(), false)).collect();
-        // If waiting fails, each is read from in turn all the same.
-        let ready = sys::poll::wait(&wanted, None).unwrap_or_else(|_| vec![true; starting.len()]);
-        let (now, later): (Vec<_>, Vec<_>) = starting.into_iter().zip(ready).partition(|(_, ready)| *ready);
-        starting = later.into_iter().map(|(one, _)| one).collect();
-        for ((name, socket), _) in now {
-            done(name, outcome(name, &socket));
-        }
+        };
+        done(name, came);
+    });
+    if let (Err(error), Some(first)) = (started, names.first()) {
+        done(first, Err(error));
     }
 }
 
-fn outcome(name: &Name, socket: &OwnedFd) -> Result<Started> {
+pub(crate) fn outcome(name: &Name, socket: &OwnedFd) -> Result<Started> {
     match report(socket) {
         Some(Reply::Ready { warnings }) => Ok(Started { warnings }),
         Some(Reply::Failed { message, help }) => {
