@@ -10,6 +10,8 @@ mod limit;
 mod make;
 mod overlay;
 mod program;
+#[cfg(test)]
+mod tests;
 
 use crate::error::{Error, Result};
 use crate::house::House;
