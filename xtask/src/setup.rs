@@ -12,6 +12,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("setsid", "util-linux"),
     ("losetup", "mount"),
     ("mkfs.ext4", "e2fsprogs"),
+    ("mkfs.btrfs", "btrfs-progs"),
+    ("mkfs.xfs", "xfsprogs"),
     ("time", "time"),
     ("bash", "bash"),
     ("zsh", "zsh"),

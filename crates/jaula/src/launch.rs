@@ -171,9 +171,11 @@ fn own(path: &Path, owner: Option<(u32, u32)>, mode: u32) -> std::io::Result<()>
 fn clone_trees(trees: &[Tree]) -> Result<Vec<OwnedFd>, Error> {
     let mut clones = Vec::with_capacity(trees.len());
     for tree in trees {
-        let clone = sys::mount::clone_tree(sys::fs::CWD, &tree.path, tree.recursive)
-            .map_err(|e| Error::tree(&tree.path, &tree.why, e))?;
-        clones.push(clone);
+        clones.push(match tree.image {
+            true => crate::rootfs::store::image::mount(&tree.path)?,
+            false => sys::mount::clone_tree(sys::fs::CWD, &tree.path, tree.recursive)
+                .map_err(|e| Error::tree(&tree.path, &tree.why, e))?,
+        });
     }
     Ok(clones)
 }

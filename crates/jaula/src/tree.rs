@@ -1,6 +1,7 @@
 //! Removing a tree of files that a jail wrote: nothing in it is trusted.
 
 use crate::error::{Error, Result};
+use crate::rootfs::store;
 use std::ffi::{OsStr, OsString};
 use std::fs::Permissions;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -103,9 +104,28 @@ fn is_gone(directory: &OwnedFd, name: &OsString) -> Result<bool> {
     }
     match sys::fs::remove(directory, name, true) {
         Ok(()) => Ok(true),
-        Err(e) if e.is(ENOTEMPTY) || e.is(sys::errno::EEXIST) => Ok(false),
+        Err(e) if e.is(ENOTEMPTY) || e.is(sys::errno::EEXIST) => is_gone_subvolume(directory, name),
         Err(e) => Err(Error::call("remove what the jail has kept")(e)),
     }
+}
+
+/// Removes a full directory if it is a btrfs subvolume, out of which nothing can be moved.
+fn is_gone_subvolume(directory: &OwnedFd, name: &OsString) -> Result<bool> {
+    /// The inode of its top directory.
+    const TOP: u64 = 256;
+    if sys::fs::identity_at(directory, name).is_ok_and(|found| found.inode != TOP) {
+        return Ok(false);
+    }
+    let tree = enter(directory, name)?;
+    if store::remove_subvolume(directory, name, &tree)? {
+        return Ok(true);
+    }
+    if !sys::btrfs::is_subvolume(&tree).map_err(Error::call("remove what the jail has kept"))? {
+        return Ok(false);
+    }
+    // It holds others, which go first.
+    empty(&tree)?;
+    store::remove_subvolume(directory, name, &tree)
 }
 
 /// Opens a directory of a tree, also one that its owner may not read.

@@ -353,6 +353,37 @@ pub fn magic_of(fd: impl AsFd) -> Result<i64> {
     Ok(unsafe { statfs.assume_init() }.f_type)
 }
 
+/// How much room a file system has, as df(1) asks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// Its size in bytes.
+    pub size: u64,
+    /// What of it is taken.
+    pub used: u64,
+    /// How many files it can have; 0 if it does not know.
+    pub files: u64,
+    /// How many it has.
+    pub files_used: u64,
+}
+
+/// How much room a descriptor's file system has (fstatfs(2)); a quota of its directory counts.
+pub fn space(fd: impl AsFd) -> Result<Space> {
+    let fd = fd.as_fd().as_raw_fd();
+    let mut statfs = MaybeUninit::<libc::statfs>::uninit();
+    // SAFETY: `statfs` has room for the result.
+    let done = unsafe { libc::fstatfs(fd, statfs.as_mut_ptr()) };
+    check(done.into(), || format!("fstatfs({fd})"))?;
+    // SAFETY: the call succeeded and filled it.
+    let found = unsafe { statfs.assume_init() };
+    let block = found.f_frsize.cast_unsigned();
+    Ok(Space {
+        size: found.f_blocks.saturating_mul(block),
+        used: found.f_blocks.saturating_sub(found.f_bfree).saturating_mul(block),
+        files: found.f_files,
+        files_used: found.f_files.saturating_sub(found.f_ffree),
+    })
+}
+
 /// Sets a descriptor's flags anew: `O_NONBLOCK` or nothing (fcntl(2), `F_SETFL`).
 pub fn set_nonblocking(fd: impl AsFd, on: bool) -> Result<()> {
     let fd = fd.as_fd().as_raw_fd();

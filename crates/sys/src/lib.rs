@@ -3,6 +3,7 @@
 //! The only crate with `unsafe`; each block says why it is sound.
 
 pub mod bpf;
+pub mod btrfs;
 mod call;
 pub mod copy;
 
@@ -11,13 +12,14 @@ pub mod errno {
     pub use libc::{
         E2BIG, EACCES, EAGAIN, EBADF, EBUSY, ECONNREFUSED, ECONNRESET, EDQUOT, EEXIST, EFBIG, EINVAL, EIO,
         EISDIR, ELOOP, EMLINK, ENAMETOOLONG, ENODEV, ENOENT, ENOEXEC, ENOMEM, ENOSPC, ENOSYS, ENOTDIR,
-        ENOTEMPTY, EOPNOTSUPP, EPERM, EPIPE, EROFS, ESRCH, ETXTBSY, EUSERS, EXDEV,
+        ENOTEMPTY, ENOTTY, EOPNOTSUPP, EPERM, EPIPE, EROFS, ESRCH, ETXTBSY, EUSERS, EXDEV,
     };
 }
 pub mod error;
 pub mod fs;
 pub mod init;
 pub mod look;
+pub mod loops;
 pub mod mount;
 pub mod notify;
 pub mod poll;

@@ -63,3 +63,42 @@ pub fn new(kind: &str, options: &[(&str, Option<&OsStr>)], attributes: u64) -> R
     let mount = unsafe { libc::syscall(libc::SYS_fsmount, fs.as_raw_fd(), CLOEXEC, attributes) };
     check(mount, || format!("fsmount({kind}, {attributes:#x})")).map(own)
 }
+
+/// Gives this thread mounts of its own, which no other sees (unshare(2)).
+pub fn own_namespace() -> Result<()> {
+    // SAFETY: unshare takes no pointers.
+    let done = unsafe { libc::unshare(libc::CLONE_NEWNS) };
+    check(done.into(), || "unshare(CLONE_NEWNS)".to_owned())?;
+    // struct mount_attr: attr_set, attr_clr, propagation, userns_fd
+    let attr = [0u64, 0, libc::MS_PRIVATE, 0];
+    // SAFETY: the path is a C string, `attr` has the layout of struct mount_attr and its size is given.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            libc::AT_FDCWD,
+            c"/".as_ptr(),
+            libc::AT_RECURSIVE,
+            attr.as_ptr(),
+            size_of_val(&attr),
+        )
+    };
+    check(done, || "mount_setattr(AT_FDCWD, \"/\", AT_RECURSIVE, MS_PRIVATE)".to_owned()).map(drop)
+}
+
+/// Puts a mount that is nowhere onto a directory (move_mount(2)).
+pub fn attach(mount: impl AsFd, at: impl AsRef<Path> + Debug) -> Result<()> {
+    let (fd, to) = (mount.as_fd().as_raw_fd(), c(at.as_ref()));
+    let here = libc::AT_FDCWD;
+    // SAFETY: both paths are C strings that live over the call.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_move_mount,
+            fd,
+            c"".as_ptr(),
+            here,
+            to.as_ptr(),
+            libc::MOVE_MOUNT_F_EMPTY_PATH,
+        )
+    };
+    check(done, || format!("move_mount({fd}, \"\", AT_FDCWD, {at:?}, MOVE_MOUNT_F_EMPTY_PATH)")).map(drop)
+}

@@ -3,7 +3,15 @@
 //! Below `lib/jails/NAME` lie `overlay/` with `upper` and `work`, or `overlay.img` with the same in a
 //! file system of its own; or `root/`, a directory or btrfs subvolume; or `root.img`.
 
+mod btrfs;
+mod device;
+pub(crate) mod image;
+mod limit;
+mod make;
 mod overlay;
+mod program;
+#[cfg(test)]
+mod tests;
 
 use crate::error::{Error, Result};
 use crate::house::House;
@@ -12,7 +20,18 @@ use model::name::Name;
 use model::plan::Stored;
 use model::template::TREE;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+pub(crate) use btrfs::remove as remove_subvolume;
+pub use btrfs::{make_tree, snapshot};
+pub use limit::{Usage, limit, usage};
+pub use make::make;
+
+/// The names below `lib/jails/NAME`.
+const OVERLAY: &str = "overlay";
+const OVERLAY_IMAGE: &str = "overlay.img";
+const ROOT: &str = "root";
+const IMAGE: &str = "root.img";
 
 /// The root of a jail that does not run, as a directory that is mounted nowhere. Ids are those on
 /// disk, which are those inside.
@@ -35,22 +54,29 @@ impl Opened {
 
 /// Where the files of a jail are; `None` if they are not its own.
 pub fn find(house: &House, name: &Name, config: &Config) -> Option<Stored> {
-    let kept = house.kept(name);
+    at(house, &house.kept(name), config)
+}
+
+/// The same for what lies in this directory and will be a jail's.
+fn at(house: &House, kept: &Path, config: &Config) -> Option<Stored> {
     Some(match config.root.store? {
         Store::Overlay => {
-            let Some(RootSpec::Template(template)) = &config.root.from else { return None };
-            let image = kept.join("overlay.img");
+            let base = template(house, config)?;
+            let image = kept.join(OVERLAY_IMAGE);
             let is_image = image.exists();
-            let base = house.template(template).join(TREE);
-            Stored::Layers {
-                base,
-                kept: if is_image { image } else { kept.join("overlay") },
-                image: is_image,
-            }
+            Stored::Layers { base, kept: if is_image { image } else { kept.join(OVERLAY) }, image: is_image }
         }
-        Store::Dir | Store::Btrfs => Stored::Directory(kept.join("root")),
-        Store::Image => Stored::Image(kept.join("root.img")),
+        Store::Dir | Store::Btrfs => Stored::Directory(kept.join(ROOT)),
+        Store::Image => Stored::Image(kept.join(IMAGE)),
     })
+}
+
+/// The tree of the template that a jail is made from.
+fn template(house: &House, config: &Config) -> Option<PathBuf> {
+    match &config.root.from {
+        Some(RootSpec::Template(template)) => Some(house.template(template).join(TREE)),
+        _ => None,
+    }
 }
 
 /// Are a jail's files there?
@@ -76,7 +102,8 @@ pub(crate) fn check(name: &Name, stored: &Stored) -> Result<()> {
     }
 }
 
-/// Opens the root of a jail that does not run and that the caller has claimed.
+/// Opens the root of a jail that does not run and that the caller has claimed. It must be closed
+/// before the jail starts.
 pub fn open(house: &House, name: &Name, config: &Config) -> Result<Opened> {
     let Some(stored) = find(house, name, config) else {
         return Err(Error::refused(
@@ -90,11 +117,15 @@ pub fn open(house: &House, name: &Name, config: &Config) -> Result<Opened> {
 
 fn open_stored(stored: &Stored) -> Result<Opened> {
     let root = match stored {
-        Stored::Layers { base, kept, .. } => overlay::mount(base, kept)?,
-        Stored::Directory(path) | Stored::Image(path) => {
+        Stored::Layers { base, kept, image: false } => overlay::open(base, kept)?,
+        Stored::Layers { base, kept, image: true } => {
+            overlay::open_image(base, &image::mount(kept)?, kept.parent().unwrap_or(kept))?
+        }
+        Stored::Directory(path) => {
             let flags = sys::fs::O_RDONLY | sys::fs::O_DIRECTORY | sys::fs::O_NOFOLLOW;
             sys::fs::open(sys::fs::CWD, path, flags, 0).map_err(Error::call("open the jail's files"))?
         }
+        Stored::Image(path) => image::top(&image::mount(path)?)?,
     };
     Ok(Opened { root })
 }

@@ -1,22 +1,47 @@
-//! `overlay`: what differs from a template.
+//! `overlay`: what differs from a template, in a directory or in the image of one.
 
+use super::image;
 use crate::error::{Error, Result};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
+/// What the jail writes, and what overlayfs works in.
+pub(super) const LAYERS: [(&str, u32); 2] = [("upper", 0o755), ("work", 0o700)];
+
+/// Makes the layers that are written to.
+pub(super) fn make(kept: &OwnedFd) -> Result<()> {
+    for (name, mode) in LAYERS {
+        sys::fs::make_dir(kept, name, mode).map_err(Error::call("make the jail's layer"))?;
+    }
+    Ok(())
+}
+
 /// The layers as one tree, mounted nowhere, with the marks that the jail's own overlay has.
-pub(super) fn mount(base: &Path, kept: &Path) -> Result<OwnedFd> {
-    let (upper, work) = (kept.join("upper"), kept.join("work"));
+pub(super) fn open(base: &Path, kept: &Path) -> Result<OwnedFd> {
+    image::top(&mount(base, kept)?)
+}
+
+/// The same with the layers that are written to in an image. Before Linux 6.15 layers must be mounted
+/// somewhere: that is in a mount namespace that lives as long as this takes.
+pub(super) fn open_image(base: &Path, kept: &OwnedFd, at: &Path) -> Result<OwnedFd> {
+    let there = || {
+        let failed = || Error::call("open the jail's files");
+        sys::mount::own_namespace().map_err(failed())?;
+        sys::mount::attach(kept, at).map_err(failed())?;
+        open(base, at)
+    };
+    let died = |_| Error::Inside("a thread of jaula's died".to_owned());
+    std::thread::scope(|scope| scope.spawn(there).join().map_err(died)?)
+}
+
+fn mount(base: &Path, kept: &Path) -> Result<OwnedFd> {
+    let layers = LAYERS.map(|(name, _)| kept.join(name));
     let options = [
         ("userxattr", None),
         ("lowerdir", Some(base.as_os_str())),
-        ("upperdir", Some(upper.as_os_str())),
-        ("workdir", Some(work.as_os_str())),
+        ("upperdir", Some(layers[0].as_os_str())),
+        ("workdir", Some(layers[1].as_os_str())),
     ];
     let attributes = sys::mount::MOUNT_ATTR_NOSUID | sys::mount::MOUNT_ATTR_NODEV;
-    let mount =
-        sys::mount::new("overlay", &options, attributes).map_err(Error::call("open the jail's files"))?;
-    // The mount's own descriptor is none to read names from.
-    let flags = sys::fs::O_RDONLY | sys::fs::O_DIRECTORY;
-    sys::fs::open(&mount, ".", flags, 0).map_err(Error::call("open the jail's files"))
+    sys::mount::new("overlay", &options, attributes).map_err(Error::call("open the jail's files"))
 }

@@ -1,0 +1,125 @@
+//! `root.size` and `root.inodes`: set, read back, told.
+
+use super::make::{layers_image, through};
+use super::{OVERLAY, OVERLAY_IMAGE, btrfs, find, image};
+use crate::error::{Error, Result};
+use crate::house::House;
+use crate::rootfs::duplicate;
+use model::config::{Ceiling, Config, Store};
+use model::name::{Id, Name};
+use model::plan::Stored;
+use std::fmt::Display;
+use std::path::Path;
+
+/// How much room a jail's own files take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Usage {
+    /// On the host, in bytes. What it shares with a template does not count, but on btrfs.
+    pub used: u64,
+    /// The most that it may take.
+    pub size: Option<u64>,
+}
+
+/// Brings the limits that the configuration says into a jail's store, whether it runs or not, and reads
+/// them back.
+pub fn limit(house: &House, name: &Name, id: Id, config: &Config) -> Result<()> {
+    let Some(stored) = find(house, name, config) else { return Ok(()) };
+    super::check(name, &stored)?;
+    let wanted = config.root.size.is_some() || config.root.inodes.is_some();
+    match &stored {
+        Stored::Image(path) => image::resize(path, image::size(config.root.size)),
+        Stored::Layers { kept, image: true, .. } if config.root.size.is_some() => {
+            hard_only(kept, config)?;
+            image::resize(kept, image::size(config.root.size))
+        }
+        // It keeps the size that it has.
+        Stored::Layers { image: true, .. } => Ok(()),
+        Stored::Layers { kept, .. } if wanted && why_not(kept).is_some() => into_image(house, name, config),
+        Stored::Layers { kept: path, .. } => directory(path, id, config),
+        Stored::Directory(path) if config.root.store == Some(Store::Btrfs) => {
+            btrfs::limit(path, config.root.size)
+        }
+        Stored::Directory(path) => directory(path, id, config),
+    }
+}
+
+/// How much room a jail's files take, if that can be told without looking at each.
+pub fn usage(house: &House, name: &Name, config: &Config) -> Option<Usage> {
+    match find(house, name, config)? {
+        Stored::Image(path) | Stored::Layers { kept: path, image: true, .. } => {
+            let (used, size) = image::usage(&path).ok()?;
+            Some(Usage { used, size: Some(size) })
+        }
+        Stored::Directory(path) if config.root.store == Some(Store::Btrfs) => {
+            let room = btrfs::usage(&path).ok()??;
+            Some(Usage { used: room.used, size: room.limit })
+        }
+        Stored::Directory(_) | Stored::Layers { .. } => None,
+    }
+}
+
+/// Limits a directory.
+pub(super) fn directory(path: &Path, id: Id, config: &Config) -> Result<()> {
+    let _ = id;
+    match (config.root.size.is_some() || config.root.inodes.is_some(), why_not(path)) {
+        (true, Some(why)) => Err(Error::refused(
+            format!("root.store = \"dir\" cannot be limited here: {why}"),
+            "take store image, whose size is its file's, or btrfs",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Why a directory here cannot have a limit.
+pub(super) fn why_not(_path: &Path) -> Option<String> {
+    Some("its file system has no project quota".to_owned())
+}
+
+/// An image has no soft limit.
+pub(super) fn hard_only(kept: &Path, config: &Config) -> Result<()> {
+    let refused = |key: &str, soft: &dyn Display, hard: &dyn Display| {
+        let why = why_not(kept.parent().unwrap_or(kept)).unwrap_or_default();
+        Err(Error::refused(
+            format!("{key}: {soft} cannot be a soft limit: {why}, so that the jail's files are in an image"),
+            format!("write the hard one alone: {key} = \"{hard}\""),
+        ))
+    };
+    match (config.root.size, config.root.inodes) {
+        (Some(Ceiling { soft, hard }), _) if soft != hard => refused("root.size", &soft, &hard),
+        (_, Some(Ceiling { soft, hard })) if soft != hard => refused("root.inodes", &soft, &hard),
+        _ => Ok(()),
+    }
+}
+
+/// Puts the layers of a jail that does not run, and that had no limit so far, into an image.
+fn into_image(house: &House, name: &Name, config: &Config) -> Result<()> {
+    let kept = house.kept(name);
+    let claim = crate::claim::Claim::try_take(house, name, true)?;
+    let Some(claim) = claim.filter(|claim| crate::recover::stale(house, claim).is_ok()) else {
+        return Err(Error::refused(
+            format!("jail {name} gets its first limit only when it does not run: its files go into an image"),
+            format!("stop it first: jaula stop {name}"),
+        ));
+    };
+    let new = kept.join(".overlay.img.new");
+    match std::fs::remove_file(&new) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::io("remove", &new)(e)),
+        _ => {}
+    }
+    let fill = || {
+        let top = layers_image(&new, &kept, config)?;
+        let upper = through(&top).join("upper");
+        duplicate::tree(&kept.join(OVERLAY).join("upper"), &upper, &mut |_| Ok(()))?;
+        let failed = Error::call("write the image");
+        sys::fs::sync_file_system(&top).map_err(failed)
+    };
+    let image = kept.join(OVERLAY_IMAGE);
+    fill().and_then(|()| std::fs::rename(&new, &image).map_err(Error::io("make", &image))).inspect_err(
+        |_| {
+            let _ = std::fs::remove_file(&new);
+        },
+    )?;
+    // From here on the image counts.
+    crate::tree::remove(&kept.join(OVERLAY))?;
+    claim.remove()
+}

@@ -1,0 +1,104 @@
+//! Making a jail's files, from a template or by whoever knows how to fill a directory.
+
+use super::{IMAGE, OVERLAY, OVERLAY_IMAGE, Opened, ROOT, at, btrfs, image, limit, open_stored, overlay};
+use crate::error::{Error, Result};
+use crate::house::House;
+use crate::rootfs::duplicate;
+use model::config::{Config, Store};
+use model::name::Id;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+/// Makes the store of a jail in an empty directory that will be `lib/jails/NAME`, limited as the
+/// configuration says, and opens it.
+///
+/// With a template as its origin it holds the template's files: at once for `overlay`, and for `btrfs`
+/// if the template is a subvolume beside it. Otherwise `fill` puts them into an empty directory; its
+/// path may lead through this process's descriptors, to what is mounted nowhere.
+pub fn make(
+    house: &House,
+    kept: &Path,
+    id: Id,
+    config: &Config,
+    fill: &mut dyn FnMut(&Path) -> Result<()>,
+    progress: &mut duplicate::Progress<'_>,
+) -> Result<Opened> {
+    let Some(store) = config.root.store else {
+        return Err(Error::Inside("a jail without root.store has no files to make".to_owned()));
+    };
+    let template = super::template(house, config);
+    if let Some(template) = template.as_ref().filter(|template| !template.is_dir()) {
+        let name = template.parent().and_then(Path::file_name).unwrap_or_default().display();
+        return Err(Error::refused(
+            format!("there is no template {name}"),
+            "jaula template list shows those that are there",
+        ));
+    }
+    let mut put = |to: &Path| match &template {
+        Some(template) => duplicate::tree(&real(template)?, to, progress).map(drop),
+        None => fill(to),
+    };
+    let root = kept.join(ROOT);
+    match store {
+        Store::Overlay => layers(kept, id, config)?,
+        Store::Dir => {
+            sys::fs::make_dir(sys::fs::CWD, &root, 0o755).map_err(Error::call("make the jail's root"))?;
+            limit::directory(&root, id, config)?;
+            put(&root)?;
+        }
+        Store::Btrfs => {
+            let filled = btrfs::make(kept, ROOT, template.as_deref())?;
+            btrfs::limit(&root, config.root.size)?;
+            if !filled {
+                put(&root)?;
+            }
+        }
+        Store::Image => {
+            let file = kept.join(IMAGE);
+            image::make(&file, image::size(config.root.size), config.root.inodes)?;
+            let top = image::top(&image::mount(&file)?)?;
+            // What mke2fs leaves there is its own matter.
+            match sys::fs::remove(&top, "lost+found", true) {
+                Err(e) if !e.is(sys::errno::ENOENT) => return Err(Error::call("empty the image")(e)),
+                _ => {}
+            }
+            put(&through(&top))?;
+        }
+    }
+    let stored = at(house, kept, config).ok_or_else(|| Error::Inside("the jail has no store".to_owned()))?;
+    open_stored(&stored)
+}
+
+/// The layers that an overlay writes to: a directory, or if that cannot be limited, an image.
+fn layers(kept: &Path, id: Id, config: &Config) -> Result<()> {
+    let limited = config.root.size.is_some() || config.root.inodes.is_some();
+    if limited && limit::why_not(kept).is_some() {
+        return layers_image(&kept.join(OVERLAY_IMAGE), kept, config).map(drop);
+    }
+    let path = kept.join(OVERLAY);
+    sys::fs::make_dir(sys::fs::CWD, &path, 0o700).map_err(Error::call("make the jail's layer"))?;
+    limit::directory(&path, id, config)?;
+    let flags = sys::fs::O_RDONLY | sys::fs::O_DIRECTORY;
+    overlay::make(
+        &sys::fs::open(sys::fs::CWD, &path, flags, 0).map_err(Error::call("open the jail's layer"))?,
+    )
+}
+
+/// An image with the layers in it; `kept` is where it is kept. Returns its top directory.
+pub(super) fn layers_image(file: &Path, kept: &Path, config: &Config) -> Result<OwnedFd> {
+    limit::hard_only(kept, config)?;
+    image::make(file, image::size(config.root.size), config.root.inodes)?;
+    let top = image::top(&image::mount(file)?)?;
+    overlay::make(&top)?;
+    Ok(top)
+}
+
+/// The path of a directory that has none.
+pub(super) fn through(top: &OwnedFd) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}/.", top.as_raw_fd()))
+}
+
+/// A template may be a link to where it is kept.
+fn real(path: &Path) -> Result<PathBuf> {
+    std::fs::canonicalize(path).map_err(Error::io("use", path))
+}
