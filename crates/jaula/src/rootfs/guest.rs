@@ -99,7 +99,7 @@ fn carry(tree: &Beneath, all: Vec<FixUp>) -> Fixed {
 }
 
 fn one(tree: &Beneath, FixUp { path, action, .. }: &FixUp) -> Result<()> {
-    let parent = Path::new(path).parent().unwrap_or(Path::new("/"));
+    let parent = Path::new(path).parent().unwrap_or_else(|| Path::new("/"));
     match action {
         Action::Write { text, mode } => {
             tree.make_dirs(parent, Access::DIRECTORY)?;

@@ -132,7 +132,8 @@ enum Way {
 enum Manager {
     Netplan,
     Ifupdown,
-    NetworkManager,
+    /// NetworkManager.
+    Keyfiles,
     /// `/etc/sysconfig/network-scripts`, of Red Hat and its kin.
     Scripts,
     /// `/etc/sysconfig/network`, of SUSE.
@@ -147,7 +148,7 @@ fn manager(fixer: &mut Fixer<'_>) -> Option<Manager> {
     } else if is_directory(fixer, "/etc/network") {
         Manager::Ifupdown
     } else if fixer.has("/usr/sbin/NetworkManager") {
-        Manager::NetworkManager
+        Manager::Keyfiles
     } else if is_directory(fixer, "/etc/sysconfig/network-scripts") {
         Manager::Scripts
     } else if is_directory(fixer, "/etc/sysconfig/network") {
@@ -166,7 +167,7 @@ pub(super) fn fix(fixer: &mut Fixer<'_>) {
     let mut wanted = Vec::new();
     for interface in &network.interfaces {
         let files = match manager {
-            Some(Manager::NetworkManager) => network_manager::files(interface, resolver),
+            Some(Manager::Keyfiles) => network_manager::files(interface, resolver),
             Some(Manager::Scripts) => ifcfg::scripts(interface),
             Some(Manager::Suse) => ifcfg::suse(interface),
             Some(Manager::Networkd) => networkd::files(interface, resolver),
