@@ -17,6 +17,7 @@ use crate::journal::{self, Journal};
 use crate::launch;
 use crate::ops::prepare::{NOTIFY, Prepared, Start, prepare};
 use crate::recover;
+use crate::rootfs::guest;
 use crate::state::{self, Ended, Phase, State};
 use control::Reply;
 use model::config::{Config, Ready, Restart};
@@ -201,7 +202,8 @@ fn launch(house: &House, claim: &Claim, restarts: u32) -> Result<Running> {
     let config = crate::registry::read(house, name)?.config;
     let mut journal = Journal::begin(claim)?;
     let id = claim.id(house, config.id, &mut journal)?;
-    let Prepared { plan, confinement } = prepare(house, name, id, &config, Start::LASTING)?;
+    let Prepared { mut plan, confinement } = prepare(house, name, id, &config, Start::LASTING)?;
+    plan.warnings.extend(guest::carry_out(house, name, &config, &plan.host)?);
     let notify = (config.boot.ready == Ready::Notify).then(|| notify_socket(claim)).transpose()?;
     let launched = launch::start(&plan, &mut journal)?;
     let mut state = State::of(name, &config, &confinement, id, &launched, Phase::Starting, false)?;

@@ -116,6 +116,8 @@ fn host_steps(plan: &Plan, journal: &mut Journal) -> Result<Option<OwnedFd>, Err
                 ports::allow_only(&group(cgroup)?, ports)
                     .map_err(Error::call("keep the jail to its ports"))?;
             }
+            // Done before, with the tree open: nobody may run from it then.
+            HostStep::Guest(_) => {}
             // Done by the claim, without which there would be no journal.
             HostStep::Claim(_) | HostStep::Number(_) => {}
             HostStep::MountPoint(path) => match sys::fs::make_dir(sys::fs::CWD, path, 0o755) {

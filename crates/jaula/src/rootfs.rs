@@ -4,6 +4,7 @@ pub mod app;
 pub mod archive;
 pub mod beneath;
 pub mod duplicate;
+pub mod guest;
 pub mod packages;
 pub mod store;
 pub(crate) mod survey;

@@ -9,6 +9,7 @@ pub mod caps;
 pub mod config;
 pub mod confinement;
 pub mod facts;
+pub mod guest;
 pub mod limits;
 pub mod manifest;
 pub mod name;

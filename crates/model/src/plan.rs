@@ -14,6 +14,7 @@ pub mod traced;
 use crate::config::{Config, MountSource, NetworkMode, Owners, RootSpec, Writes};
 use crate::confinement::Confinement;
 use crate::facts::Facts;
+use crate::guest::FixUp;
 use crate::name::{Id, IdRange, Name};
 use call::{Call, Fd, Text};
 use std::ffi::OsString;
@@ -113,6 +114,8 @@ pub struct Jail<'a> {
     pub taken: Option<Taken<'a>>,
     /// Where the files of a jail with a store are.
     pub stored: Option<&'a Stored>,
+    /// What is not yet as it must be in the tree of a virtual server.
+    pub guest: &'a [FixUp],
     /// The directories that an app jail may write to; empty for others.
     pub writable: &'a [Writable],
     /// Those sources of `mounts` that are no directories.

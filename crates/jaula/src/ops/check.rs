@@ -59,7 +59,8 @@ pub fn jails(house: &House, names: &[Name]) -> Result<Vec<Checked>> {
             }
             let id = config.id.map_or_else(|| Id::new(Id::FIRST_PASSING).map_err(|_| Error::NoId), Ok)?;
             if faults.is_empty()
-                && let Err(error) = prepare(house, name, id, &config, Start::LASTING)
+                && let Err(error) =
+                    prepare(house, name, id, &config, Start { looks: false, ..Start::LASTING })
             {
                 faults.extend(of(error));
             }

@@ -6,7 +6,7 @@ mod writable;
 use crate::error::{Error, Result};
 use crate::facts;
 use crate::house::House;
-use crate::rootfs::store;
+use crate::rootfs::{guest, store};
 use model::config::{Config, MountSource, Ready, RootSpec, Writes};
 use model::confinement::{Confinement, may_mount};
 use model::facts::Facts;
@@ -51,12 +51,14 @@ pub struct Start<'a> {
     pub streams: [Stream; 3],
     /// What it has beside if it is traced.
     pub traced: Option<&'a Traced>,
+    /// Are the files of a virtual server looked at? Only while nobody runs from them.
+    pub looks: bool,
 }
 
 impl Start<'_> {
     /// As the configuration says: with a console, and for as long as it lives.
     pub const LASTING: Self =
-        Self { command: &[], passing: false, streams: [Stream::Terminal; 3], traced: None };
+        Self { command: &[], passing: false, streams: [Stream::Terminal; 3], traced: None, looks: true };
 }
 
 /// Makes the plan of a start. Everything that is wrong with the configuration comes at once.
@@ -117,6 +119,10 @@ fn prepare_as(
     if start.traced.is_some() {
         below_init(&mut first)?;
     }
+    let guest = match &stored {
+        Some(_) if start.looks && !foreseen && !start.passing => guest::look(house, name, config)?,
+        _ => Vec::new(),
+    };
     let jail = Jail {
         name,
         id,
@@ -127,6 +133,7 @@ fn prepare_as(
         app: &app,
         taken: tree.as_deref().map(|tree| Taken { tree, in_tmp }),
         stored: stored.as_ref(),
+        guest: &guest,
         writable: &writable,
         files: &files,
         notify: notify.as_deref(),

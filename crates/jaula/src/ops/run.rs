@@ -59,8 +59,13 @@ impl Run {
 /// The plan of a run, with the number that a first run would get.
 pub fn plan(house: &House, run: &Run) -> Result<Plan> {
     let id = run.config.id.map_or_else(|| Id::new(Id::FIRST_PASSING).map_err(|_| Error::NoId), Ok)?;
-    let start =
-        Start { command: &run.command, passing: true, streams: streams(run.terminal).0, traced: None };
+    let start = Start {
+        command: &run.command,
+        passing: true,
+        streams: streams(run.terminal).0,
+        traced: None,
+        looks: false,
+    };
     Ok(prepare(house, &run.name()?, id, &run.config()?, start)?.plan)
 }
 
@@ -99,7 +104,7 @@ fn inside(
         &claim.name,
         id,
         config,
-        Start { command: &run.command, passing: true, streams, traced: None },
+        Start { command: &run.command, passing: true, streams, traced: None, looks: false },
     )?;
     plan.warnings.iter().map(String::as_str).for_each(warn);
     let signals = Signals::take(signals::PASSED_ON).map_err(Error::call("take signals"))?;

@@ -9,13 +9,14 @@ use std::path::Path;
 use toml_edit::{Array, Value};
 
 mod boot;
+mod guest;
 mod jail;
 mod root;
 mod security;
 
 /// All keys by section, in the order of a file.
 pub static SECTIONS: &[Section] =
-    &[jail::JAIL, root::ROOT, boot::BOOT, jail::NETWORK, security::SECURITY, jail::LIMITS];
+    &[jail::JAIL, root::ROOT, boot::BOOT, jail::NETWORK, security::SECURITY, jail::LIMITS, guest::GUEST];
 
 /// A table of a jail's file.
 #[derive(Debug)]

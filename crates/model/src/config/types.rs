@@ -5,6 +5,7 @@ use crate::name::{Id, Name};
 use crate::ports::Ports;
 use crate::units::{Bytes, Count, Span};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// The whole of a jail's configuration. `Default` is an empty file.
@@ -26,6 +27,8 @@ pub struct Config {
     pub security: Security,
     /// `[limits]`
     pub limits: Limits,
+    /// `[guest]`
+    pub guest: Guest,
     /// `mounts`
     pub mounts: Vec<Mount>,
     /// `[environment]`: variables of the first process and of `exec`.
@@ -232,6 +235,32 @@ pub struct Network {
     pub mode: NetworkMode,
     /// `network.listen`: the only ports that the jail may bind to; absent for all.
     pub listen: Option<Vec<Ports>>,
+    /// `network.nameservers`: whom a virtual server asks for names.
+    pub nameservers: Option<Vec<Nameserver>>,
+}
+
+/// One of `network.nameservers`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nameserver {
+    /// `inherit`: those of the host.
+    Inherit,
+    /// This one.
+    Address(IpAddr),
+}
+
+/// `[guest]`: what jaula does to a virtual server's own files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guest {
+    /// `guest.manage`: are they made to fit at all?
+    pub manage: bool,
+    /// `guest.keep`: what stays as it is.
+    pub keep: Vec<PathBuf>,
+}
+
+impl Default for Guest {
+    fn default() -> Self {
+        Self { manage: true, keep: Vec::new() }
+    }
 }
 
 /// `network.mode`: whose network the jail sees.

@@ -1,7 +1,7 @@
 //! The forms of single values: paths, names, limits.
 
 use super::problem::{BadValue, shown};
-use super::types::{CapabilityChange, Change, Ready};
+use super::types::{CapabilityChange, Change, Nameserver, Ready};
 use crate::caps::Capability;
 use crate::name::{BadId, BadName};
 use crate::signal::Signal;
@@ -55,6 +55,25 @@ impl From<BadName> for BadValue {
 impl From<BadUnit> for BadValue {
     fn from(bad: BadUnit) -> Self {
         Self::new(bad.to_string())
+    }
+}
+
+/// An address, or `inherit`.
+pub(super) fn nameserver(text: &str) -> Result<Nameserver, BadValue> {
+    match text.parse() {
+        Ok(address) => Ok(Nameserver::Address(address)),
+        Err(_) if text == "inherit" => Ok(Nameserver::Inherit),
+        Err(_) => Err(BadValue::new(format!("{} is not an address", shown(text)))
+            .help("write an address as 192.0.2.53, or \"inherit\" for the host's")),
+    }
+}
+
+impl std::fmt::Display for Nameserver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Inherit => f.write_str("inherit"),
+            Self::Address(address) => address.fmt(f),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{Directory, Jail, MOUNT_POINTS, Writable};
 use crate::caps::Capability;
 use crate::config::{NetworkMode, RootSpec};
+use crate::guest::FixUp;
 use crate::ports::Ports;
 use std::fmt;
 use std::path::PathBuf;
@@ -43,6 +44,8 @@ pub enum HostStep {
         /// Its mode.
         mode: u32,
     },
+    /// Make a file of a virtual server's own fit a jail; no undo, a second time does nothing.
+    Guest(FixUp),
     /// Put what was made where it belongs; no undo.
     Settle {
         /// Where it was made.
@@ -79,6 +82,7 @@ impl fmt::Display for HostStep {
                 write!(f, "mkdir -p {} {mode:#o} {user}:{group}", path.display())
             }
             Self::Own { path, owner: None, mode } => write!(f, "mkdir -p {} {mode:#o}", path.display()),
+            Self::Guest(fix_up) => write!(f, "inside: {fix_up}"),
             Self::Settle { from, to } => write!(f, "rename {} {}", from.display(), to.display()),
         }
     }
@@ -97,6 +101,7 @@ impl HostStep {
             Self::Listen { .. } => "the only ports that it may listen on",
             Self::Keep(_) => "what the jail writes, kept over stops",
             Self::Own { .. } => "root.writable: a directory as the host has it",
+            Self::Guest(fix_up) => fix_up.why,
             Self::Settle { .. } => "the jail has all of it, or nothing yet",
         }
     }
@@ -118,6 +123,7 @@ pub(super) fn steps(jail: &Jail<'_>) -> Vec<HostStep> {
             steps.push(HostStep::Keep(kept.join(name)));
         }
     }
+    steps.extend(jail.guest.iter().cloned().map(HostStep::Guest));
     steps.extend(jail.writable.iter().flat_map(|writable| own(jail, writable)));
     if !jail.facts.root() {
         return steps;

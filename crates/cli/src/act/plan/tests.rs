@@ -63,6 +63,7 @@ fn printed(config: &str) -> String {
         app: &[],
         taken: None,
         stored: None,
+        guest: &[],
         writable: &[],
         files: &[],
         notify: None,

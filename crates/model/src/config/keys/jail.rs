@@ -113,6 +113,20 @@ pub(super) const NETWORK: Section = Section {
             write: |c| c.network.listen.as_ref().map(list),
             ..PLAIN
         },
+        Key {
+            path: "network.nameservers",
+            shape: Shape::List(Split::Commas),
+            takes: "a list of addresses, or `[\"inherit\"]`",
+            default: "`[\"inherit\"]` for a virtual server with `network.mode = \"host\"`, else its own \
+                      `/etc/resolv.conf` stays",
+            doc: "Whom a virtual server asks for names. `inherit` stands for those that the host asks, as far as the \
+                  jail can reach them; they are looked up anew at each start. With an empty list its own \
+                  `/etc/resolv.conf` stays.",
+            example: r#"["192.0.2.53", "2001:db8::53"]"#,
+            read: |c, v| v.list(&mut c.network.nameservers, value::nameserver),
+            write: |c| c.network.nameservers.as_ref().map(list),
+            ..PLAIN
+        },
     ],
 };
 

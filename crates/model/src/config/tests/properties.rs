@@ -132,6 +132,13 @@ fn boot() -> impl Strategy<Value = Boot> {
     )
 }
 
+fn guest() -> impl Strategy<Value = (Guest, Option<Vec<Nameserver>>)> {
+    let server =
+        prop_oneof![Just(Nameserver::Inherit), any::<std::net::IpAddr>().prop_map(Nameserver::Address)];
+    (any::<bool>(), vec(path(), 0..3), of(vec(server, 0..3)))
+        .prop_map(|(manage, keep, servers)| (Guest { manage, keep }, servers))
+}
+
 fn change<T: Clone + std::fmt::Debug + 'static>(all: Vec<T>) -> impl Strategy<Value = Vec<Change<T>>> {
     let most = all.len().min(3);
     (subsequence(all, 0..=most), any::<bool>()).prop_map(|(some, add)| {
@@ -229,10 +236,11 @@ prop_compose! {
         limits in limits(),
         mounts in mounts(),
         environment in btree_map("[A-Za-z_][A-Za-z0-9_]{0,8}", text(), 0..4),
+        (guest, nameservers) in guest(),
     ) -> Config {
         let listen = listen.map(|ports| ports.iter().map(|port| port.parse().unwrap()).collect());
-        let (id, network) = (id.map(|id| Id::new(id).unwrap()), Network { mode: mode.parse().unwrap(), listen });
-        Config { id, hostname, declared_in, root, boot, network, security, limits, mounts, environment }
+        let (id, network) = (id.map(|id| Id::new(id).unwrap()), Network { mode: mode.parse().unwrap(), listen, nameservers });
+        Config { id, hostname, declared_in, root, boot, network, security, limits, guest, mounts, environment }
     }
 }
 

@@ -1,0 +1,54 @@
+//! A login on the console, and none on terminals that a jail does not have.
+
+use super::lines::{Place, block, own, switch_off};
+use super::{Fixer, Init};
+
+const WHY: &str = "a login on the console, which is its only terminal";
+
+pub(super) fn fix(fixer: &mut Fixer<'_>) {
+    if let Some(text) = fixer.text("/etc/inittab").filter(|_| fixer.init != Init::Systemd) {
+        let busybox = is_busybox(&text);
+        let text = switch_off(&text, is_terminal);
+        let has_own = own(&text).any(|line| !is_terminal(line) && is_console(line));
+        let lines = match (has_own, busybox) {
+            (true, _) => "",
+            (_, true) => "console::respawn:/sbin/getty -L 38400 console linux\n",
+            // Of those that a runlevel has a login on.
+            (_, false) => "co:2345:respawn:/sbin/getty -L 38400 console linux\n",
+        };
+        fixer.write("/etc/inittab", block(&text, lines, Place::Bottom), WHY);
+    }
+    fixer.edit("/etc/securetty", "root may log in on the console", |text| {
+        let missing =
+            ["console", "pts/0"].into_iter().filter(|name| !own(text).any(|line| line.trim() == *name));
+        let lines: String = missing.map(|name| format!("{name}\n")).collect();
+        block(text, &lines, Place::Bottom)
+    });
+}
+
+/// Lines of busybox's init have no runlevels in their second field.
+fn is_busybox(text: &str) -> bool {
+    let mut lines = own(text).filter(|line| !line.starts_with('#') && line.matches(':').count() >= 3);
+    lines.all(|line| line.split(':').nth(1).is_some_and(str::is_empty))
+        // The line that says which runlevel is the first one's is System V's alone.
+        && !own(text).any(|line| line.contains(":initdefault:"))
+}
+
+/// Does a line start something again and again on a terminal of a keyboard or a serial line?
+fn is_terminal(line: &str) -> bool {
+    let fields: Vec<&str> = line.splitn(4, ':').collect();
+    let [_, _, "respawn" | "askfirst", command] = fields[..] else { return false };
+    !line.starts_with('#')
+        && (command.contains("getty") || fields[2] == "askfirst" || command.contains("login"))
+        && [fields[0]].into_iter().chain(command.split_whitespace()).any(|word| {
+            let word = word.trim_start_matches("/dev/");
+            let number = ["tty", "ttyS", "hvc", "ttyAMA", "ttyUSB"].iter().find_map(|t| word.strip_prefix(t));
+            number.is_some_and(|n| !n.is_empty() && n.chars().all(|c| c.is_ascii_digit()))
+        })
+}
+
+fn is_console(line: &str) -> bool {
+    !line.starts_with('#')
+        && line.contains(":respawn:")
+        && line.split(|c: char| c == ':' || c.is_whitespace()).any(|word| word == "console")
+}
