@@ -132,7 +132,7 @@ fn plain() -> bool {
 }
 
 /// So many bytes, with three digits.
-fn bytes(count: u64) -> String {
+pub(crate) fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut unit = 0;
     let mut tenths = u128::from(count) * 10;

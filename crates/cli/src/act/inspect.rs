@@ -1,5 +1,6 @@
 //! `list`, `status` and the names for completions.
 
+use crate::act::audit::bytes;
 use crate::act::{printed, selected, words};
 use crate::command::{List, Selection, Status, When};
 use crate::exit;
@@ -136,6 +137,13 @@ fn in_words(jail: &status::Status, style: Style, now: u64) -> String {
         }),
     );
     line("restarts", jail.restarts.filter(|n| *n > 0).map(|n| n.to_string()));
+    line(
+        "disk",
+        jail.disk.map(|disk| match disk.size {
+            Some(size) => format!("{} of {}", bytes(disk.used), bytes(size)),
+            None => bytes(disk.used),
+        }),
+    );
     line("last end", jail.last.as_ref().map(|last| format!("{} at {}", last.how, last.at)));
     line("config", jail.config.as_ref().map(|path| path.display().to_string()));
     line("log", jail.log.as_ref().map(|path| path.display().to_string()));

@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::house::House;
 use crate::ops::{live, prepare};
 use crate::registry::{self, Ids, Lock, Stored};
+use crate::rootfs::store;
 use model::config::keys::{self, Applies, Key};
 use model::config::{Config, Setting, edit};
 use model::name::Name;
@@ -79,8 +80,19 @@ pub(crate) fn write(
         }
         ready.push((name, old, new, text));
     }
+    for (name, old, new, _) in &ready {
+        store::may_change(house, name, &old.config, new)?;
+    }
     let mut changed = Vec::with_capacity(ready.len());
     for (name, old, new, text) in ready {
+        // A store that cannot hold a limit refuses it, and then the old configuration stands.
+        let root = |config: &Config| (config.root.size, config.root.inodes, config.id);
+        if root(&old.config) != root(&new)
+            && let Some(id) = new.id
+            && store::is_made(house, &name, &new)
+        {
+            store::limit(house, &name, id, &new)?;
+        }
         if text != old.text {
             registry::write(house, &name, &text, lock)?;
         }

@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::house::House;
 use crate::ops::list::{self, Summary};
 use crate::registry;
+use crate::rootfs::store::{self, Usage};
 use model::name::{IdRange, Name};
 use model::time::Moment;
 use serde::Serialize;
@@ -25,6 +26,8 @@ pub struct Status {
     pub keeper: Option<Keeper>,
     /// How often it has started again by itself, while it runs.
     pub restarts: Option<u32>,
+    /// How much room its own files take, if it has such and that is known.
+    pub disk: Option<Usage>,
     /// How it ended last.
     pub last: Option<Last>,
     /// Its configuration; none for one of `jaula run`.
@@ -87,5 +90,7 @@ fn of(house: &House, name: &Name) -> Result<Status> {
     let config = registry::has_file(house, name).then(|| house.config(name));
     // Without root a jail has no ids but its caller's.
     let ids = summary.id.filter(|_| sys::process::user() == 0).map(model::name::Id::range);
-    Ok(Status { summary, hostname, ids, pid, keeper, restarts, last, config, log })
+    let stored = registry::read(house, name).ok().filter(|stored| stored.config.root.is_own());
+    let disk = stored.and_then(|stored| store::usage(house, name, &stored.config));
+    Ok(Status { summary, hostname, ids, pid, keeper, restarts, disk, last, config, log })
 }

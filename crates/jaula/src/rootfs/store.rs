@@ -102,6 +102,28 @@ pub(crate) fn check(name: &Name, stored: &Stored) -> Result<()> {
     }
 }
 
+/// Are a jail's own files there?
+pub fn is_made(house: &House, name: &Name, config: &Config) -> bool {
+    find(house, name, config).is_some_and(|stored| check(name, &stored).is_ok())
+}
+
+/// May a configuration become this one? What the jail's files are made of is not changed by words.
+pub(crate) fn may_change(house: &House, name: &Name, old: &Config, new: &Config) -> Result<()> {
+    let (was, is) = (&old.root, &new.root);
+    let key = match (was.store, is.store) {
+        (was, is) if was != is => "root.store",
+        (Some(Store::Overlay), _) if was.from != is.from => "root.from",
+        _ => return Ok(()),
+    };
+    if !is_made(house, name, old) {
+        return Ok(());
+    }
+    Err(Error::refused(
+        format!("{key}: the files of jail {name} are made, and stay what they are"),
+        format!("make another jail of them, and delete this one: jaula clone {name} NEW"),
+    ))
+}
+
 /// Opens the root of a jail that does not run and that the caller has claimed. It must be closed
 /// before the jail starts.
 pub fn open(house: &House, name: &Name, config: &Config) -> Result<Opened> {

@@ -51,6 +51,7 @@ pub fn explain(policy: &Policy) -> Explanation {
     groups.push(("raw sockets", word(of_call(policy, "socket", [2, 3, 0]))));
     groups.push(("new user namespaces", user_namespaces(policy)));
     groups.push(("typing into terminals (TIOCSTI)", word(of_call(policy, "ioctl", [0, 0x5412, 0]))));
+    groups.push(("making subvolumes of btrfs", word(of_call(policy, "ioctl", [0, 0x5000_940e, 0]))));
     let compat = if policy.compat() { Action::Allow } else { Policy::NO_COMPAT };
     groups.push(("32-bit calls", word(compat)));
     groups.push(("x32 calls, unknown calls", word(Action::Errno(ENOSYS))));

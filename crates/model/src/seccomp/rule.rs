@@ -76,12 +76,18 @@ impl Rule {
     /// `ioctl` without the two that put words into a terminal's input as if somebody had typed
     /// them: a program left behind on a terminal that a shell of the host goes on using would
     /// give that shell commands (CVE-2016-10124, CVE-2017-5226; ioctl_tty(2), and for
-    /// `TIOCLINUX` "paste selection" ioctl_console(2)).
+    /// `TIOCLINUX` "paste selection" ioctl_console(2)). And without those that make subvolumes of
+    /// btrfs, which every user may: a new one is in no limit of the jail's (btrfs-quota(5)).
     pub(super) fn ioctl() -> Self {
         const TIOCSTI: u32 = 0x5412;
         const TIOCLINUX: u32 = 0x541c;
         let refuse = |command| Case::new(Test::is(1, command), Action::Errno(EPERM));
-        Self { cases: vec![refuse(TIOCSTI), refuse(TIOCLINUX)], otherwise: Action::Allow }
+        const SUBVOL_CREATE: u32 = 0x5000_940e;
+        const SUBVOL_CREATE_V2: u32 = 0x5000_9418;
+        const SNAP_CREATE: u32 = 0x5000_9401;
+        const SNAP_CREATE_V2: u32 = 0x5000_9417;
+        let refused = [TIOCSTI, TIOCLINUX, SUBVOL_CREATE, SUBVOL_CREATE_V2, SNAP_CREATE, SNAP_CREATE_V2];
+        Self { cases: refused.map(refuse).to_vec(), otherwise: Action::Allow }
     }
 
     /// `personality` for the values that change no protection: the question what is set, the

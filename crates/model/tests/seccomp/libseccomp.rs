@@ -96,7 +96,23 @@ fn filter(abi: Abi, rules: &str) -> Vec<Instruction> {
 const FAMILIES: std::ops::Range<u64> = 0..48;
 const TYPES: std::ops::Range<u64> = 0..16;
 const PROTOCOLS: std::ops::Range<u64> = 0..33;
-const IOCTLS: [u64; 9] = [0, 0x5401, 0x5410, 0x5411, 0x5412, 0x5413, 0x541b, 0x541c, 0x541d];
+const IOCTLS: [u64; 14] = [
+    0,
+    0x5401,
+    0x5410,
+    0x5411,
+    0x5412,
+    0x5413,
+    0x541b,
+    0x541c,
+    0x541d,
+    0x5000_9401,
+    0x5000_940e,
+    0x5000_940f,
+    0x5000_9417,
+    0x5000_9418,
+];
+const REFUSED_IOCTLS: [u64; 6] = [0x5412, 0x541c, 0x5000_9401, 0x5000_940e, 0x5000_9417, 0x5000_9418];
 const PERSONALITIES: [u64; 8] = [0, 8, 0x2_0000, 0x2_0008, 0x4_0000, 0x40_0000, 0xffff_ffff, 1];
 const LEVELS: [u64; 4] = [0, 1, 6, 41];
 const OPTIONS: std::ops::Range<u64> = 60..132;
@@ -127,7 +143,7 @@ fn argument_rules(profile: Profile) -> Vec<(&'static str, Action, Conditions)> {
         rules.extend(refused.iter().map(|flag| ("unshare", EPERM, vec![(0, *flag, *flag)])));
     }
     for command in IOCTLS {
-        let action = if [0x5412, 0x541c].contains(&command) { EPERM } else { ALLOW };
+        let action = if REFUSED_IOCTLS.contains(&command) { EPERM } else { ALLOW };
         rules.push(("ioctl", action, vec![(1, low, command)]));
     }
     if strict {

@@ -17,7 +17,7 @@ const TIOCSTI: u64 = 0x5412;
 /// Call, arguments, and what app, strict and server do with it.
 type Row = (&'static str, &'static [u64], [Action; 3]);
 
-const TABLE: [Row; 75] = [
+const TABLE: [Row; 78] = [
     ("read", &[], [ALLOW, ALLOW, ALLOW]),
     ("execve", &[], [ALLOW, ALLOW, ALLOW]),
     ("exit_group", &[], [ALLOW, ALLOW, ALLOW]),
@@ -74,6 +74,9 @@ const TABLE: [Row; 75] = [
     ("personality", &[0x4_0000], [EPERM, EPERM, EPERM]),
     ("ioctl", &[0, 0x5401], [ALLOW, ALLOW, ALLOW]),
     ("ioctl", &[0, TIOCSTI], [EPERM, EPERM, EPERM]),
+    ("ioctl", &[0, 0x5000_940e], [EPERM, EPERM, EPERM]),
+    ("ioctl", &[0, 0x5000_9417], [EPERM, EPERM, EPERM]),
+    ("ioctl", &[0, 0x5000_940f], [ALLOW, ALLOW, ALLOW]),
     ("ioctl", &[0, 1 << 32 | TIOCSTI], [EPERM, EPERM, EPERM]),
     ("ioctl", &[0, 0xffff_ffff_0000_541c], [EPERM, EPERM, EPERM]),
     ("socket", &[1, 1, 0], [ALLOW, EPERM, ALLOW]),

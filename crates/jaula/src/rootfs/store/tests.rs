@@ -175,7 +175,7 @@ fn btrfs_subvolume() {
     fs::write(make::through(&opened.root).join("much"), &much).unwrap();
     // A subvolume inside, and one inside that.
     sys::btrfs::create(opened.root(), "inner").unwrap();
-    sys::btrfs::create(&sys::fs::open(opened.root(), "inner", sys::fs::O_RDONLY, 0).unwrap(), "inmost")
+    sys::btrfs::create(sys::fs::open(opened.root(), "inner", sys::fs::O_RDONLY, 0).unwrap(), "inmost")
         .unwrap();
     fs::write(make::through(&opened.root).join("inner/inmost/file"), "x").unwrap();
     drop(opened);
