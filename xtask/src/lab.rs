@@ -1,0 +1,73 @@
+//! The lab: a Debian 13 in a virtual machine, with what the machine that develops may not have: systemd as
+//! process 1, cgroup version 2 alone, AppArmor, project quota. It is emulated, so that it runs everywhere and
+//! slowly.
+//!
+//! `make` makes its disk once; `run`, `test` and `shell` start it on a copy that is thrown away. It has no network.
+
+mod make;
+mod run;
+mod work;
+
+use crate::shell::{self, Result, command, jaula, top};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long a command may take if nothing else is said; the start takes half a minute of it.
+const LIMIT: Duration = Duration::from_secs(900);
+
+/// `cargo xtask lab …`
+pub(crate) fn lab(words: &[&str]) -> Result {
+    match words {
+        ["make"] => make::made().map(drop),
+        ["shell"] => shell(),
+        ["run", "--limit", seconds, words @ ..] if !words.is_empty() => {
+            ended(run(words, Duration::from_secs(seconds.parse()?))?)
+        }
+        ["run", words @ ..] if !words.is_empty() => ended(run(words, LIMIT)?),
+        ["test", words @ ..] => ended(run(&[&["jails"], words].concat(), LIMIT)?),
+        _ => Err("lab: make, run [--limit SECONDS] CMD…, test [FILTER]…, shell".into()),
+    }
+}
+
+/// What the tests of everything run here, as it must not take long.
+pub(crate) fn selected(each_line: &mut dyn FnMut(&str)) -> Result<i32> {
+    let disks = disks()?;
+    let command = work::Command { words: &["jails", "lab::"], terminal: false };
+    run::run(&disks, &command, Duration::from_secs(360), each_line)
+}
+
+fn run(words: &[&str], limit: Duration) -> Result<i32> {
+    let command = work::Command { words, terminal: false };
+    run::run(&disks()?, &command, limit, &mut |line| println!("{line}"))
+}
+
+fn shell() -> Result {
+    run::shell(&disks()?, &work::Command { words: &["bash", "-l"], terminal: true })
+}
+
+/// What a run needs: the lab, and the programs to be tested.
+struct Disks {
+    lab: make::Lab,
+    jaula: PathBuf,
+    jails: PathBuf,
+}
+
+/// Builds what is not built and makes what is not made.
+fn disks() -> Result<Disks> {
+    let lab = make::made()?;
+    let jaula = match std::env::var_os("JAULA_BIN") {
+        Some(path) => top().join(path),
+        None => {
+            shell::run(&mut command(&["cargo", "build", "--release", "--package", "jaula-cli"]))?;
+            jaula()?
+        }
+    };
+    Ok(Disks { lab, jaula, jails: work::tests_binary()? })
+}
+
+fn ended(status: i32) -> Result {
+    match status {
+        0 => Ok(()),
+        status => Err(format!("it ended with status {status} in the lab").into()),
+    }
+}
