@@ -8,7 +8,7 @@ mod make;
 mod run;
 mod work;
 
-use crate::shell::{self, Result, command, jaula, top};
+use crate::shell::{self, Result, command, jaula};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ pub(crate) fn lab(words: &[&str]) -> Result {
 
 /// What the tests of everything run here, as it must not take long.
 pub(crate) fn selected(each_line: &mut dyn FnMut(&str)) -> Result<i32> {
-    let disks = disks()?;
+    let disks = disks_of_tests()?;
     let command = work::Command { words: &["jails", "lab::"], terminal: false };
     run::run(&disks, &command, Duration::from_secs(360), each_line)
 }
@@ -52,17 +52,17 @@ struct Disks {
     jails: PathBuf,
 }
 
-/// Builds what is not built and makes what is not made.
+/// Builds what is not built and makes what is not made. A debug build is no use here: too slow.
 fn disks() -> Result<Disks> {
     let lab = make::made()?;
-    let jaula = match std::env::var_os("JAULA_BIN") {
-        Some(path) => top().join(path),
-        None => {
-            shell::run(&mut command(&["cargo", "build", "--release", "--package", "jaula-cli"]))?;
-            jaula()?
-        }
-    };
-    Ok(Disks { lab, jaula, jails: work::tests_binary()? })
+    let build = ["cargo", "build", "--quiet", "--profile=lab", "--package=jaula-cli"];
+    shell::run(&mut command(&build))?;
+    Ok(Disks { lab, jaula: jaula()?.with_file_name("").join("../lab/jaula"), jails: work::tests_binary("lab")? })
+}
+
+/// The same of what the tests of everything have built.
+fn disks_of_tests() -> Result<Disks> {
+    Ok(Disks { lab: make::made()?, jaula: jaula()?, jails: work::tests_binary("dev")? })
 }
 
 fn ended(status: i32) -> Result {

@@ -97,13 +97,15 @@ pub(super) fn trees(cache: &Path) -> Result<Option<PathBuf>> {
     Ok(Some(disk))
 }
 
-/// The runner of the tests, built as it is for this machine.
-pub(super) fn tests_binary() -> Result<PathBuf> {
-    let words = ["cargo", "test", "--quiet", "--package", "jaula-tests", "--test", "jails", "--no-run", "--message-format=json"];
-    let messages = output(&mut command(&words))?;
+/// The runner of the tests, built in this profile.
+pub(super) fn tests_binary(profile: &str) -> Result<PathBuf> {
+    let profile = format!("--profile={profile}");
+    let mut build = command(&["cargo", "test", "--quiet", "--package=jaula-tests", "--test=jails", "--no-run"]);
+    let messages = output(build.args(["--message-format=json", &profile]))?;
     let executable = messages.lines().rev().find_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        (message["target"]["name"] == "jails").then(|| message["executable"].as_str().map(PathBuf::from))?
+        let executable = message["executable"].as_str().map(PathBuf::from);
+        executable.filter(|_| message["target"]["name"] == "jails")
     });
     Ok(executable.ok_or("cargo names no binary of the tests")?)
 }
