@@ -57,7 +57,11 @@ fn disks() -> Result<Disks> {
     let lab = make::made()?;
     let build = ["cargo", "build", "--quiet", "--profile=lab", "--package=jaula-cli"];
     shell::run(&mut command(&build))?;
-    Ok(Disks { lab, jaula: jaula()?.with_file_name("").join("../lab/jaula"), jails: work::tests_binary("lab")? })
+    Ok(Disks {
+        lab,
+        jaula: jaula()?.with_file_name("").join("../lab/jaula"),
+        jails: work::tests_binary("lab")?,
+    })
 }
 
 /// The same of what the tests of everything have built.

@@ -31,7 +31,9 @@ pub(super) fn run(
             Err(RecvTimeoutError::Timeout) => {
                 child.kill()?;
                 child.wait()?;
-                return Err(format!("not ended after {} s in the lab{}", limit.as_secs(), place.console()).into());
+                return Err(
+                    format!("not ended after {} s in the lab{}", limit.as_secs(), place.console()).into()
+                );
             }
         }
     }
@@ -111,14 +113,26 @@ fn emulator(disks: &Disks, run: &Command<'_>, at: &Path) -> Result<std::process:
     all.arg(qemu.join("usr/bin/qemu-system-x86_64"));
     all.arg("-L").arg(qemu.join("usr/share/qemu")).arg("-L").arg(qemu.join("usr/share/seabios"));
     all.env("QEMU_MODULE_DIR", libraries.join("qemu")).env("TMPDIR", at);
-    all.args(["-nodefaults", "-no-user-config", "-display", "none", "-machine", "q35,hpet=off", "-cpu", "max"]);
+    all.args([
+        "-nodefaults",
+        "-no-user-config",
+        "-display",
+        "none",
+        "-machine",
+        "q35,hpet=off",
+        "-cpu",
+        "max",
+    ]);
     all.args(["-accel", "tcg,thread=multi,tb-size=512", "-smp", "2", "-m", "3072"]);
     all.args(["-device", "virtio-rng-pci", "-device", "virtio-serial"]);
     all.arg("-kernel").arg(disks.lab.kernel()).arg("-initrd").arg(disks.lab.initrd());
     // Nothing is written to a disk: what changes is kept beside it, as long as the machine runs.
     for disk in [Some(disks.lab.disk()), Some(work), work::trees(disks.lab.cache())?].into_iter().flatten() {
         let disk = disk.display();
-        all.args(["-drive", &format!("file={disk},format=raw,if=virtio,snapshot=on,cache=unsafe,discard=unmap")]);
+        all.args([
+            "-drive",
+            &format!("file={disk},format=raw,if=virtio,snapshot=on,cache=unsafe,discard=unmap"),
+        ]);
     }
     let mut kernel = "root=/dev/vda rw rootflags=prjquota console=ttyS0 mitigations=off audit=0 \
                       systemd.show_status=0 loglevel=4"

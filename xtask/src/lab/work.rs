@@ -100,7 +100,8 @@ pub(super) fn trees(cache: &Path) -> Result<Option<PathBuf>> {
 /// The runner of the tests, built in this profile.
 pub(super) fn tests_binary(profile: &str) -> Result<PathBuf> {
     let profile = format!("--profile={profile}");
-    let mut build = command(&["cargo", "test", "--quiet", "--package=jaula-tests", "--test=jails", "--no-run"]);
+    let mut build =
+        command(&["cargo", "test", "--quiet", "--package=jaula-tests", "--test=jails", "--no-run"]);
     let messages = output(build.args(["--message-format=json", &profile]))?;
     let executable = messages.lines().rev().find_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
