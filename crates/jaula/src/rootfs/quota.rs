@@ -102,7 +102,9 @@ impl Lack {
     /// How it is switched on.
     pub fn mend(&self) -> String {
         match self {
-            Self::Kernel | Self::Kind(_) => "root.store = \"image\" has a size of its own".to_owned(),
+            Self::Kernel | Self::Kind(_) => {
+                "take root.store = \"image\", whose size is its file's, or btrfs".to_owned()
+            }
             Self::Off { kind, device, at } if kind == "ext4" => format!(
                 "unmount it, then: tune2fs -O quota,project -Q prjquota {device} && mount -o prjquota {device} {at}"
             ),
@@ -130,25 +132,27 @@ pub fn lack(directory: &Path) -> Result<Option<Lack>> {
     }))
 }
 
-/// Refuses limits that nothing would enforce.
-pub fn require(directory: &Path) -> Result<()> {
-    match lack(directory)? {
-        None => Ok(()),
-        Some(lack) => {
-            let message = format!("{} cannot be limited: {lack}", directory.display());
-            Err(Error::refused(message, lack.mend()))
-        }
+/// What would not be enforced is not taken.
+pub fn refused(what: &str, lack: &Lack) -> Error {
+    Error::refused(format!("{what} cannot be kept: {lack}"), lack.mend())
+}
+
+/// Does a directory, and what is made in it, belong to a project?
+pub fn is_marked(directory: &Path, project: Project) -> Result<bool> {
+    match sys::quota::project(&open(directory)?) {
+        Ok(now) => Ok(now == (project.0, true)),
+        // A file system without projects.
+        Err(_) => Ok(false),
     }
 }
 
 /// Gives a directory, and what will be made in it, to a project; and all that is in it, where it is not
 /// that project's already. Nobody else may change it meanwhile.
 pub fn mark(directory: &Path, project: Project) -> Result<()> {
-    let top = open(directory)?;
-    let now = sys::quota::project(&top).map_err(failed())?;
-    if now == (project.0, true) {
+    if is_marked(directory, project)? {
         return Ok(());
     }
+    let top = open(directory)?;
     // The top is last: as long as it is not done, the next try goes through all again.
     for name in names(&top)? {
         give(&top, &name, project)?;
@@ -156,12 +160,9 @@ pub fn mark(directory: &Path, project: Project) -> Result<()> {
     sys::quota::set_project(&top, project.0, true).map_err(failed())
 }
 
-/// Sets what a project may take, and reads it back.
+/// Sets what a project may take, and reads it back. The file system must enforce it, see [`lack`].
 pub fn limit(directory: &Path, project: Project, limits: &Limits) -> Result<()> {
     let top = open(directory)?;
-    if !limits.is_empty() {
-        require(directory)?;
-    }
     let (space, files) = (limits.space(), limits.files());
     let set = || Error::call("limit what the jail may take");
     if sys::quota::get(&top, project.0).is_ok_and(|now| (now.space, now.files) == (space, files)) {
