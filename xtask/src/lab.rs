@@ -25,15 +25,17 @@ pub(crate) fn lab(words: &[&str]) -> Result {
         }
         ["run", words @ ..] if !words.is_empty() => ended(run(words, LIMIT)?),
         ["test", words @ ..] => ended(run(&[&["jails"], words].concat(), LIMIT)?),
-        _ => Err("lab: make, run [--limit SECONDS] CMD…, test [FILTER]…, shell".into()),
+        _ => Err("lab: make, run [--limit SECONDS] CMD…, test [FILTER], shell".into()),
     }
 }
 
-/// What the tests of everything run here, as it must not take long.
-pub(crate) fn selected(each_line: &mut dyn FnMut(&str)) -> Result<i32> {
-    let disks = disks_of_tests()?;
-    let command = work::Command { words: &["jails", "lab::"], terminal: false };
-    run::run(&disks, &command, Duration::from_secs(360), each_line)
+/// What the tests of everything run here: what needs the lab.
+const SELECTED: &[&str] = &["jails", "--test-threads=2", "lab::"];
+
+/// Runs it. Gives its status, and each line that it prints at once.
+pub(crate) fn selected(disks: &Disks, each_line: &mut dyn FnMut(&str)) -> Result<i32> {
+    let command = work::Command { words: SELECTED, terminal: false };
+    run::run(disks, &command, Duration::from_secs(600), each_line)
 }
 
 fn run(words: &[&str], limit: Duration) -> Result<i32> {
@@ -46,7 +48,8 @@ fn shell() -> Result {
 }
 
 /// What a run needs: the lab, and the programs to be tested.
-struct Disks {
+#[derive(Debug)]
+pub(crate) struct Disks {
     lab: make::Lab,
     jaula: PathBuf,
     jails: PathBuf,
@@ -65,7 +68,7 @@ fn disks() -> Result<Disks> {
 }
 
 /// The same of what the tests of everything have built.
-fn disks_of_tests() -> Result<Disks> {
+pub(crate) fn ready() -> Result<Disks> {
     Ok(Disks { lab: make::made()?, jaula: jaula()?, jails: work::tests_binary("dev")? })
 }
 
