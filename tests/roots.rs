@@ -7,7 +7,7 @@ use jaula_tests::harness::{Outcome, Test, command};
 use jaula_tests::trials;
 use libtest_mimic::Trial;
 use std::fs;
-use std::os::unix::fs::{MetadataExt, chown, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -27,6 +27,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_hostile_tree_of_etc_and_passwd,
         setuid_programs_gain_only_in_servers,
         device_nodes_of_a_tree_do_not_open,
+        on_a_host_whose_mounts_are_shared,
     ])
 }
 
@@ -456,5 +457,34 @@ fn device_nodes_of_a_tree_do_not_open(t: &Test) -> Outcome {
             assert!(done.stderr.contains("Permission denied"), "{done}");
         }
     }
+    Ok(())
+}
+
+/// As all are under systemd: what is mounted inside stays there, what is mounted outside later too.
+fn on_a_host_whose_mounts_are_shared(t: &Test) -> Outcome {
+    let (tree, data) = (tree(t)?, t.root().join("data"));
+    fs::create_dir(tree.join("mnt"))?;
+    fs::create_dir_all(data.join("inside"))?;
+    fs::create_dir_all(data.join("outside"))?;
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o777))?;
+    // Outside is a mount namespace of the test's own, shared throughout.
+    let script = format!(
+        "\"$JAULA\" run --root {} --profile server --set mounts='[\"{}:/mnt:rw\"]' -- sh -c \
+             'mount -t tmpfs t /mnt/inside && echo mounted >/mnt/inside/file && echo inside: $(cat /mnt/inside/file)
+              touch /mnt/mounted; while [ ! -e /mnt/go ]; do sleep 0.05; done; echo outside: $(ls /mnt/outside)' &
+         until [ -e {data}/mounted ]; do sleep 0.05; kill -0 $! || exit 1; done
+         echo leaked: $(ls {data}/inside); mount -t tmpfs t {data}/outside && touch {data}/outside/file
+         touch {data}/go; wait",
+        dir(&tree),
+        data.display(),
+        data = data.display(),
+    );
+    let jaula = t.jaula().command(&[] as &[&str])?;
+    let mut shared = std::process::Command::new("unshare");
+    shared.args(["--mount", "--propagation", "shared", "sh", "-c", &script]);
+    shared.env("JAULA_ROOT", t.root()).env("JAULA", jaula.get_program());
+    let done = shared.output()?;
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert_eq!(said, "inside: mounted\nleaked:\noutside:\n", "{}", String::from_utf8_lossy(&done.stderr));
     Ok(())
 }

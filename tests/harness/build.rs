@@ -36,6 +36,16 @@ pub fn c_program(name: &str, sources: &[PathBuf]) -> Outcome<PathBuf> {
     )
 }
 
+/// Compiles all programs of the tests, for where there is no compiler: `cargo xtask lab` takes them along.
+pub(super) fn programs() -> Outcome {
+    super::roots::probe()?;
+    super::roots::busybox_root()?;
+    for (name, source) in [("killer", "harness/killer.c"), ("say", "declared/say.c")] {
+        c_program(name, &[Path::new(env!("CARGO_MANIFEST_DIR")).join(source)])?;
+    }
+    Ok(())
+}
+
 /// Makes `target/tests/NAME` with `make` unless `is_good` says that it stands. `make` works
 /// under another name, so that what is there is always whole.
 pub(super) fn once(

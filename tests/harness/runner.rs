@@ -7,8 +7,18 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 /// Runs the trials that the command line chooses. Fails if one of them does, or if anything is
-/// on the host afterwards that was not there before.
+/// on the host afterwards that was not there before. With `JAULA_TESTS_PREPARE` it only makes what the trials
+/// would compile.
 pub fn run(trials: Vec<Trial>) -> ExitCode {
+    if std::env::var_os("JAULA_TESTS_PREPARE").is_some() {
+        return match super::build::programs() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => {
+                println!("error: {why:?}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     let arguments = Arguments::from_args();
     if arguments.list || !rustix::process::geteuid().is_root() {
         return libtest_mimic::run(&arguments, trials).exit_code();

@@ -5,6 +5,7 @@ mod bench;
 mod debian;
 mod docs;
 mod fuzz;
+mod lab;
 mod setup;
 mod shell;
 mod templates;
@@ -17,6 +18,7 @@ const USAGE: &str = "\
 cargo xtask setup                         install what tests and benchmarks need
 cargo xtask test [FILTER]                 check, build, test; with FILTER only the tests so named
 cargo xtask bench WHAT                    measure start, exec, many, trace, app or all, for docs/benchmarks.md
+cargo xtask lab make|run CMD…|test [FILTER]|shell   a virtual machine with systemd, cgroup v2, AppArmor, quota
 cargo xtask fuzz [TARGET] [--seconds N]   feed the parsers with mutated input (60 s each)
 cargo xtask docs                          write the generated documents";
 
@@ -38,6 +40,7 @@ fn run(words: &[&str]) -> Result {
         ["test"] => test::all(),
         ["test", filter] => test::filtered(filter),
         ["bench", which] => bench::bench(which),
+        ["lab", rest @ ..] => lab::lab(rest),
         ["fuzz", rest @ ..] => fuzz::fuzz(rest),
         ["docs"] => docs::docs(),
         _ => Err(format!("no such task\n\n{USAGE}").into()),

@@ -1,7 +1,7 @@
 //! All checks and tests, counted.
 
 use crate::shell::{self, Result, command, jaula, typed};
-use crate::{fuzz, setup};
+use crate::{fuzz, lab, setup};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -25,7 +25,8 @@ pub(crate) fn all() -> Result {
     tally.check("formatting", &mut command(&["cargo", "fmt", "--all", "--check"]));
     tally.check("clippy", &mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]));
     tally.check("release build", &mut cargo(&["build", "--release", "--package", "jaula-cli"]));
-    tally.tests(&mut cargo(&["test", "--workspace", "--no-fail-fast"]));
+    // Those that need the lab come last, in it.
+    tally.tests(&mut cargo(&["test", "--workspace", "--no-fail-fast", "--", "--skip=lab::"]));
     tally.check(
         "licences, bans, sources",
         &mut command(&["cargo", "deny", "check", "licenses", "bans", "sources"]),
@@ -34,6 +35,7 @@ pub(crate) fn all() -> Result {
     for target in fuzz::targets()? {
         tally.outcome(&format!("fuzz {target}"), || fuzz::one(&target, 10));
     }
+    tally.lab();
     tally.close()
 }
 
@@ -124,6 +126,36 @@ impl Tally {
         } else if let Some((test, "FAILED")) = line.split_once("... ") {
             self.failures.push(test.trim_start_matches("test ").trim().to_owned());
         }
+    }
+
+    /// The tests that need the lab, in it. A machine on which none can be made skips them.
+    fn lab(&mut self) {
+        println!("== tests in the lab");
+        let failed_before = self.failed;
+        let disks = match lab::ready() {
+            Ok(disks) => disks,
+            Err(error) => {
+                let error = error.to_string();
+                let last = error.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
+                return self.skip(format!("the lab: none can be made here: {last}"));
+            }
+        };
+        let mut each_line = |line: &str| {
+            println!("{line}");
+            self.read(line);
+        };
+        match lab::selected(&disks, &mut each_line) {
+            Ok(0) => {}
+            Ok(_) if self.failed > failed_before => {}
+            Ok(status) => self.failure(format!("the lab's tests: status {status}: see above")),
+            Err(error) => self.failure(format!("the lab's tests: {error}")),
+        }
+    }
+
+    fn failure(&mut self, what: String) {
+        println!("== {what}");
+        self.failed += 1;
+        self.failures.push(what);
     }
 
     /// Known holes in dependencies. Their list comes from the network, which may not have it.

@@ -235,10 +235,8 @@ fn set_attributes(plan: &Plan, trees: &[OwnedFd], proc: &str) -> Result<(), Erro
     for (clone, tree) in trees.iter().zip(&plan.trees) {
         let bits = model::plan::call::bits(tree.attributes)
             | if tree.mapped { sys::mount::MOUNT_ATTR_IDMAP } else { 0 };
-        if bits != 0 {
-            sys::mount::set(clone, bits, users.filter(|_| tree.mapped), tree.recursive)
-                .map_err(|e| Error::tree(&tree.path, &tree.why, e))?;
-        }
+        sys::mount::set(clone, bits, users.filter(|_| tree.mapped), tree.recursive)
+            .map_err(|e| Error::tree(&tree.path, &tree.why, e))?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ pub mod beneath;
 pub mod duplicate;
 pub mod guest;
 pub mod packages;
+pub mod quota;
 pub mod store;
 pub(crate) mod survey;
 pub(crate) mod taken;

@@ -26,6 +26,7 @@ pub mod poll;
 pub mod probe;
 pub mod process;
 pub mod program;
+pub mod quota;
 pub mod signal;
 pub mod socket;
 pub mod terminal;

@@ -24,12 +24,15 @@ pub fn clone_tree(dir: impl AsFd, path: impl AsRef<Path> + Debug, recursive: boo
 
 /// Sets `MOUNT_ATTR_…` flags of a mount, and of those below it if `recursive`; with `MOUNT_ATTR_IDMAP`
 /// its files' owners are mapped as in the user namespace `users` (mount_setattr(2), Linux 5.12).
+///
+/// It becomes private. The clone of a shared mount, as all are on a host with systemd, is a peer of it: what is
+/// mounted in one appears in the other.
 pub fn set(mount: impl AsFd, attributes: u64, users: Option<BorrowedFd<'_>>, recursive: bool) -> Result<()> {
     let fd = mount.as_fd().as_raw_fd();
     let users = users.map_or(0, |u| u64::from(u.as_raw_fd().cast_unsigned()));
     let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
     // struct mount_attr: attr_set, attr_clr, propagation, userns_fd
-    let attr = [attributes, 0, 0, users];
+    let attr = [attributes, 0, libc::MS_PRIVATE, users];
     // SAFETY: `attr` has the layout of struct mount_attr and its size is given.
     let done = unsafe {
         libc::syscall(libc::SYS_mount_setattr, fd, c"".as_ptr(), flags, attr.as_ptr(), size_of_val(&attr))

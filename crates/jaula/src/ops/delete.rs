@@ -30,6 +30,9 @@ pub fn delete(house: &House, name: &Name) -> Result<()> {
         _ => {}
     }
     crate::tree::remove(&aside)?;
+    if let Some(id) = registry::read(house, name).ok().and_then(|stored| stored.config.id) {
+        crate::rootfs::store::release(house, id);
+    }
     let lock = registry::lock(house)?;
     registry::remove(house, name, &lock)?;
     claim.remove()

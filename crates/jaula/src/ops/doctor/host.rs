@@ -2,12 +2,14 @@
 
 use super::Finding;
 use crate::house::House;
+use crate::rootfs::quota;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 pub(super) fn findings(house: &House) -> Vec<Finding> {
     let mut found = vec![user()];
     found.extend(directories(house));
+    found.extend(limited_directories(house));
     found.extend(namespace_limits());
     found.push(modules());
     found.extend(ADVICE.iter().filter_map(advice));
@@ -60,6 +62,19 @@ fn directory(path: &Path, what: &str) -> Finding {
     } else {
         Finding::ok(name, what)
     }
+}
+
+/// `root.size` of stores that are directories.
+fn limited_directories(house: &House) -> Option<Finding> {
+    let what = format!("project quota of {}", house.lib.display());
+    let there = house.lib.ancestors().find(|path| path.is_dir())?;
+    Some(match quota::lack(there).ok()? {
+        None => Finding::ok(what, "root.size and root.inodes of every store"),
+        Some(lack) => {
+            let why = format!("{lack}: root.size of store dir is refused, of overlay it is an image's");
+            Finding::warning(what, why, lack.mend())
+        }
+    })
 }
 
 /// Each jail takes one of most kinds.

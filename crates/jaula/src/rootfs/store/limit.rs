@@ -4,7 +4,9 @@ use super::make::{layers_image, through};
 use super::{OVERLAY, OVERLAY_IMAGE, btrfs, find, image};
 use crate::error::{Error, Result};
 use crate::house::House;
+use crate::registry;
 use crate::rootfs::duplicate;
+use crate::rootfs::quota::{self, Limits, Project};
 use model::config::{Ceiling, Config, Store};
 use model::name::{Id, Name};
 use model::plan::Stored;
@@ -35,11 +37,21 @@ pub fn limit(house: &House, name: &Name, id: Id, config: &Config) -> Result<()> 
         // It keeps the size that it has.
         Stored::Layers { image: true, .. } => Ok(()),
         Stored::Layers { kept, .. } if wanted && why_not(kept).is_some() => into_image(house, name, config),
-        Stored::Layers { kept: path, .. } => directory(path, id, config),
         Stored::Directory(path) if config.root.store == Some(Store::Btrfs) => {
             btrfs::limit(path, config.root.size)
         }
-        Stored::Directory(path) => directory(path, id, config),
+        Stored::Layers { kept: path, .. } | Stored::Directory(path) => {
+            let first = wanted && !quota::is_marked(path, Project::of(house, id))?;
+            if first && registry::live(house, name)?.is_some_and(|live| live.is_alive()) {
+                return Err(Error::refused(
+                    format!(
+                        "jail {name} gets its first limit only when it does not run: its files are counted then"
+                    ),
+                    format!("stop it first: jaula stop {name}"),
+                ));
+            }
+            directory(house, path, id, config)
+        }
     }
 }
 
@@ -54,25 +66,40 @@ pub fn usage(house: &House, name: &Name, config: &Config) -> Option<Usage> {
             let room = btrfs::usage(&path).ok()??;
             Some(Usage { used: room.used, size: room.limit })
         }
-        Stored::Directory(_) | Stored::Layers { .. } => None,
+        Stored::Directory(path) | Stored::Layers { kept: path, .. } => {
+            let project = Project::of(house, config.id?);
+            let quota =
+                quota::is_marked(&path, project).ok()?.then(|| quota::usage(&path, project).ok())??;
+            let size = Some(quota.space.hard).filter(|hard| *hard > 0);
+            Some(Usage { used: quota.space_used, size })
+        }
     }
 }
 
-/// Limits a directory.
-pub(super) fn directory(path: &Path, id: Id, config: &Config) -> Result<()> {
-    let _ = id;
-    match (config.root.size.is_some() || config.root.inodes.is_some(), why_not(path)) {
-        (true, Some(why)) => Err(Error::refused(
-            format!("root.store = \"dir\" cannot be limited here: {why}"),
-            "take store image, whose size is its file's, or btrfs",
-        )),
-        _ => Ok(()),
+/// Limits a directory, which gets the jail's project if its file system has any.
+pub(super) fn directory(house: &House, path: &Path, id: Id, config: &Config) -> Result<()> {
+    let (project, limits) = (Project::of(house, id), Limits::of(config));
+    if let Some(lack) = quota::lack(path)? {
+        return match limits.is_empty() {
+            true => Ok(()),
+            false => Err(quota::refused("root.size and root.inodes", &lack)),
+        };
     }
+    quota::mark(path, project)?;
+    quota::limit(path, project, &limits)
 }
 
 /// Why a directory here cannot have a limit.
-pub(super) fn why_not(_path: &Path) -> Option<String> {
-    Some("its file system has no project quota".to_owned())
+pub(super) fn why_not(path: &Path) -> Option<String> {
+    match quota::lack(path) {
+        Ok(lack) => lack.map(|lack| lack.to_string()),
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+/// Takes the limits of a jail away whose files are gone.
+pub(crate) fn release(house: &House, id: Id) {
+    quota::release(&house.lib, Project::of(house, id));
 }
 
 /// An image has no soft limit.

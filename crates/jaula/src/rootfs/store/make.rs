@@ -40,10 +40,10 @@ pub fn make(
     };
     let root = kept.join(ROOT);
     match store {
-        Store::Overlay => layers(kept, id, config)?,
+        Store::Overlay => layers(house, kept, id, config)?,
         Store::Dir => {
             sys::fs::make_dir(sys::fs::CWD, &root, 0o755).map_err(Error::call("make the jail's root"))?;
-            limit::directory(&root, id, config)?;
+            limit::directory(house, &root, id, config)?;
             put(&root)?;
         }
         Store::Btrfs => {
@@ -70,14 +70,14 @@ pub fn make(
 }
 
 /// The layers that an overlay writes to: a directory, or if that cannot be limited, an image.
-fn layers(kept: &Path, id: Id, config: &Config) -> Result<()> {
+fn layers(house: &House, kept: &Path, id: Id, config: &Config) -> Result<()> {
     let limited = config.root.size.is_some() || config.root.inodes.is_some();
     if limited && limit::why_not(kept).is_some() {
         return layers_image(&kept.join(OVERLAY_IMAGE), kept, config).map(drop);
     }
     let path = kept.join(OVERLAY);
     sys::fs::make_dir(sys::fs::CWD, &path, 0o700).map_err(Error::call("make the jail's layer"))?;
-    limit::directory(&path, id, config)?;
+    limit::directory(house, &path, id, config)?;
     let flags = sys::fs::O_RDONLY | sys::fs::O_DIRECTORY;
     overlay::make(
         &sys::fs::open(sys::fs::CWD, &path, flags, 0).map_err(Error::call("open the jail's layer"))?,

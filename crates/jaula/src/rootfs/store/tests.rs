@@ -189,7 +189,7 @@ fn what_cannot_be_is_said_and_leaves_nothing() {
     for (store, why) in [
         ("store = \"btrfs\"", "is not on btrfs"),
         ("store = \"image\"\nsize = \"1M\"", "has no room for files"),
-        ("store = \"dir\"\nsize = \"64M\"", "no project quota"),
+        ("store = \"dir\"\nsize = \"64M\"", "quota"),
         ("store = \"overlay\"\nsize = \"64M:65M\"", "cannot be a soft limit"),
     ] {
         let error = trial.make(store).unwrap_err();
