@@ -11,6 +11,7 @@ mod escapes;
 mod exec;
 mod faults;
 mod ground;
+mod guest;
 mod interrupted;
 mod isolation;
 mod keeper;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         escapes::trials(),
         exec::trials(),
         faults::trials(),
+        guest::trials(),
         interrupted::trials(),
         isolation::trials(),
         keeper::trials(),

@@ -42,8 +42,9 @@ fn is_terminal(line: &str) -> bool {
         && (command.contains("getty") || fields[2] == "askfirst" || command.contains("login"))
         && [fields[0]].into_iter().chain(command.split_whitespace()).any(|word| {
             let word = word.trim_start_matches("/dev/");
-            let number = ["tty", "ttyS", "hvc", "ttyAMA", "ttyUSB"].iter().find_map(|t| word.strip_prefix(t));
-            number.is_some_and(|n| !n.is_empty() && n.chars().all(|c| c.is_ascii_digit()))
+            let kinds = ["tty", "ttyS", "hvc", "ttyAMA", "ttyUSB"];
+            let is_number = |n: &str| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit());
+            kinds.iter().any(|kind| word.strip_prefix(kind).is_some_and(is_number))
         })
 }
 
