@@ -11,12 +11,13 @@ mod skeleton;
 mod tidy;
 mod work;
 
-pub use host::{Group as HostGroup, left_out};
+pub use host::{Group as LeftOut, left_out};
 pub use work::{Report, Work};
 
 use crate::error::{Error, Result};
 use crate::house::House;
 use model::bootstrap::Recipe;
+use model::config::RootSpec;
 use std::path::{Path, PathBuf};
 
 /// What the files of a virtual server are made from.
@@ -43,6 +44,16 @@ impl Origin {
         }
     }
 
+    /// As `root.from` says it, where the jail's own files are made from it.
+    pub fn spec(&self) -> RootSpec {
+        match self {
+            Self::Bootstrap(recipe) => RootSpec::Debootstrap(recipe.suite.clone()),
+            Self::Host => RootSpec::Host,
+            Self::Directory(path) => RootSpec::Dir(path.clone()),
+            Self::Skeleton => RootSpec::Skeleton,
+        }
+    }
+
     /// Is all there that it takes? What can be said before anything is made is said here.
     pub fn check(&self) -> Result<()> {
         if sys::process::user() != 0 {
@@ -61,11 +72,10 @@ impl Origin {
     /// Makes the files in an empty directory.
     pub fn make(&self, house: &House, into: &Path, work: &mut Work<'_>) -> Result<()> {
         match self {
-            Self::Bootstrap(recipe) => bootstrap::make(house, recipe, into, work)?,
-            Self::Host => host::copy(house, into, work)?,
-            Self::Directory(path) => return copy::tree(path, into, work),
-            Self::Skeleton => return skeleton::make(into),
+            Self::Bootstrap(recipe) => bootstrap::make(house, recipe, into, work),
+            Self::Host => host::copy(house, into, work),
+            Self::Directory(path) => copy::tree(path, into, work),
+            Self::Skeleton => skeleton::make(into),
         }
-        tidy::own_of_one(into)
     }
 }

@@ -1,6 +1,7 @@
 //! A Debian or a relative, by mmdebstrap(1) or debootstrap(8), whichever the host has.
 
 use super::jail::{self, Program, TARGET};
+use super::tidy;
 use super::work::Work;
 use crate::error::{Error, Result};
 use crate::house::House;
@@ -28,10 +29,15 @@ pub(super) fn check(recipe: &Recipe) -> Result<()> {
         )),
         Some(_) => Ok(()),
         None => match recipe.keys() {
-            Some((path, package)) if !signs_itself(recipe) && !Path::new(path).exists() => Err(Error::refused(
-                format!("the keys of {}'s archive are not on this host: there is no {path}", recipe.suite),
-                format!("install the package {package}, or name the keys: --keyring FILE"),
-            )),
+            Some((path, package)) if !signs_itself(recipe) && !Path::new(path).exists() => {
+                Err(Error::refused(
+                    format!(
+                        "the keys of {}'s archive are not on this host: there is no {path}",
+                        recipe.suite
+                    ),
+                    format!("install the package {package}, or name the keys: --keyring FILE"),
+                ))
+            }
             _ => Ok(()),
         },
     }
@@ -39,7 +45,8 @@ pub(super) fn check(recipe: &Recipe) -> Result<()> {
 
 /// Do its sources say themselves how they are trusted?
 fn signs_itself(recipe: &Recipe) -> bool {
-    !recipe.mirrors.is_empty() && recipe.mirrors.iter().all(|m| m.contains("trusted=yes") || m.contains("signed-by="))
+    !recipe.mirrors.is_empty()
+        && recipe.mirrors.iter().all(|m| m.contains("trusted=yes") || m.contains("signed-by="))
 }
 
 /// The program that the host has.
@@ -72,12 +79,12 @@ pub(super) fn make(house: &House, recipe: &Recipe, into: &Path, work: &mut Work<
             work.step(&step);
         }
     })?;
-    if ended.exit != Exit::Code(0) {
+    if ended.exit != Exit::Status(0) {
         let failure = failure(recipe, tool.program(), &ended.output);
         return Err(Error::refused(failure.message, failure.help));
     }
     work.say("tidying up");
-    tidy(into)
+    empty_devices(into)
 }
 
 /// The command line, below a shell that prepares what the program cannot.
@@ -96,10 +103,11 @@ fn command(recipe: &Recipe, tool: Tool) -> Vec<OsString> {
 }
 
 /// Takes out what the programs leave behind.
-fn tidy(into: &Path) -> Result<()> {
+fn empty_devices(into: &Path) -> Result<()> {
     let tree = Beneath::at(into)?;
     for path in tree.list("dev", usize::MAX)? {
-        crate::rootfs::build::tidy::remove(&tree, &Path::new("dev").join(path))?;
+        tidy::remove(&tree, &Path::new("dev").join(path))?;
     }
-    crate::rootfs::build::tidy::remove(&tree, Path::new("debootstrap"))
+    tidy::remove(&tree, Path::new("debootstrap"))?;
+    tidy::own_of_one(into)
 }

@@ -95,7 +95,15 @@ fn inside(
     state.command = program.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     state.write(claim)?;
     claim.unlock()?;
-    let mut listener = Listener { reader, rest: Vec::new(), output: VecDeque::new(), ending: None, first: &launched.first, work, heard };
+    let mut listener = Listener {
+        reader,
+        rest: Vec::new(),
+        output: VecDeque::new(),
+        ending: None,
+        first: &launched.first,
+        work,
+        heard,
+    };
     let signals = sys::signal::Signals::take(&ENDING).map_err(Error::call("take signals"))?;
     let exit = foreground::watch_beside(&launched.first, None, &signals, Role::First, &mut listener)?;
     // What it printed last.
@@ -120,9 +128,12 @@ fn launch(plan: &Plan, input: Option<&Path>, journal: &mut Journal) -> Result<(P
     for (fd, number) in [(stdin.as_fd(), 0), (stdout.as_fd(), 1), (stderr.as_fd(), 2)] {
         ours.push((fd.try_clone_to_owned().map_err(failed())?, number));
     }
-    let redirect = |fd: BorrowedFd<'_>, number| sys::process::redirect(fd, number).map_err(Error::call("redirect the program's streams"));
+    let redirect = |fd: BorrowedFd<'_>, number| {
+        sys::process::redirect(fd, number).map_err(Error::call("redirect the program's streams"))
+    };
     let redirected = input.as_ref().map_or(Ok(()), |file| redirect(file.as_fd(), 0));
-    let redirected = redirected.and_then(|()| redirect(writer.as_fd(), 1)).and_then(|()| redirect(writer.as_fd(), 2));
+    let redirected =
+        redirected.and_then(|()| redirect(writer.as_fd(), 1)).and_then(|()| redirect(writer.as_fd(), 2));
     let launched = redirected.and_then(|()| launch::start(plan, journal));
     for (fd, number) in &ours {
         redirect(fd.as_fd(), *number)?;

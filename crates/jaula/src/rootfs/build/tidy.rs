@@ -13,7 +13,8 @@ pub(super) fn own_of_one(into: &Path) -> Result<()> {
             remove(&tree, &Path::new("etc/ssh").join(name))?;
         }
     }
-    for path in ["etc/hostname", "etc/resolv.conf", "var/lib/systemd/random-seed", "var/lib/dbus/machine-id"] {
+    for path in ["etc/hostname", "etc/resolv.conf", "var/lib/systemd/random-seed", "var/lib/dbus/machine-id"]
+    {
         // A link leads to what a service keeps up to date.
         if let Found::File(_) = tree.look(path)? {
             remove(&tree, Path::new(path))?;
@@ -30,8 +31,9 @@ pub(super) fn own_of_one(into: &Path) -> Result<()> {
 pub(super) fn remove(tree: &Beneath, path: &Path) -> Result<()> {
     match tree.look(path)? {
         Found::Nothing => return Ok(()),
-        Found::Directory => {
-            let mut names: Vec<PathBuf> = tree.list(path, usize::MAX)?.into_iter().map(|n| path.join(n)).collect();
+        Found::Directory(_) => {
+            let mut names: Vec<PathBuf> =
+                tree.list(path, usize::MAX)?.into_iter().map(|n| path.join(n)).collect();
             names.sort();
             names.iter().try_for_each(|name| remove(tree, name))?;
         }

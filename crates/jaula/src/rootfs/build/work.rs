@@ -36,10 +36,6 @@ impl<'a> Work<'a> {
         Ok(Self { report, signals })
     }
 
-    pub(crate) fn signals(&self) -> &Signals {
-        &self.signals
-    }
-
     /// Says what comes now.
     pub fn say(&mut self, phase: &'static str) {
         self.step(&Step { phase, ..Step::default() });
