@@ -119,7 +119,13 @@ pub fn build(house: &House, build: &Build, work: &mut Work<'_>) -> Result<Built>
 }
 
 /// A template of an origin.
-pub fn make_template(house: &House, build: &Build, origin: &Origin, name: &Name, work: &mut Work<'_>) -> Result<()> {
+pub fn make_template(
+    house: &House,
+    build: &Build,
+    origin: &Origin,
+    name: &Name,
+    work: &mut Work<'_>,
+) -> Result<()> {
     let about = Template { origin: origin.text(), ..Template::default() };
     let mut fill = |into: &Path| origin.make(house, into, &mut *work);
     let is_there = template::read(house, name)?.is_some();
@@ -130,7 +136,9 @@ pub fn make_template(house: &House, build: &Build, origin: &Origin, name: &Name,
     };
     match made {
         // Somebody else was faster, with the same.
-        Err(_) if !build.fresh && template::read(house, name)?.is_some_and(|t| t.origin == origin.text()) => Ok(()),
+        Err(_) if !build.fresh && template::read(house, name)?.is_some_and(|t| t.origin == origin.text()) => {
+            Ok(())
+        }
         made => made.map(drop),
     }
 }
@@ -151,7 +159,8 @@ fn settle(
     }
     let mut ids = Ids::load(house, &lock)?;
     let id = config.id.map_or_else(|| ids.free(), Ok)?;
-    let text = edit::apply(text, &[Setting::set("id", id.to_string())]).map_err(|p| Error::problems(&p, None))?;
+    let text =
+        edit::apply(text, &[Setting::set("id", id.to_string())]).map_err(|p| Error::problems(&p, None))?;
     ids.take(id, name)?;
     building.settle(&house.kept(name))?;
     if let Err(error) = registry::write(house, name, &text, &lock) {
@@ -173,7 +182,12 @@ fn furnish(
 ) -> Result<()> {
     let make = |path: PathBuf, mode| {
         use std::os::unix::fs::DirBuilderExt;
-        std::fs::DirBuilder::new().recursive(true).mode(mode).create(&path).map_err(Error::io("make", &path)).map(|()| path)
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(mode)
+            .create(&path)
+            .map_err(Error::io("make", &path))
+            .map(|()| path)
     };
     match config.root.store {
         Some(Store::Overlay) => {
@@ -200,7 +214,10 @@ fn furnish(
 fn store(settings: &[Setting]) -> Result<Store> {
     let said = settings.iter().rfind(|s| s.key == "root.store" && s.operation == Operation::Set);
     said.map_or(Ok(Store::Overlay), |setting| {
-        setting.value.trim_matches('"').parse().map_err(|bad: model::config::BadValue| Error::Refused { message: format!("root.store: {}", bad.message), help: bad.help })
+        setting.value.trim_matches('"').parse().map_err(|bad: model::config::BadValue| Error::Refused {
+            message: format!("root.store: {}", bad.message),
+            help: bad.help,
+        })
     })
 }
 

@@ -40,7 +40,8 @@ pub fn make_anew(
     let _lock = registry::lock(house)?;
     unused(house, name)?;
     // What was there goes with the building directory.
-    sys::fs::exchange(building.path(), house.template(name)).map_err(Error::call("put the template in place"))?;
+    sys::fs::exchange(building.path(), house.template(name))
+        .map_err(Error::call("put the template in place"))?;
     Ok(template)
 }
 
@@ -63,7 +64,8 @@ fn begin(
 pub fn describe(tree: &Path, about: Template) -> Result<Template> {
     let (files, size) = extent(tree)?;
     let inside = Beneath::at(tree)?;
-    let release = ["etc/os-release", "usr/lib/os-release"].iter().find_map(|path| inside.read(path, 1 << 16).ok()?);
+    let release =
+        ["etc/os-release", "usr/lib/os-release"].iter().find_map(|path| inside.read(path, 1 << 16).ok()?);
     let release = String::from_utf8_lossy(&release.unwrap_or_default()).into_owned();
     let field = |name: &str| {
         let value = release.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
@@ -85,7 +87,8 @@ pub fn describe(tree: &Path, about: Template) -> Result<Template> {
 
 /// The init that a tree has, by the words of `boot.init`.
 fn init(tree: &Beneath) -> Option<&'static str> {
-    let has = |paths: &[&str]| paths.iter().any(|path| !matches!(tree.look(path), Ok(Found::Nothing) | Err(_)));
+    let has =
+        |paths: &[&str]| paths.iter().any(|path| !matches!(tree.look(path), Ok(Found::Nothing) | Err(_)));
     let table: [(&[&str], &str); 3] = [
         (&["usr/lib/systemd/systemd", "lib/systemd/systemd"], "systemd"),
         (&["sbin/openrc", "usr/sbin/openrc", "usr/bin/openrc"], "openrc"),
@@ -124,7 +127,9 @@ pub fn read(house: &House, name: &Name) -> Result<Option<Template>> {
         text => text?,
     };
     let parsed = Template::parse(&text);
-    parsed.map(Some).map_err(|bad| Error::Config { problems: vec![format!("{}: {bad}", path.display())], help: None })
+    parsed
+        .map(Some)
+        .map_err(|bad| Error::Config { problems: vec![format!("{}: {bad}", path.display())], help: None })
 }
 
 /// The templates that are there, by name.

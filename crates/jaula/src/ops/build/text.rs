@@ -41,8 +41,13 @@ mod tests {
     fn reads_well() {
         let name: Name = "web".parse().unwrap();
         let text = new(&name, &Source::Template("debian-13".parse().unwrap()));
-        let settings = [("id", "101"), ("root.from", "template:debian-13"), ("root.store", "overlay"), ("network.mode", "host")]
-            .map(|(key, value)| Setting::set(key, value));
+        let settings = [
+            ("id", "101"),
+            ("root.from", "template:debian-13"),
+            ("root.store", "overlay"),
+            ("network.mode", "host"),
+        ]
+        .map(|(key, value)| Setting::set(key, value));
         let text = edit::apply(&text, &settings).unwrap_or_else(|p| panic!("{}", p.in_file("x")));
         Config::parse(&text).unwrap();
         let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
