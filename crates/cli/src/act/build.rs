@@ -4,7 +4,7 @@ use crate::act::operate::{Talk, start_all};
 use crate::act::{printed, settings};
 use crate::command::Build;
 use crate::output::error::note;
-use crate::output::progress::Steps;
+use crate::output::progress::{Steps, say};
 use crate::output::{print_json, print_text};
 use jaula::house::House;
 use jaula::ops::build::{self, Outline, Source};
@@ -50,7 +50,7 @@ pub(crate) fn build(given: &Build, talk: Talk) -> Result<ExitCode> {
     }
     if let (Some(without), false) = (&without, talk.quiet) {
         note("a copy of this host is without these:", talk.color);
-        eprint!("{}", list(without));
+        list(without).lines().for_each(say);
     }
     let mut steps = Steps::new(given.name.clone(), talk.quiet || given.verbose);
     let mut report = |report: Report<'_>| match report {

@@ -67,18 +67,19 @@ impl Steps {
                 seconds % 60
             ));
         } else if phase != self.phase && !self.is_quiet {
-            eprintln_harmless(&format!("{}: {phase}", self.of));
+            say(&format!("{}: {phase}", self.of));
         }
         self.phase = phase;
     }
 
     /// A line as it is.
     pub(crate) fn line(&self, line: &str) {
-        eprintln_harmless(line);
+        say(line);
     }
 }
 
-fn eprintln_harmless(line: &str) {
+/// A line on standard error.
+pub(crate) fn say(line: &str) {
     // Nobody reads it if it cannot be written.
     let _ = writeln!(io::stderr(), "{}", harmless(line));
 }

@@ -1,7 +1,7 @@
 //! `build`: how virtual servers are made.
 
 use super::options as opt;
-use super::{Count, Group, Kind, Operand, VERB, Verb, Words};
+use super::{Count, Group, Kind, Operand, Verb, Words};
 use crate::command::{Build, Command};
 use crate::exit;
 use crate::usage::Fault;
@@ -43,10 +43,7 @@ pub(crate) static BUILD: Verb = Verb {
             "jaula build old --from host --store image --set root.size=20G --dry-run",
             "what a copy would leave out",
         ),
-        (
-            "jaula build u --from debootstrap:noble --mirror http://archive.ubuntu.com/ubuntu --keyring ubuntu.gpg",
-            "another distribution",
-        ),
+        ("jaula build u --from debootstrap:noble --keyring /srv/keys/ubuntu.gpg", "another distribution"),
     ],
     exits: exit::BUILD,
     see: &["create", "start", "delete", "gc"],
@@ -70,5 +67,4 @@ pub(crate) static BUILD: Verb = Verb {
             json: given.json,
         }))
     }),
-    ..VERB
 };

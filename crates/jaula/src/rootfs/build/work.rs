@@ -51,7 +51,7 @@ impl<'a> Work<'a> {
 
     /// Says how much of a tree there is by now, and whether to go on.
     pub fn count(&mut self, phase: &'static str, files: u64, bytes: u64) -> Result<()> {
-        if files % 64 == 0 {
+        if files.is_multiple_of(64) {
             self.go_on()?;
             let what = format!("{files} files, {}", Bytes(bytes));
             self.step(&Step { phase, what, count: None });
