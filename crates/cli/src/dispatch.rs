@@ -2,7 +2,8 @@
 
 use crate::act::operate::{self, Talk};
 use crate::act::{
-    audit, boot, build, config, create, declare, delete, doctor, exec, inspect, logs, make, plan, refresh, trace,
+    audit, boot, build, config, create, declare, delete, doctor, exec, inspect, logs, make, plan, refresh,
+    trace,
 };
 use crate::command::{Command, Invocation, Json, When};
 use crate::doc;

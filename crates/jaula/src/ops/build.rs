@@ -11,11 +11,16 @@ use crate::house::House;
 use crate::ops::create::{Created, free};
 use crate::registry::{self, Ids};
 use crate::rootfs::build::{Origin, Work};
-use crate::rootfs::template;
+use crate::rootfs::{duplicate, store, template};
 use model::config::{Config, Operation, RootSpec, Setting, Store, edit};
 use model::name::{Id, Name};
-use model::template::Template;
+use model::template::{TREE, Template};
+use std::cell::RefCell;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+
+/// A file in a jail's directory that says: without a configuration this is nobody's, and may be removed.
+const ORPHAN: &str = ".orphan";
 
 /// What to build.
 #[derive(Debug)]
@@ -109,13 +114,30 @@ pub fn build(house: &House, build: &Build, work: &mut Work<'_>) -> Result<Built>
     if let (Source::Origin(origin), Some(name), false) = (&build.source, &outline.template, outline.there) {
         make_template(house, build, origin, name, work)?;
     }
+    // Two hear of the work that goes on: whoever makes files, and whoever copies those of a template.
+    let work = RefCell::new(work);
     let mut fill = |into: &Path| match &build.source {
-        Source::Origin(origin) => origin.make(house, into, &mut *work),
+        Source::Origin(origin) => make_files(house, origin, into, &mut work.borrow_mut()),
         Source::Template(_) => Ok(()),
     };
-    let (id, path) = settle(house, &build.name, &outline.text, &outline.config, &mut fill)?;
+    let mut progress =
+        |count: &duplicate::Count| work.borrow_mut().count("copying the template", count.files, count.bytes);
+    let (id, path) = settle(house, &build.name, &outline.text, &outline.config, &mut fill, &mut progress)?;
     let template = outline.template.map(|name| (name, outline.there));
     Ok(Built { jail: Created { name: build.name.clone(), id, path }, template })
+}
+
+/// The files of an origin. What is made in a jail is made in a directory that has a path, and copied from there:
+/// what is mounted nowhere can be given to a jail since Linux 6.15 only.
+fn make_files(house: &House, origin: &Origin, into: &Path, work: &mut Work<'_>) -> Result<()> {
+    if !matches!(origin, Origin::Bootstrap(_)) || !into.starts_with("/proc") {
+        return origin.make(house, into, work);
+    }
+    let aside = Building::begin(&house.lib.join("jails"), "files")?;
+    let made = aside.path().join(TREE);
+    std::fs::DirBuilder::new().mode(0o755).create(&made).map_err(Error::io("make", &made))?;
+    origin.make(house, &made, work)?;
+    duplicate::tree(&made, into, &mut |count| work.count("copying", count.files, count.bytes)).map(drop)
 }
 
 /// A template of an origin.
@@ -143,71 +165,58 @@ pub fn make_template(
     }
 }
 
-/// The files of a jail whose configuration is there or about to be; then, with `text`, the configuration.
+/// The files, and then the configuration.
 fn settle(
     house: &House,
     name: &Name,
     text: &str,
     config: &Config,
     fill: &mut dyn FnMut(&Path) -> Result<()>,
+    progress: &mut duplicate::Progress<'_>,
 ) -> Result<(Id, PathBuf)> {
+    let foreseen = number(house, config)?;
     let building = Building::begin(&house.lib.join("jails"), name.as_str())?;
-    furnish(house, name, config, building.path(), fill)?;
+    let opened = store::make(house, building.path(), foreseen, config, fill, progress)?;
+    drop(opened);
+    // Until the configuration is there, it is nobody's.
+    let orphan = building.path().join(ORPHAN);
+    std::fs::write(&orphan, "").map_err(Error::io("write", &orphan))?;
     let lock = registry::lock(house)?;
     if registry::exists(house, name)? {
         return Err(Error::Exists(name.clone()));
     }
     let mut ids = Ids::load(house, &lock)?;
+    // Somebody else may have got the number meanwhile.
     let id = config.id.map_or_else(|| ids.free(), Ok)?;
     let text =
         edit::apply(text, &[Setting::set("id", id.to_string())]).map_err(|p| Error::problems(&p, None))?;
     ids.take(id, name)?;
-    building.settle(&house.kept(name))?;
-    if let Err(error) = registry::write(house, name, &text, &lock) {
+    let kept = house.kept(name);
+    // Of a build that was killed here.
+    if kept.join(ORPHAN).exists() {
+        crate::tree::remove(&kept)?;
+    }
+    let written = building.settle(&kept).and_then(|()| registry::write(house, name, &text, &lock));
+    if let Err(error) = written {
         // The number is free again at the next look in any case: no file says that it is taken.
         let _ = ids.release(name);
-        crate::tree::remove(&house.kept(name))?;
+        crate::tree::remove(&kept)?;
         return Err(error);
+    }
+    std::fs::remove_file(kept.join(ORPHAN)).map_err(Error::io("remove", &kept.join(ORPHAN)))?;
+    drop(lock);
+    if id != foreseen {
+        store::limit(house, name, id, config)?;
     }
     Ok((id, house.config(name)))
 }
 
-/// Makes a jail's files in a building directory.
-fn furnish(
-    house: &House,
-    name: &Name,
-    config: &Config,
-    into: &Path,
-    fill: &mut dyn FnMut(&Path) -> Result<()>,
-) -> Result<()> {
-    let make = |path: PathBuf, mode| {
-        use std::os::unix::fs::DirBuilderExt;
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(mode)
-            .create(&path)
-            .map_err(Error::io("make", &path))
-            .map(|()| path)
-    };
-    match config.root.store {
-        Some(Store::Overlay) => {
-            make(into.join("overlay"), 0o700)?;
-            make(into.join("overlay/upper"), 0o755)?;
-            make(into.join("overlay/work"), 0o755)?;
-        }
-        _ => {
-            let root = make(into.join("root"), 0o755)?;
-            match &config.root.from {
-                Some(RootSpec::Template(template)) => {
-                    let tree = house.template(template).join(model::template::TREE);
-                    crate::rootfs::duplicate::tree(&tree, &root, &mut |_| Ok(()))?;
-                }
-                _ => fill(&root)?,
-            }
-        }
+/// The number that the jail will have, unless somebody else takes it before.
+fn number(house: &House, config: &Config) -> Result<Id> {
+    match config.id {
+        Some(id) => Ok(id),
+        None => Ids::load(house, &registry::lock(house)?)?.free(),
     }
-    let _ = name;
-    Ok(())
 }
 
 /// How the files are to be kept; `overlay` if nothing is said.

@@ -6,11 +6,12 @@ use crate::error::{Error, Result};
 use crate::house::{House, replace};
 use crate::registry;
 use crate::rootfs::beneath::{Beneath, Found};
+use crate::rootfs::store;
 use model::config::RootSpec;
 use model::name::Name;
 use model::template::{FILE, TREE, Template};
 use model::units::Bytes;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -52,8 +53,9 @@ fn begin(
     fill: &mut dyn FnMut(&Path) -> Result<()>,
 ) -> Result<(Building, Template)> {
     let building = Building::begin(&house.templates(), name.as_str())?;
+    // A subvolume where that can be, so that jails are snapshots of it.
+    store::make_tree(building.path(), TREE)?;
     let tree = building.path().join(TREE);
-    std::fs::DirBuilder::new().mode(0o755).create(&tree).map_err(Error::io("make", &tree))?;
     fill(&tree)?;
     let template = describe(&tree, about)?;
     replace(&building.path().join(FILE), template.to_text().as_bytes())?;
