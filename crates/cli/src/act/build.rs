@@ -3,7 +3,7 @@
 use crate::act::operate::{Talk, start_all};
 use crate::act::{printed, settings};
 use crate::command::Build;
-use crate::output::error::note;
+use crate::output::error::{note, warn};
 use crate::output::progress::{Steps, say};
 use crate::output::{print_json, print_text};
 use jaula::house::House;
@@ -62,6 +62,9 @@ pub(crate) fn build(given: &Build, talk: Talk) -> Result<ExitCode> {
     let built = build::build(&house, &what, &mut work)?;
     drop(work);
     drop(steps);
+    if !talk.quiet {
+        built.warnings.iter().for_each(|warning| warn(warning, talk.color));
+    }
     let (name, id) = (&built.jail.name, built.jail.id);
     if given.json {
         let template = built.template.as_ref();

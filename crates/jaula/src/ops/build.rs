@@ -10,7 +10,9 @@ use crate::error::{Error, Result};
 use crate::house::House;
 use crate::ops::create::{Created, free};
 use crate::registry::{self, Ids};
+use crate::rootfs::beneath::Beneath;
 use crate::rootfs::build::{Origin, Work};
+use crate::rootfs::guest::{self, When};
 use crate::rootfs::{duplicate, store, template};
 use model::config::{Config, Operation, RootSpec, Setting, Store, edit};
 use model::name::{Id, Name};
@@ -67,6 +69,8 @@ pub struct Built {
     pub jail: Created,
     /// The template that it lies on, and whether it was there.
     pub template: Option<(Name, bool)>,
+    /// Files that could not be made what the configuration says.
+    pub warnings: Vec<String>,
 }
 
 /// What would be done; everything that can be known to be wrong is said here.
@@ -122,9 +126,10 @@ pub fn build(house: &House, build: &Build, work: &mut Work<'_>) -> Result<Built>
     };
     let mut progress =
         |count: &duplicate::Count| work.borrow_mut().count("copying the template", count.files, count.bytes);
-    let (id, path) = settle(house, &build.name, &outline.text, &outline.config, &mut fill, &mut progress)?;
+    let (id, path, warnings) =
+        settle(house, &build.name, &outline.text, &outline.config, &mut fill, &mut progress)?;
     let template = outline.template.map(|name| (name, outline.there));
-    Ok(Built { jail: Created { name: build.name.clone(), id, path }, template })
+    Ok(Built { jail: Created { name: build.name.clone(), id, path }, template, warnings })
 }
 
 /// The files of an origin. What is made in a jail is made in a directory that has a path, and copied from there:
@@ -173,11 +178,11 @@ fn settle(
     config: &Config,
     fill: &mut dyn FnMut(&Path) -> Result<()>,
     progress: &mut duplicate::Progress<'_>,
-) -> Result<(Id, PathBuf)> {
+) -> Result<(Id, PathBuf, Vec<String>)> {
     let foreseen = number(house, config)?;
     let building = Building::begin(&house.lib.join("jails"), name.as_str())?;
     let opened = store::make(house, building.path(), foreseen, config, fill, progress)?;
-    drop(opened);
+    let fixed = guest::fix(&Beneath::new(opened.into_root()), name, config, When::Built)?;
     // Until the configuration is there, it is nobody's.
     let orphan = building.path().join(ORPHAN);
     std::fs::write(&orphan, "").map_err(Error::io("write", &orphan))?;
@@ -208,7 +213,7 @@ fn settle(
     if id != foreseen {
         store::limit(house, name, id, config)?;
     }
-    Ok((id, house.config(name)))
+    Ok((id, house.config(name), fixed.failed.iter().map(Error::line).collect()))
 }
 
 /// The number that the jail will have, unless somebody else takes it before.
