@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod boot;
+pub(crate) mod build;
 pub(crate) mod config;
 pub(crate) mod create;
 pub(crate) mod declare;
@@ -66,6 +67,7 @@ pub(crate) fn status(error: &Error) -> u8 {
         Error::NoJail(_)
         | Error::NotRunning(_)
         | Error::Select(SelectError::Unknown { .. } | SelectError::NoMatch(_)) => exit::NO_JAIL,
+        Error::Cancelled(_) => exit::INTERRUPTED,
         _ => exit::FAILED,
     }
 }

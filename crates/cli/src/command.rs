@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Trace(Trace),
     /// `jaula create`
     Create(Create),
+    /// `jaula build`
+    Build(Build),
     /// `jaula start`
     Start(Start),
     /// `jaula restart`
@@ -217,6 +219,39 @@ pub(crate) struct Create {
     pub(crate) start: bool,
     /// What to print instead of creating.
     pub(crate) dry_run: Option<DryRun>,
+}
+
+/// `jaula build`
+#[derive(Debug, PartialEq)]
+pub(crate) struct Build {
+    /// The new jail's name.
+    pub(crate) name: String,
+    /// `--from`
+    pub(crate) from: String,
+    /// `--template`: what the template that is made is called.
+    pub(crate) template: Option<String>,
+    /// `--fresh`: make it anew.
+    pub(crate) fresh: bool,
+    /// `--mirror`, in order.
+    pub(crate) mirrors: Vec<String>,
+    /// `--variant`
+    pub(crate) variant: Option<String>,
+    /// `--packages`
+    pub(crate) packages: Vec<String>,
+    /// `--components`
+    pub(crate) components: Vec<String>,
+    /// `--keyring`
+    pub(crate) keyring: Option<PathBuf>,
+    /// Its configuration, in the order of the command line.
+    pub(crate) settings: Vec<Setting>,
+    /// `--start`
+    pub(crate) start: bool,
+    /// `--dry-run`
+    pub(crate) dry_run: bool,
+    /// `--verbose`: print what the programs print.
+    pub(crate) verbose: bool,
+    /// `--json`
+    pub(crate) json: bool,
 }
 
 /// `jaula create --trace`

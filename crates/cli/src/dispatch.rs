@@ -2,7 +2,8 @@
 
 use crate::act::operate::{self, Talk};
 use crate::act::{
-    audit, boot, config, create, declare, delete, doctor, exec, inspect, logs, make, plan, refresh, trace,
+    audit, boot, build, config, create, declare, delete, doctor, exec, inspect, logs, make, plan, refresh,
+    trace,
 };
 use crate::command::{Command, Invocation, Json, When};
 use crate::doc;
@@ -35,6 +36,7 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
         Command::Run(run) => command(make::run(run, talk), color),
         Command::Trace(given) => command(trace::trace(given, talk), color),
         Command::Create(given) => done(create::create(given, talk), color),
+        Command::Build(given) => done(build::build(&given, talk), color),
         Command::Refresh(given) => done(refresh::refresh(&given, talk), color),
         Command::Outdated(given) => done(refresh::outdated(&given, color), color),
         Command::Delete(given) => done(delete::delete(given, talk), color),

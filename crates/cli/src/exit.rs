@@ -23,6 +23,9 @@ pub(crate) const NOT_FOUND: u8 = 127;
 /// The command died of a signal, whose number is added.
 pub(crate) const SIGNALLED: u8 = 128;
 
+/// The work was interrupted, as a shell reports SIGINT.
+pub(crate) const INTERRUPTED: u8 = 130;
+
 static DONE: Exit = Exit { status: "0", meaning: "Done." };
 static ERROR: Exit = Exit { status: "1", meaning: "It failed; the error says why." };
 static WRONG: Exit = Exit { status: "2", meaning: "The command line is wrong." };
@@ -37,11 +40,14 @@ static OURS: Exit =
     Exit { status: "125", meaning: "jaula failed before the command began; the error says why." };
 static NO_EXEC: Exit = Exit { status: "126", meaning: "The command cannot be executed." };
 static NO_FILE: Exit = Exit { status: "127", meaning: "The command was not found." };
+static ENDED: Exit = Exit { status: "130", meaning: "It was interrupted; nothing is left of it." };
 static SIGNAL: Exit =
     Exit { status: "128+n", meaning: "Signal n ended the command: 137 is SIGKILL, 143 SIGTERM." };
 
 /// Of a verb that names no jail.
 pub(crate) static PLAIN: &[&Exit] = &[&DONE, &ERROR, &WRONG];
+/// Of a verb that works for long.
+pub(crate) static BUILD: &[&Exit] = &[&DONE, &ERROR, &WRONG, &ENDED];
 /// Of a verb that looks for faults.
 pub(crate) static CHECK: &[&Exit] = &[&DONE, &FAULTS, &WRONG];
 /// Of `boot`.
@@ -75,6 +81,7 @@ mod tests {
             (&OURS, NOT_BEGUN),
             (&NO_EXEC, NOT_EXECUTABLE),
             (&NO_FILE, NOT_FOUND),
+            (&ENDED, INTERRUPTED),
         ];
         for (exit, number) in pairs {
             assert_eq!(exit.status, number.to_string());

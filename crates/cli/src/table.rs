@@ -4,6 +4,7 @@
 //! can know an option that the others do not. It is constant data: a start of jaula builds nothing.
 
 pub(crate) mod boot;
+pub(crate) mod build;
 pub(crate) mod change;
 pub(crate) mod inspect;
 pub(crate) mod itself;
@@ -147,6 +148,8 @@ pub(crate) enum Words {
     Directories,
     /// What `root.from` takes.
     RootSpec,
+    /// What `jaula build --from` takes.
+    BuildSpec,
     /// A user of the host, as the nearest guess for one of the jail's.
     Users,
     /// A verb.
@@ -207,6 +210,7 @@ pub(crate) static ROOT: Verb = Verb {
         ("jaula run --app /bin/bash", "a shell with the files it needs and no others"),
         ("jaula run --root dir:/srv/debian --ephemeral sh", "a shell in a root; what it writes is forgotten"),
         ("jaula create www --app /usr/sbin/nginx --network host", "a jail that stays"),
+        ("jaula build web --from debootstrap:trixie", "a virtual server with a Debian of its own"),
         ("jaula start www", "start it; it is ready when the command returns"),
         ("jaula exec www ps ax", "a command in a running jail"),
     ],
@@ -215,6 +219,7 @@ pub(crate) static ROOT: Verb = Verb {
         &operate::RUN,
         &operate::TRACE,
         &operate::CREATE,
+        &build::BUILD,
         &operate::START,
         &operate::STOP,
         &operate::RESTART,

@@ -44,6 +44,9 @@ pub(crate) enum Fault {
     /// Too few words.
     #[error("{} is missing", .0.name)]
     MissingOperand(&'static Operand),
+    /// `jaula build` without `--from`.
+    #[error("--from is missing: what is it made from?")]
+    NoSource,
     /// Neither names nor `--all`.
     #[error("no jail is named")]
     NoJail,
@@ -126,6 +129,7 @@ impl UsageError {
                     near => did_you_mean(near),
                 }
             }
+            Fault::NoSource => "such as --from debootstrap:trixie or --from template:NAME".to_owned(),
             Fault::NotOneOf { value, one_of, .. } => {
                 did_you_mean(nearest(value, one_of.iter().copied()).map(str::to_owned))
             }

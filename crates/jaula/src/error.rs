@@ -202,6 +202,9 @@ pub enum Error {
     /// Something inside is not as it must be.
     #[error("{0}")]
     Inside(String),
+    /// Somebody ended it before its time, with this signal.
+    #[error("interrupted; nothing is left of it")]
+    Cancelled(i32),
     /// Several failed.
     #[error("{}", list(.0))]
     Several(Vec<Error>),

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod boot;
+pub mod build;
 pub mod check;
 pub mod console;
 pub mod create;

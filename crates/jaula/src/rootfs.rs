@@ -3,6 +3,7 @@
 pub mod app;
 pub mod archive;
 pub mod beneath;
+pub mod build;
 pub mod duplicate;
 pub mod guest;
 pub mod packages;
@@ -10,3 +11,4 @@ pub mod quota;
 pub mod store;
 pub(crate) mod survey;
 pub(crate) mod taken;
+pub mod template;

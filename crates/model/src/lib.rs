@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod audit;
+pub mod bootstrap;
 pub mod caps;
 pub mod config;
 pub mod confinement;

@@ -166,6 +166,19 @@ impl Place {
                 fixed("app:", "a program with what it needs"),
                 fixed("host", "the host's own files"),
             ],
+            Words::BuildSpec if current.starts_with("dir:") => {
+                vec![Candidate::Directories(prefix + "dir:")]
+            }
+            Words::BuildSpec if current.starts_with("oci:") => vec![Candidate::Files(prefix + "oci:")],
+            Words::BuildSpec => vec![
+                fixed("debootstrap:", "a Debian, Ubuntu or relative"),
+                fixed("template:", "a template that is there"),
+                fixed("oci:", "a container image"),
+                fixed("dir:", "a copy of a directory tree"),
+                fixed("clone:", "a copy of another jail"),
+                fixed("host", "a copy of this host"),
+                fixed("skeleton", "empty directories"),
+            ],
             Words::Users => vec![Candidate::Users(prefix)],
             Words::Verbs => {
                 let family = self.operands.iter().try_fold(&ROOT, |verb, word| verb.member(word));
@@ -229,6 +242,8 @@ mod tests {
             ("run --root dir:/s", &["@directories dir:"]),
             ("run --root=app:/b", &["@files --root=app:"]),
             ("run --app /b", &["@files "]),
+            ("build web --from deb", &["debootstrap:"]),
+            ("build web --from dir:/s", &["@directories dir:"]),
             ("run --set ", &["@keys "]),
             ("run --set hostname=", &[]),
             ("set ", &["@jails"]),

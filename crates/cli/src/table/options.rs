@@ -64,6 +64,27 @@ pub(crate) static CREATE: &[&Opt] = &[
     &JSON_PLAN,
 ];
 
+/// Those of `build`.
+pub(crate) static BUILD: &[&Opt] = &[
+    &FROM,
+    &STORE,
+    &SIZE,
+    &TEMPLATE,
+    &FRESH,
+    &PACKAGES,
+    &VARIANT,
+    &MIRROR,
+    &COMPONENTS,
+    &KEYRING,
+    &HOSTNAME,
+    &NETWORK,
+    &SET,
+    &START,
+    &VERBOSE,
+    &DRY_RUN_BUILD,
+    &JSON,
+];
+
 /// Those of `trace`: the program's user, network and surroundings, and for how long.
 pub(crate) static TRACE: &[&Opt] = &[
     &FOR,
@@ -325,6 +346,104 @@ value!(
      into the jail, but for secrets. They are the jail's own arguments too, unless there is a CMD.",
     |given: &mut crate::given::Given, arguments| given.trace = Some(arguments)
 );
+value!(
+    FROM,
+    "from",
+    "SPEC",
+    Words::BuildSpec,
+    "What the files are made from: `debootstrap:SUITE`, `template:NAME`, `oci:IMAGE`, `host`, `dir:PATH`, \
+     `clone:JAIL` or `skeleton`.",
+    |given: &mut crate::given::Given, spec| given.from = Some(spec)
+);
+value!(
+    STORE,
+    "store",
+    None,
+    "STORE",
+    Words::OneOf(&["overlay", "dir", "image", "btrfs"]),
+    "How the files are kept: `overlay` (what differs from a template, the default), `dir` (a directory of its own), \
+     `image` (a file system in a file) or `btrfs` (a subvolume). The key `root.store`.",
+    |given, store| {
+        given.set("root.store", store);
+        Ok(())
+    }
+);
+value!(
+    SIZE,
+    "size",
+    "SIZE",
+    Words::Anything,
+    "How much room the files may take: `6G`, or `6G:7G`, soft and hard. The key `root.size`.",
+    |given: &mut crate::given::Given, size| given.set("root.size", size)
+);
+value!(
+    TEMPLATE,
+    "template",
+    "NAME",
+    Words::Anything,
+    "What the template is called that is made on the way; by default `debian-13` and the like, and the jail's own \
+     name for what is copied.",
+    |given: &mut crate::given::Given, name| given.template = Some(name)
+);
+flag!(
+    FRESH,
+    "fresh",
+    None,
+    "Make the template anew, with today's packages, even if it is there. One that jails lie on is refused.",
+    |given| given.fresh = true
+);
+value!(
+    PACKAGES,
+    "packages",
+    "LIST",
+    Words::Anything,
+    "With `debootstrap:`, install these packages as well, separated by commas. May be repeated.",
+    |given: &mut crate::given::Given, list: String| given.packages.extend(separated(&list))
+);
+value!(
+    VARIANT,
+    "variant",
+    "VARIANT",
+    Words::Anything,
+    "With `debootstrap:`, install what the program has under this name (`minbase`, `buildd`, `standard`…) and, but \
+     for `--packages`, nothing else.",
+    |given: &mut crate::given::Given, variant| given.variant = Some(variant)
+);
+value!(
+    MIRROR,
+    "mirror",
+    "URL",
+    Words::Anything,
+    "With `debootstrap:`, take the packages from here instead of the distribution's servers: an address or a whole \
+     line of sources.list(5). May be repeated.",
+    |given: &mut crate::given::Given, mirror| given.mirrors.push(mirror)
+);
+value!(
+    COMPONENTS,
+    "components",
+    "LIST",
+    Words::Anything,
+    "With `debootstrap:`, use these parts of the archive, separated by commas: `main,contrib`.",
+    |given: &mut crate::given::Given, list: String| given.components.extend(separated(&list))
+);
+value!(
+    KEYRING,
+    "keyring",
+    "FILE",
+    Words::Files,
+    "With `debootstrap:`, the keys that the archive must be signed with.",
+    |given: &mut crate::given::Given, path: String| given.keyring = Some(path.into())
+);
+flag!(VERBOSE, "verbose", Some('v'), "Print all that the programs print that do the work.", |given| given
+    .verbose =
+    true);
+flag!(
+    DRY_RUN_BUILD,
+    "dry-run",
+    None,
+    "Print what would be made, what a copy of the host would leave out, and the configuration, and do nothing.",
+    |given| given.dry_run = true
+);
 flag!(START, "start", None, "Start it as well.", |given| given.start = true);
 
 flag!(ALL, "all", None, "Every jail.", |given| given.all = true);
@@ -461,6 +580,11 @@ flag!(
 flag!(DRY_RUN_GC, "dry-run", None, "Print what would be removed and remove nothing.", |given| given
     .dry_run =
     true);
+
+/// The members of a list.
+fn separated(list: &str) -> impl Iterator<Item = String> {
+    list.split([',', ' ']).filter(|member| !member.is_empty()).map(str::to_owned)
+}
 
 /// A score with at most one decimal, in tenths.
 fn tenths(text: &str) -> Option<u32> {

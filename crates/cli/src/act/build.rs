@@ -1,0 +1,182 @@
+//! `build`
+
+use crate::act::operate::{Talk, start_all};
+use crate::act::{printed, settings};
+use crate::command::Build;
+use crate::output::error::{note, warn};
+use crate::output::progress::{Steps, say};
+use crate::output::{print_json, print_text};
+use jaula::house::House;
+use jaula::ops::build::{self, Outline, Source};
+use jaula::rootfs::build::{LeftOut, Origin, Report, Work, left_out};
+use jaula::{Error, Result};
+use model::bootstrap::Recipe;
+use model::config::RootSpec;
+use model::name::Name;
+use serde::Serialize;
+use std::fmt::Write;
+use std::process::ExitCode;
+
+/// What was built, or would be.
+#[derive(Serialize)]
+struct Told<'a> {
+    name: &'a Name,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<u16>,
+    store: String,
+    template: Option<&'a str>,
+    template_made: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out: Option<&'a [LeftOut]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    config: Option<&'a str>,
+}
+
+/// `jaula build`
+pub(crate) fn build(given: &Build, talk: Talk) -> Result<ExitCode> {
+    let house = House::from_environment();
+    let what = build::Build {
+        name: given.name.parse()?,
+        source: source(given)?,
+        template: given.template.as_deref().map(str::parse).transpose()?,
+        fresh: given.fresh,
+        settings: settings(&given.settings),
+    };
+    let outline = build::outline(&house, &what)?;
+    let is_host = what.source == Source::Origin(Origin::Host);
+    let without = is_host.then(|| left_out(&house));
+    if given.dry_run {
+        return dry(given, &what, &outline, without.as_deref());
+    }
+    if let (Some(without), false) = (&without, talk.quiet) {
+        note("a copy of this host is without these:", talk.color);
+        list(without).lines().for_each(say);
+    }
+    let mut steps = Steps::new(given.name.clone(), talk.quiet || given.verbose);
+    let mut report = |report: Report<'_>| match report {
+        Report::Step(step) => steps.say(step.phase, &step.what, step.count),
+        Report::Line(line) if given.verbose => steps.line(line),
+        Report::Line(_) => {}
+    };
+    let mut work = Work::begin(&mut report)?;
+    let built = build::build(&house, &what, &mut work)?;
+    drop(work);
+    drop(steps);
+    if !talk.quiet {
+        built.warnings.iter().for_each(|warning| warn(warning, talk.color));
+    }
+    let (name, id) = (&built.jail.name, built.jail.id);
+    if given.json {
+        let template = built.template.as_ref();
+        printed(print_json(&Told {
+            name,
+            id: Some(id.into()),
+            store: outline.store.to_string(),
+            template: template.map(|(name, _)| name.as_str()),
+            template_made: template.is_some_and(|(_, there)| !there),
+            left_out: None,
+            config: None,
+        }))?;
+    } else if !talk.quiet {
+        let on = match &built.template {
+            Some((template, true)) => format!(" on the template {template}"),
+            Some((template, false)) => format!(" on the template {template}, which is new"),
+            None => String::new(),
+        };
+        printed(print_text(&format!(
+            "jail {name} is built with id {id}{on}: {}\n",
+            built.jail.path.display()
+        )))?;
+    }
+    match given.start {
+        true => start_all(&house, &[built.jail.name], talk),
+        false => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// What would be done.
+fn dry(
+    given: &Build,
+    what: &build::Build,
+    outline: &Outline,
+    without: Option<&[LeftOut]>,
+) -> Result<ExitCode> {
+    if given.json {
+        return printed(print_json(&Told {
+            name: &what.name,
+            id: None,
+            store: outline.store.to_string(),
+            template: outline.template.as_ref().map(Name::as_str),
+            template_made: outline.template.is_some() && !outline.there,
+            left_out: without,
+            config: Some(&outline.text),
+        }));
+    }
+    let mut text = String::new();
+    if let Some(without) = without {
+        let _ = write!(text, "not copied:\n{}", list(without));
+    }
+    let _ = match (&outline.template, outline.there) {
+        (Some(template), true) => writeln!(text, "the template {template} is there"),
+        (Some(template), false) => writeln!(text, "the template {template} is made, from {}", given.from),
+        (None, _) => writeln!(text, "its own files are made, from {}", given.from),
+    };
+    let _ = write!(text, "its configuration:\n\n{}", outline.text);
+    printed(print_text(&text))
+}
+
+/// What a copy of the host is without.
+fn list(without: &[LeftOut]) -> String {
+    let mut text = String::new();
+    for group in without.iter().filter(|group| !group.paths.is_empty()) {
+        let paths: Vec<String> = group.paths.iter().map(|path| path.display().to_string()).collect();
+        let _ = writeln!(text, "  {}: {}", group.why, paths.join(" "));
+    }
+    text
+}
+
+/// What the words mean.
+fn source(given: &Build) -> Result<Source> {
+    let spec: RootSpec = given.from.parse().map_err(|bad: model::config::BadValue| Error::Refused {
+        message: format!("--from: {}", bad.message),
+        help: bad.help,
+    })?;
+    let is_bootstrap = matches!(spec, RootSpec::Debootstrap(_));
+    let lost = [
+        ("--mirror", !given.mirrors.is_empty()),
+        ("--variant", given.variant.is_some()),
+        ("--packages", !given.packages.is_empty()),
+        ("--components", !given.components.is_empty()),
+        ("--keyring", given.keyring.is_some()),
+    ];
+    if let Some((option, _)) = lost.iter().find(|(_, is_given)| *is_given && !is_bootstrap) {
+        return Err(Error::refused(format!("{option} is for debootstrap: only"), "leave it out"));
+    }
+    Ok(match spec {
+        RootSpec::Template(name) => Source::Template(name),
+        RootSpec::Debootstrap(suite) => Source::Origin(Origin::Bootstrap(Recipe {
+            suite,
+            mirrors: given.mirrors.clone(),
+            variant: given.variant.clone(),
+            packages: given.packages.clone(),
+            components: given.components.clone(),
+            keyring: given.keyring.as_deref().map(absolute).transpose()?,
+        })),
+        RootSpec::Host => Source::Origin(Origin::Host),
+        RootSpec::Dir(path) => Source::Origin(Origin::Directory(path)),
+        RootSpec::Skeleton => Source::Origin(Origin::Skeleton),
+        RootSpec::App(_) => {
+            return Err(Error::refused(
+                "an app jail has no files of its own to build",
+                "make it with: jaula create NAME --app PROGRAM",
+            ));
+        }
+        RootSpec::Oci(_) | RootSpec::Clone(_) => {
+            return Err(Error::refused(format!("{spec} cannot be built from yet"), "see jaula help build"));
+        }
+    })
+}
+
+fn absolute(path: &std::path::Path) -> Result<std::path::PathBuf> {
+    std::path::absolute(path).map_err(Error::io("use", path))
+}

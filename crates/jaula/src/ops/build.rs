@@ -1,0 +1,280 @@
+//! `jaula build`: a virtual server, its files made first and its configuration last.
+//!
+//! Nothing of it is in its place before all of it is there: the files are made aside and renamed when they are
+//! whole, and the configuration, which is what makes it a jail, is written after that.
+
+mod text;
+
+use crate::building::Building;
+use crate::error::{Error, Result};
+use crate::house::House;
+use crate::ops::create::{Created, free};
+use crate::registry::{self, Ids};
+use crate::rootfs::beneath::Beneath;
+use crate::rootfs::build::{Origin, Work};
+use crate::rootfs::guest::{self, When};
+use crate::rootfs::{duplicate, store, template};
+use model::config::{Config, Operation, RootSpec, Setting, Store, edit};
+use model::name::{Id, Name};
+use model::template::{TREE, Template};
+use std::cell::RefCell;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+/// A file in a jail's directory that says: without a configuration this is nobody's, and may be removed.
+const ORPHAN: &str = ".orphan";
+
+/// What to build.
+#[derive(Debug)]
+pub struct Build {
+    /// The new jail's name.
+    pub name: Name,
+    /// What its files are made from.
+    pub source: Source,
+    /// The template that is made on the way, if its name is not to follow from the source.
+    pub template: Option<Name>,
+    /// Is a template of that name made anew?
+    pub fresh: bool,
+    /// What the configuration says beside.
+    pub settings: Vec<Setting>,
+}
+
+/// What files are made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A template that is there.
+    Template(Name),
+    /// Something that a template, or the jail's own files, are made from.
+    Origin(Origin),
+}
+
+/// What would be done.
+#[derive(Debug)]
+pub struct Outline {
+    /// How the files are kept.
+    pub store: Store,
+    /// The template that they lie on.
+    pub template: Option<Name>,
+    /// Is it there already?
+    pub there: bool,
+    /// The configuration.
+    pub text: String,
+    config: Config,
+}
+
+/// What was done.
+#[derive(Debug)]
+pub struct Built {
+    /// The jail.
+    pub jail: Created,
+    /// The template that it lies on, and whether it was there.
+    pub template: Option<(Name, bool)>,
+    /// Files that could not be made what the configuration says.
+    pub warnings: Vec<String>,
+}
+
+/// What would be done; everything that can be known to be wrong is said here.
+pub fn outline(house: &House, build: &Build) -> Result<Outline> {
+    free(house, &build.name)?;
+    let store = store(&build.settings)?;
+    let (from, template, there) = match (&build.source, store) {
+        (Source::Template(name), _) => {
+            let known = template::read(house, name)?;
+            if known.is_none() {
+                return Err(no_template(house, name)?);
+            }
+            (RootSpec::Template(name.clone()), Some(name.clone()), true)
+        }
+        (Source::Origin(origin), Store::Overlay) => {
+            let name = template_name(build, origin)?;
+            let there = reusable(house, build, origin, &name)?;
+            (RootSpec::Template(name.clone()), Some(name), there)
+        }
+        (Source::Origin(_), _) if build.template.is_some() || build.fresh => {
+            return Err(Error::refused(
+                "a template is made for root.store = \"overlay\" only",
+                "leave --template and --fresh out, or the store",
+            ));
+        }
+        (Source::Origin(origin), _) => (origin.spec(), None, false),
+    };
+    if let Source::Origin(origin) = &build.source
+        && !there
+    {
+        origin.check()?;
+    }
+    let own = [("root.from", from.to_string()), ("root.store", store.to_string())];
+    let mut settings: Vec<Setting> = own.into_iter().map(|(key, value)| Setting::set(key, value)).collect();
+    settings.extend(build.settings.iter().filter(|s| s.key != "root.store").cloned());
+    let base = text::new(&build.name, &build.source);
+    let text = edit::apply(&base, &settings).map_err(|p| Error::problems(&p, None))?;
+    let config = Config::parse(&text).map_err(|p| Error::problems(&p, None))?;
+    Ok(Outline { store, template, there, text, config })
+}
+
+/// Builds it. If this fails, or is killed, there is no jail.
+pub fn build(house: &House, build: &Build, work: &mut Work<'_>) -> Result<Built> {
+    let outline = outline(house, build)?;
+    if let (Source::Origin(origin), Some(name), false) = (&build.source, &outline.template, outline.there) {
+        make_template(house, build, origin, name, work)?;
+    }
+    // Two hear of the work that goes on: whoever makes files, and whoever copies those of a template.
+    let work = RefCell::new(work);
+    let mut fill = |into: &Path| match &build.source {
+        Source::Origin(origin) => make_files(house, origin, into, &mut work.borrow_mut()),
+        Source::Template(_) => Ok(()),
+    };
+    let mut progress =
+        |count: &duplicate::Count| work.borrow_mut().count("copying the template", count.files, count.bytes);
+    let (id, path, warnings) =
+        settle(house, &build.name, &outline.text, &outline.config, &mut fill, &mut progress)?;
+    let template = outline.template.map(|name| (name, outline.there));
+    Ok(Built { jail: Created { name: build.name.clone(), id, path }, template, warnings })
+}
+
+/// The files of an origin. What is made in a jail is made in a directory that has a path, and copied from there:
+/// what is mounted nowhere can be given to a jail since Linux 6.15 only.
+fn make_files(house: &House, origin: &Origin, into: &Path, work: &mut Work<'_>) -> Result<()> {
+    if !matches!(origin, Origin::Bootstrap(_)) || !into.starts_with("/proc") {
+        return origin.make(house, into, work);
+    }
+    let aside = Building::begin(&house.lib.join("jails"), "files")?;
+    let made = aside.path().join(TREE);
+    std::fs::DirBuilder::new().mode(0o755).create(&made).map_err(Error::io("make", &made))?;
+    origin.make(house, &made, work)?;
+    duplicate::tree(&made, into, &mut |count| work.count("copying", count.files, count.bytes)).map(drop)
+}
+
+/// A template of an origin.
+pub fn make_template(
+    house: &House,
+    build: &Build,
+    origin: &Origin,
+    name: &Name,
+    work: &mut Work<'_>,
+) -> Result<()> {
+    let about = Template { origin: origin.text(), ..Template::default() };
+    let mut fill = |into: &Path| origin.make(house, into, &mut *work);
+    let is_there = template::read(house, name)?.is_some();
+    let made = if is_there && build.fresh {
+        template::make_anew(house, name, about, &mut fill)
+    } else {
+        template::make(house, name, about, &mut fill)
+    };
+    match made {
+        // Somebody else was faster, with the same.
+        Err(_) if !build.fresh && template::read(house, name)?.is_some_and(|t| t.origin == origin.text()) => {
+            Ok(())
+        }
+        made => made.map(drop),
+    }
+}
+
+/// The files, and then the configuration.
+fn settle(
+    house: &House,
+    name: &Name,
+    text: &str,
+    config: &Config,
+    fill: &mut dyn FnMut(&Path) -> Result<()>,
+    progress: &mut duplicate::Progress<'_>,
+) -> Result<(Id, PathBuf, Vec<String>)> {
+    let foreseen = number(house, config)?;
+    let building = Building::begin(&house.lib.join("jails"), name.as_str())?;
+    let opened = store::make(house, building.path(), foreseen, config, fill, progress)?;
+    let fixed = guest::fix(&Beneath::new(opened.into_root()), name, config, When::Built)?;
+    // Until the configuration is there, it is nobody's.
+    let orphan = building.path().join(ORPHAN);
+    std::fs::write(&orphan, "").map_err(Error::io("write", &orphan))?;
+    let lock = registry::lock(house)?;
+    if registry::exists(house, name)? {
+        return Err(Error::Exists(name.clone()));
+    }
+    let mut ids = Ids::load(house, &lock)?;
+    // Somebody else may have got the number meanwhile.
+    let id = config.id.map_or_else(|| ids.free(), Ok)?;
+    let text =
+        edit::apply(text, &[Setting::set("id", id.to_string())]).map_err(|p| Error::problems(&p, None))?;
+    ids.take(id, name)?;
+    let kept = house.kept(name);
+    // Of a build that was killed here.
+    if kept.join(ORPHAN).exists() {
+        crate::tree::remove(&kept)?;
+    }
+    let written = building.settle(&kept).and_then(|()| registry::write(house, name, &text, &lock));
+    if let Err(error) = written {
+        // The number is free again at the next look in any case: no file says that it is taken.
+        let _ = ids.release(name);
+        crate::tree::remove(&kept)?;
+        return Err(error);
+    }
+    std::fs::remove_file(kept.join(ORPHAN)).map_err(Error::io("remove", &kept.join(ORPHAN)))?;
+    drop(lock);
+    if id != foreseen {
+        store::limit(house, name, id, config)?;
+    }
+    Ok((id, house.config(name), fixed.failed.iter().map(Error::line).collect()))
+}
+
+/// The number that the jail will have, unless somebody else takes it before.
+fn number(house: &House, config: &Config) -> Result<Id> {
+    match config.id {
+        Some(id) => Ok(id),
+        None => Ids::load(house, &registry::lock(house)?)?.free(),
+    }
+}
+
+/// How the files are to be kept; `overlay` if nothing is said.
+fn store(settings: &[Setting]) -> Result<Store> {
+    let said = settings.iter().rfind(|s| s.key == "root.store" && s.operation == Operation::Set);
+    said.map_or(Ok(Store::Overlay), |setting| {
+        setting.value.trim_matches('"').parse().map_err(|bad: model::config::BadValue| Error::Refused {
+            message: format!("root.store: {}", bad.message),
+            help: bad.help,
+        })
+    })
+}
+
+/// The name of the template that is made of an origin: what it is of is shared, what is copied is not.
+fn template_name(build: &Build, origin: &Origin) -> Result<Name> {
+    if let Some(name) = &build.template {
+        return Ok(name.clone());
+    }
+    match origin {
+        Origin::Bootstrap(recipe) => recipe.template().ok_or_else(|| {
+            Error::refused(format!("{} is no name for a template", recipe.suite), "name it: --template NAME")
+        }),
+        _ => Ok(build.name.clone()),
+    }
+}
+
+/// Is a template there that was made just so? One of the same name that was made otherwise is in the way.
+fn reusable(house: &House, build: &Build, origin: &Origin, name: &Name) -> Result<bool> {
+    let Some(there) = template::read(house, name)? else { return Ok(false) };
+    if build.fresh {
+        // Said before minutes pass.
+        template::unused(house, name)?;
+        return Ok(false);
+    }
+    let is_shared = matches!(origin, Origin::Bootstrap(_));
+    if is_shared && there.origin == origin.text() {
+        return Ok(true);
+    }
+    Err(Error::refused(
+        format!("there is a template {name} already, made from {}", there.origin),
+        format!(
+            "build on it: --from template:{name}; or make another beside it: --template NAME; or make it anew: --fresh"
+        ),
+    ))
+}
+
+fn no_template(house: &House, name: &Name) -> Result<Error> {
+    let all = template::list(house)?;
+    let known: Vec<&str> = all.iter().map(Name::as_str).collect();
+    let help = if known.is_empty() {
+        "there is none yet: jaula build NAME --from debootstrap:trixie makes one on the way".to_owned()
+    } else {
+        format!("there are: {}", known.join(", "))
+    };
+    Ok(Error::refused(format!("there is no template {:?}", name.as_str()), help))
+}

@@ -1,0 +1,69 @@
+//! A long work that its caller watches and may end.
+
+use crate::error::{Error, Result};
+use model::bootstrap::Step;
+use model::units::Bytes;
+use sys::signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, Signals};
+
+/// What ends the work.
+pub(crate) const ENDING: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
+
+/// What the work says on its way.
+#[derive(Debug)]
+pub enum Report<'a> {
+    /// Where it is.
+    Step(&'a Step),
+    /// What a program printed.
+    Line(&'a str),
+}
+
+/// A work that goes on. While it does, the signals that would end the process end the work instead.
+pub struct Work<'a> {
+    report: &'a mut dyn FnMut(Report<'_>),
+    signals: Signals,
+}
+
+impl std::fmt::Debug for Work<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Work")
+    }
+}
+
+impl<'a> Work<'a> {
+    /// Begins one.
+    pub fn begin(report: &'a mut dyn FnMut(Report<'_>)) -> Result<Self> {
+        let signals = Signals::take(&ENDING).map_err(Error::call("take signals"))?;
+        Ok(Self { report, signals })
+    }
+
+    /// Says what comes now.
+    pub fn say(&mut self, phase: &'static str) {
+        self.step(&Step { phase, ..Step::default() });
+    }
+
+    pub(crate) fn step(&mut self, step: &Step) {
+        (self.report)(Report::Step(step));
+    }
+
+    pub(crate) fn line(&mut self, line: &str) {
+        (self.report)(Report::Line(line));
+    }
+
+    /// Says how much of a tree there is by now, and whether to go on.
+    pub fn count(&mut self, phase: &'static str, files: u64, bytes: u64) -> Result<()> {
+        if files.is_multiple_of(64) {
+            self.go_on()?;
+            let what = format!("{files} files, {}", Bytes(bytes));
+            self.step(&Step { phase, what, count: None });
+        }
+        Ok(())
+    }
+
+    /// An error if somebody wants it to end.
+    pub fn go_on(&self) -> Result<()> {
+        match self.signals.next().map_err(Error::call("read a signal"))? {
+            Some(signal) => Err(Error::Cancelled(signal)),
+            None => Ok(()),
+        }
+    }
+}

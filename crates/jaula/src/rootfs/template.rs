@@ -1,0 +1,170 @@
+//! Templates: whole roots that nothing changes any more, each in `lib/templates/NAME` as `tree/` and what is known
+//! of it, `template.toml`.
+
+use crate::building::Building;
+use crate::error::{Error, Result};
+use crate::house::{House, replace};
+use crate::registry;
+use crate::rootfs::beneath::{Beneath, Found};
+use crate::rootfs::store;
+use model::config::RootSpec;
+use model::name::Name;
+use model::template::{FILE, TREE, Template};
+use model::units::Bytes;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Makes a template: `fill` fills its tree, which is empty. `about` says what the tree itself does not: its
+/// origin, and what an image says of itself.
+pub fn make(
+    house: &House,
+    name: &Name,
+    about: Template,
+    fill: &mut dyn FnMut(&Path) -> Result<()>,
+) -> Result<Template> {
+    let building = begin(house, name, about, fill)?;
+    building.0.settle(&house.template(name))?;
+    Ok(building.1)
+}
+
+/// The same in the place of another, which nobody uses any more.
+pub fn make_anew(
+    house: &House,
+    name: &Name,
+    about: Template,
+    fill: &mut dyn FnMut(&Path) -> Result<()>,
+) -> Result<Template> {
+    unused(house, name)?;
+    let (building, template) = begin(house, name, about, fill)?;
+    // Once more: it took its time.
+    let _lock = registry::lock(house)?;
+    unused(house, name)?;
+    // What was there goes with the building directory.
+    sys::fs::exchange(building.path(), house.template(name))
+        .map_err(Error::call("put the template in place"))?;
+    Ok(template)
+}
+
+fn begin(
+    house: &House,
+    name: &Name,
+    about: Template,
+    fill: &mut dyn FnMut(&Path) -> Result<()>,
+) -> Result<(Building, Template)> {
+    let building = Building::begin(&house.templates(), name.as_str())?;
+    // A subvolume where that can be, so that jails are snapshots of it.
+    store::make_tree(building.path(), TREE)?;
+    let tree = building.path().join(TREE);
+    fill(&tree)?;
+    let template = describe(&tree, about)?;
+    replace(&building.path().join(FILE), template.to_text().as_bytes())?;
+    Ok((building, template))
+}
+
+/// Completes what is known of a tree by what it says itself.
+pub fn describe(tree: &Path, about: Template) -> Result<Template> {
+    let (files, size) = extent(tree)?;
+    let inside = Beneath::at(tree)?;
+    let release =
+        ["etc/os-release", "usr/lib/os-release"].iter().find_map(|path| inside.read(path, 1 << 16).ok()?);
+    let release = String::from_utf8_lossy(&release.unwrap_or_default()).into_owned();
+    let field = |name: &str| {
+        let value = release.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
+        let value = value.trim_matches(['"', '\'']);
+        (!value.is_empty()).then(|| value.to_owned())
+    };
+    let made = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    Ok(Template {
+        made,
+        architecture: about.architecture.clone().or_else(|| Some(std::env::consts::ARCH.to_owned())),
+        distribution: field("ID"),
+        version: field("VERSION_ID").or_else(|| field("VERSION_CODENAME")),
+        init: init(&inside).map(str::to_owned),
+        size,
+        files,
+        ..about
+    })
+}
+
+/// The init that a tree has, by the words of `boot.init`.
+fn init(tree: &Beneath) -> Option<&'static str> {
+    let has =
+        |paths: &[&str]| paths.iter().any(|path| !matches!(tree.look(path), Ok(Found::Nothing) | Err(_)));
+    let table: [(&[&str], &str); 3] = [
+        (&["usr/lib/systemd/systemd", "lib/systemd/systemd"], "systemd"),
+        (&["sbin/openrc", "usr/sbin/openrc", "usr/bin/openrc"], "openrc"),
+        (&["etc/inittab"], "sysv"),
+    ];
+    if !has(&["sbin/init", "usr/sbin/init"]) {
+        return None;
+    }
+    table.iter().find(|(paths, _)| has(paths)).map_or(Some("plain"), |(_, word)| Some(word))
+}
+
+/// How many files a tree has, and how much room they take. No link is followed.
+fn extent(tree: &Path) -> Result<(u64, Bytes)> {
+    let (mut files, mut blocks) = (0u64, 0u64);
+    let mut left: Vec<PathBuf> = vec![tree.to_owned()];
+    while let Some(directory) = left.pop() {
+        for entry in std::fs::read_dir(&directory).map_err(Error::io("read", &directory))? {
+            let entry = entry.map_err(Error::io("read", &directory))?;
+            let about = entry.metadata().map_err(Error::io("look at", &entry.path()))?;
+            files += 1;
+            // A file with several names is counted once, by and large.
+            blocks += if about.is_dir() { about.blocks() } else { about.blocks() / about.nlink().max(1) };
+            if about.is_dir() {
+                left.push(entry.path());
+            }
+        }
+    }
+    Ok((files, Bytes(blocks * 512)))
+}
+
+/// What is known of a template; `None` if there is none.
+pub fn read(house: &House, name: &Name) -> Result<Option<Template>> {
+    let path = house.template(name).join(FILE);
+    let text = match registry::read_text(&path) {
+        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        text => text?,
+    };
+    let parsed = Template::parse(&text);
+    parsed
+        .map(Some)
+        .map_err(|bad| Error::Config { problems: vec![format!("{}: {bad}", path.display())], help: None })
+}
+
+/// The templates that are there, by name.
+pub fn list(house: &House) -> Result<Vec<Name>> {
+    let directory = house.templates();
+    let entries = match std::fs::read_dir(&directory) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        read => read.map_err(Error::io("read", &directory))?,
+    };
+    let mut names: Vec<Name> =
+        entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    names.sort();
+    Ok(names)
+}
+
+/// The jails that lie on a template.
+pub fn users(house: &House, name: &Name) -> Result<Vec<Name>> {
+    let lies_on = |jail: &Name| {
+        registry::config(house, jail)
+            .is_ok_and(|config| matches!(&config.root.from, Some(RootSpec::Template(of)) if of == name))
+    };
+    Ok(registry::configured(house)?.into_iter().filter(lies_on).collect())
+}
+
+/// Refuses if jails lie on it.
+pub fn unused(house: &House, name: &Name) -> Result<()> {
+    let users = users(house, name)?;
+    if users.is_empty() {
+        return Ok(());
+    }
+    let users: Vec<&str> = users.iter().map(Name::as_str).collect();
+    Err(Error::refused(
+        format!("jails lie on the template {name}, which cannot change under them: {}", users.join(", ")),
+        "make another beside it: --template NAME",
+    ))
+}
