@@ -132,8 +132,7 @@ pub fn move_to(
     let [from_dir, to_dir] = [from_dir.as_fd().as_raw_fd(), to_dir.as_fd().as_raw_fd()];
     let (old, new) = (c(from.as_ref()), c(to.as_ref()));
     let done = rename_with(from_dir, &old, to_dir, &new, libc::RENAME_NOREPLACE);
-    check(done, || format!("renameat2({from_dir}, {from:?}, {to_dir}, {to:?}, RENAME_NOREPLACE)"))
-        .map(drop)
+    check(done, || format!("renameat2({from_dir}, {from:?}, {to_dir}, {to:?}, RENAME_NOREPLACE)")).map(drop)
 }
 
 /// Two files or directories get each other's names, in one step (renameat2(2)).
@@ -141,8 +140,7 @@ pub fn exchange(one: impl AsRef<Path> + Debug, other: impl AsRef<Path> + Debug) 
     let (a, b) = (c(one.as_ref()), c(other.as_ref()));
     let here = libc::AT_FDCWD;
     let done = rename_with(here, &a, here, &b, libc::RENAME_EXCHANGE);
-    check(done, || format!("renameat2(AT_FDCWD, {one:?}, AT_FDCWD, {other:?}, RENAME_EXCHANGE)"))
-        .map(drop)
+    check(done, || format!("renameat2(AT_FDCWD, {one:?}, AT_FDCWD, {other:?}, RENAME_EXCHANGE)")).map(drop)
 }
 
 /// Lets a file share another's blocks, as its copy (ioctl_ficlone(2)); not every file system can.
@@ -402,4 +400,23 @@ pub fn set_nonblocking(fd: impl AsFd, on: bool) -> Result<()> {
     // SAFETY: as above.
     check(unsafe { libc::fcntl(fd, libc::F_SETFL, flags) }.into(), || format!("fcntl({fd}, F_SETFL)"))
         .map(drop)
+}
+
+/// Opens `/dev/null` where a standard stream is closed: otherwise the next file that is opened
+/// would be that stream, of this process and of those that it makes (poll(2)).
+pub fn open_standard_streams() {
+    let mut streams = [0, 1, 2].map(|fd| libc::pollfd { fd, events: 0, revents: 0 });
+    // SAFETY: pointer and length are those of `streams`.
+    let n = unsafe { libc::poll(streams.as_mut_ptr(), 3, 0) };
+    if n > 0 && streams.iter().any(|stream| stream.revents & libc::POLLNVAL != 0) {
+        // Each takes the lowest number that is free; the last one, above 2, is closed again.
+        while let Ok(null) = open(CWD, "/dev/null", O_RDWR, 0) {
+            if null.as_raw_fd() > 2 {
+                break;
+            }
+            let number = std::os::fd::IntoRawFd::into_raw_fd(null);
+            // SAFETY: F_SETFD takes no pointer. A standard stream is one over exec too.
+            unsafe { libc::fcntl(number, libc::F_SETFD, 0) };
+        }
+    }
 }
