@@ -381,7 +381,7 @@ pub fn space(fd: impl AsFd) -> Result<Space> {
     check(done.into(), || format!("fstatfs({fd})"))?;
     // SAFETY: the call succeeded and filled it.
     let found = unsafe { statfs.assume_init() };
-    let block = found.f_frsize.cast_unsigned();
+    let block = u32::try_from(found.f_frsize).map_or(0, u64::from);
     Ok(Space {
         size: found.f_blocks.saturating_mul(block),
         used: found.f_blocks.saturating_sub(found.f_bfree).saturating_mul(block),
