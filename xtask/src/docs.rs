@@ -1,7 +1,8 @@
 //! Documents that are generated: what the program knows about itself is written down once, in
 //! the program, and everything else is printed from there.
 
-use crate::shell::{Result, command, jaula, run};
+use crate::release;
+use crate::shell::{Result, command, run};
 
 /// The tests that compare a document with the program. With [`RENEW`] set they write it instead.
 const TESTS: &[(&str, &str)] = &[
@@ -19,6 +20,6 @@ pub(crate) fn docs() -> Result {
     TESTS.iter().try_for_each(|(package, test)| {
         run(command(&["cargo", "test", "--quiet", "--package", package, test])
             .env(RENEW, "1")
-            .env("JAULA_BIN", jaula()?))
+            .env("JAULA_BIN", release::path()?))
     })
 }
