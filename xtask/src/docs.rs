@@ -16,10 +16,10 @@ const RENEW: &str = "JAULA_DOCS_RENEW";
 
 /// Writes all generated documents.
 pub(crate) fn docs() -> Result {
-    run(&mut command(&["cargo", "build", "--quiet", "--release", "--package", "jaula-cli"]))?;
+    let jaula = release::build()?;
     TESTS.iter().try_for_each(|(package, test)| {
         run(command(&["cargo", "test", "--quiet", "--package", package, test])
             .env(RENEW, "1")
-            .env("JAULA_BIN", release::path()?))
+            .env("JAULA_BIN", &jaula))
     })
 }

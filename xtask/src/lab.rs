@@ -61,11 +61,7 @@ fn disks() -> Result<Disks> {
     let lab = make::made()?;
     let build = ["cargo", "build", "--quiet", "--profile=lab", "--package=jaula-cli"];
     shell::run(&mut command(&build))?;
-    Ok(Disks {
-        lab,
-        jaula: release::path()?.with_file_name("").join("../lab/jaula"),
-        jails: work::tests_binary("lab")?,
-    })
+    Ok(Disks { lab, jaula: release::native()?.join("lab/jaula"), jails: work::tests_binary("lab")? })
 }
 
 /// The same of what the tests of everything have built.

@@ -47,8 +47,12 @@ pub(crate) fn path() -> Result<PathBuf> {
     if is_here() {
         return Ok(target().join(musl()).join("release/jaula"));
     }
-    // target/TRIPLE/PROFILE/xtask: jaula is built for the same target.
+    Ok(native()?.join("release/jaula"))
+}
+
+/// Where cargo puts what it builds for this machine's own target.
+pub(crate) fn native() -> Result<PathBuf> {
+    // target/TRIPLE/PROFILE/xtask
     let this = std::env::current_exe()?;
-    let triple = this.ancestors().nth(2).ok_or("xtask is in no target directory")?;
-    Ok(triple.join("release/jaula"))
+    Ok(this.ancestors().nth(2).ok_or("xtask is in no target directory")?.to_owned())
 }
