@@ -11,7 +11,8 @@ mod start;
 mod timing;
 mod trace;
 
-use crate::shell::{Result, command, jaula, output, run, target, top};
+use crate::release;
+use crate::shell::{Result, command, output, run, target, top};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -72,8 +73,7 @@ impl Ground {
 
     /// A jaula that cannot start a jail would come out fast.
     fn working_jaula(&self) -> Result<Option<PathBuf>> {
-        run(&mut command(&["cargo", "build", "--release", "--quiet", "--package", "jaula-cli"]))?;
-        let jaula = self.installed(&jaula()?)?;
+        let jaula = self.installed(&release::build()?)?;
         let mut trial = command(&[&jaula]);
         trial.env("JAULA_ROOT", self.jaula_root()?);
         let said = output(trial.args(self.jaula_run()).args(["/bin/true", "say"]));

@@ -1,7 +1,8 @@
 //! Documents that are generated: what the program knows about itself is written down once, in
 //! the program, and everything else is printed from there.
 
-use crate::shell::{Result, command, jaula, run};
+use crate::release;
+use crate::shell::{Result, command, run};
 
 /// The tests that compare a document with the program. With [`RENEW`] set they write it instead.
 const TESTS: &[(&str, &str)] = &[
@@ -15,10 +16,10 @@ const RENEW: &str = "JAULA_DOCS_RENEW";
 
 /// Writes all generated documents.
 pub(crate) fn docs() -> Result {
-    run(&mut command(&["cargo", "build", "--quiet", "--release", "--package", "jaula-cli"]))?;
+    let jaula = release::build()?;
     TESTS.iter().try_for_each(|(package, test)| {
         run(command(&["cargo", "test", "--quiet", "--package", package, test])
             .env(RENEW, "1")
-            .env("JAULA_BIN", jaula()?))
+            .env("JAULA_BIN", &jaula))
     })
 }

@@ -8,7 +8,8 @@ mod make;
 mod run;
 mod work;
 
-use crate::shell::{self, Result, command, jaula};
+use crate::release;
+use crate::shell::{self, Result, command};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -60,16 +61,12 @@ fn disks() -> Result<Disks> {
     let lab = make::made()?;
     let build = ["cargo", "build", "--quiet", "--profile=lab", "--package=jaula-cli"];
     shell::run(&mut command(&build))?;
-    Ok(Disks {
-        lab,
-        jaula: jaula()?.with_file_name("").join("../lab/jaula"),
-        jails: work::tests_binary("lab")?,
-    })
+    Ok(Disks { lab, jaula: release::native()?.join("lab/jaula"), jails: work::tests_binary("lab")? })
 }
 
 /// The same of what the tests of everything have built.
 pub(crate) fn ready() -> Result<Disks> {
-    Ok(Disks { lab: make::made()?, jaula: jaula()?, jails: work::tests_binary("dev")? })
+    Ok(Disks { lab: make::made()?, jaula: release::path()?, jails: work::tests_binary("dev")? })
 }
 
 fn ended(status: i32) -> Result {

@@ -6,6 +6,7 @@ mod debian;
 mod docs;
 mod fuzz;
 mod lab;
+mod release;
 mod setup;
 mod shell;
 mod templates;
@@ -19,6 +20,7 @@ cargo xtask setup                         install what tests and benchmarks need
 cargo xtask test [FILTER]                 check, build, test; with FILTER only the tests so named
 cargo xtask bench WHAT                    measure start, exec, many, trace, app or all, for docs/benchmarks.md
 cargo xtask lab make|run CMD…|test [FILTER]|shell   a virtual machine with systemd, cgroup v2, AppArmor, quota
+cargo xtask build                         the program for installing: static, for musl; says where it is
 cargo xtask fuzz [TARGET] [--seconds N]   feed the parsers with mutated input (60 s each)
 cargo xtask docs                          write the generated documents";
 
@@ -42,6 +44,7 @@ fn run(words: &[&str]) -> Result {
         ["bench", which] => bench::bench(which),
         ["lab", rest @ ..] => lab::lab(rest),
         ["fuzz", rest @ ..] => fuzz::fuzz(rest),
+        ["build"] => release::build().map(|path| println!("{}", path.display())),
         ["docs"] => docs::docs(),
         _ => Err(format!("no such task\n\n{USAGE}").into()),
     }

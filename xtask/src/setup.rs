@@ -1,6 +1,7 @@
 //! Installs what tests and benchmarks need.
 
 use crate::debian;
+use crate::release;
 use crate::shell::{Result, command, has, output, run};
 use std::process::Stdio;
 
@@ -8,6 +9,7 @@ use std::process::Stdio;
 const PACKAGES: &[(&str, &str)] = &[
     ("cc", "gcc"),
     ("c++", "g++"),
+    ("musl-gcc", "musl-tools"),
     ("ip", "iproute2"),
     ("setsid", "util-linux"),
     ("losetup", "mount"),
@@ -37,6 +39,7 @@ const CARGO_DENY: &str = "cargo-deny@0.20.2";
 /// Installs what is missing, and says so in a line each.
 pub(crate) fn setup() -> Result {
     debian_packages()?;
+    release::setup();
     if has("cargo-deny") {
         println!("setup: cargo-deny is here");
     } else {

@@ -19,14 +19,6 @@ pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| top().join("target"), PathBuf::from)
 }
 
-/// The release build of jaula.
-pub(crate) fn jaula() -> Result<PathBuf> {
-    // target/TRIPLE/PROFILE/xtask: jaula is built for the same target.
-    let this = std::env::current_exe()?;
-    let triple = this.ancestors().nth(2).ok_or("xtask is in no target directory")?;
-    Ok(triple.join("release/jaula"))
-}
-
 /// A command line, to be run at the top of the work tree.
 pub(crate) fn command<S: AsRef<OsStr>>(words: &[S]) -> Command {
     let mut words = words.iter();

@@ -1,7 +1,7 @@
 //! All checks and tests, counted.
 
-use crate::shell::{self, Result, command, jaula, typed};
-use crate::{fuzz, lab, setup};
+use crate::shell::{self, Result, command, typed};
+use crate::{fuzz, lab, release, setup};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -24,7 +24,7 @@ pub(crate) fn all() -> Result {
     let mut tally = Tally::default();
     tally.check("formatting", &mut command(&["cargo", "fmt", "--all", "--check"]));
     tally.check("clippy", &mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]));
-    tally.check("release build", &mut cargo(&["build", "--release", "--package", "jaula-cli"]));
+    tally.outcome("release build", || release::build().map(drop));
     // Those that need the lab come last, in it.
     tally.tests(&mut cargo(&["test", "--workspace", "--no-fail-fast", "--", "--skip=lab::"]));
     tally.check(
@@ -43,7 +43,7 @@ pub(crate) fn all() -> Result {
 pub(crate) fn filtered(filter: &str) -> Result {
     setup::setup()?;
     let mut tally = Tally::default();
-    tally.check("release build", &mut cargo(&["build", "--release", "--package", "jaula-cli"]));
+    tally.outcome("release build", || release::build().map(drop));
     tally.tests(&mut cargo(&["test", "--workspace", "--no-fail-fast", filter]));
     tally.close()
 }
@@ -98,7 +98,7 @@ impl Tally {
     }
 
     fn count(&mut self, command: &mut Command) -> Result<bool> {
-        let mut child = command.env("JAULA_BIN", jaula()?).stdout(Stdio::piped()).spawn()?;
+        let mut child = command.env("JAULA_BIN", release::path()?).stdout(Stdio::piped()).spawn()?;
         for line in BufReader::new(child.stdout.take().ok_or("no output")?).lines() {
             let line = line?;
             println!("{line}");

@@ -19,6 +19,7 @@ pub(crate) mod trace;
 
 use crate::command::{Op, Selection, Setting};
 use crate::exit;
+use crate::exit::ExitCode;
 use jaula::house::House;
 use jaula::{Error, Result, registry};
 use model::config::edit;
@@ -26,7 +27,6 @@ use model::name::Name;
 use model::select::SelectError;
 use std::io;
 use std::path::Path;
-use std::process::ExitCode;
 
 /// Settings as the model takes them.
 pub(crate) fn settings(given: &[Setting]) -> Vec<edit::Setting> {

@@ -8,6 +8,7 @@ use crate::act::{
 use crate::command::{Command, Invocation, Json, When};
 use crate::doc;
 use crate::exit;
+use crate::exit::ExitCode;
 use crate::output::error::report;
 use crate::output::style::Style;
 use crate::output::{print_json, print_text};
@@ -15,7 +16,6 @@ use serde::Serialize;
 use std::fmt::Write;
 use std::io;
 use std::path::Path;
-use std::process::ExitCode;
 
 /// Does what was asked for.
 pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {

@@ -1,5 +1,20 @@
 //! The statuses that jaula exits with: one table for the program, its help and its manual.
 
+/// The status that a command ends with. Unlike the standard library's it can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ExitCode(pub(crate) u8);
+
+impl ExitCode {
+    /// It is done.
+    pub(crate) const SUCCESS: Self = Self(0);
+}
+
+impl From<u8> for ExitCode {
+    fn from(status: u8) -> Self {
+        Self(status)
+    }
+}
+
 /// One status and what it says.
 pub(crate) struct Exit {
     /// As documents have it: `0`, `128+n`.

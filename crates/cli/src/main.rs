@@ -1,32 +1,17 @@
-//! The command `jaula`: words in, operations on jails, text or JSON out.
-#![forbid(unsafe_code)]
-// Both panic when the reader has gone away; `output` has what to use instead.
-#![deny(clippy::print_stdout, clippy::print_stderr)]
+//! The program `jaula`: where the C library calls it.
+//!
+//! Without the standard library's own beginning a start takes eleven system calls less
+//! (docs/decisions/025-beginning.md). What else it does that jaula needs is in `forget_caller`.
+#![no_main]
+#![deny(unsafe_code)]
 
-mod act;
-mod command;
-mod dispatch;
-mod doc;
-// Until `dispatch` does everything; the compiler will say when these can go.
-#[cfg_attr(not(test), expect(dead_code))]
-mod exit;
-mod given;
-mod output;
-mod parse;
-mod suggest;
-mod table;
-mod usage;
+use sys::entry::Words;
 
-use command::When;
-use std::process::ExitCode;
+#[global_allocator]
+static MEMORY: sys::memory::Memory = sys::memory::Memory::new();
 
-fn main() -> ExitCode {
-    jaula::forget_caller();
-    match parse::parse(std::env::args_os().skip(1)) {
-        Ok(invocation) => dispatch::dispatch(invocation),
-        Err(error) => {
-            output::error::report(&error, Some(&error.help()), When::Auto);
-            ExitCode::from(exit::USAGE)
-        }
-    }
+#[expect(unsafe_code, reason = "a function is called by the name that it has here, and by nobody else")]
+#[unsafe(no_mangle)]
+extern "C" fn main(_: i32, words: Words) -> i32 {
+    jaula_cli::main(words.list()).into()
 }

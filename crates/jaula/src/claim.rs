@@ -110,7 +110,7 @@ impl Claim {
         }
         // Begin anywhere, so that many starts at once do not try the same numbers.
         let span = u32::from(Id::MAX - Id::FIRST_PASSING) + 1;
-        let begin = std::process::id() % span;
+        let begin = sys::process::number().unsigned_abs() % span;
         for n in (0..span).map(|n| (begin + n) % span) {
             let id =
                 u16::try_from(n).ok().and_then(|n| Id::new(Id::FIRST_PASSING + n).ok()).ok_or(Error::NoId)?;

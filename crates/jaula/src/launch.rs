@@ -215,7 +215,7 @@ fn meet(plan: &Plan, first: &Child, trees: &[OwnedFd], journal: &mut Journal) ->
     for (file, map) in [("uid_map", plan.users), ("gid_map", plan.groups)] {
         put(&format!("{proc}/{file}"), &format!("{} {} {}", map.inside, map.outside, map.count))?;
     }
-    set_attributes(plan, trees, &proc)?;
+    set_attributes(plan, trees, first)?;
     for step in &plan.host {
         if let HostStep::Cgroup { path, join: Join::Moved } = step {
             crate::cgroup::join(path, first.pid)?;
@@ -224,10 +224,10 @@ fn meet(plan: &Plan, first: &Child, trees: &[OwnedFd], journal: &mut Journal) ->
     Ok(inode)
 }
 
-fn set_attributes(plan: &Plan, trees: &[OwnedFd], proc: &str) -> Result<(), Error> {
+fn set_attributes(plan: &Plan, trees: &[OwnedFd], first: &Child) -> Result<(), Error> {
     let users = if plan.trees.iter().any(|tree| tree.mapped) {
-        let open = sys::fs::open(sys::fs::CWD, format!("{proc}/ns/user"), sys::fs::O_RDONLY, 0);
-        Some(open.map_err(Error::call("open the jail's user namespace"))?)
+        let users = sys::process::user_namespace(first);
+        Some(users.map_err(Error::call("open the jail's user namespace"))?)
     } else {
         None
     };

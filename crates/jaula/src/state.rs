@@ -31,7 +31,7 @@ pub struct ProcessId {
 impl ProcessId {
     /// This process.
     pub fn own() -> Result<Self> {
-        let pid = i32::try_from(std::process::id()).unwrap_or(-1);
+        let pid = sys::process::number();
         let pidfd = sys::process::open(pid).map_err(Error::call("identify this process"))?;
         Self::of(pid, &pidfd)
     }

@@ -14,12 +14,13 @@ const TOP: u64 = 256;
 const NAME: usize = 255;
 
 /// An ioctl's number: the direction of its argument, its place in btrfs's list, its size.
-const fn number(direction: libc::c_ulong, place: libc::c_ulong, size: usize) -> libc::c_ulong {
-    direction << 30 | (size as libc::c_ulong) << 16 | 0x94 << 8 | place
+const fn number(direction: u32, place: u32, size: usize) -> libc::Ioctl {
+    #[expect(clippy::cast_possible_truncation, reason = "sizes here are below 16384")]
+    crate::call::request(direction << 30 | (size as u32) << 16 | 0x94 << 8 | place)
 }
-const NONE: libc::c_ulong = 0;
-const WRITE: libc::c_ulong = 1;
-const READ: libc::c_ulong = 2;
+const NONE: u32 = 0;
+const WRITE: u32 = 1;
+const READ: u32 = 2;
 
 /// `struct btrfs_ioctl_vol_args`
 #[repr(C)]
@@ -47,7 +48,7 @@ fn put(name: &OsStr, into: &mut [u8], call: &str) -> Result<()> {
     Ok(())
 }
 
-fn with_volume(dir: BorrowedFd<'_>, name: &OsStr, place: libc::c_ulong, what: &str) -> Result<()> {
+fn with_volume(dir: BorrowedFd<'_>, name: &OsStr, place: u32, what: &str) -> Result<()> {
     let mut volume = Box::new(Volume { fd: 0, name: [0; 4088] });
     put(name, &mut volume.name, what)?;
     let fd = dir.as_raw_fd();

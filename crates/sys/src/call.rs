@@ -28,3 +28,15 @@ pub(crate) fn own(returned: libc::c_long) -> OwnedFd {
 pub(crate) fn word(n: u64) -> libc::c_long {
     n.cast_signed()
 }
+
+/// The number of an ioctl, in the type that the C library has for it.
+#[cfg(target_env = "musl")]
+pub(crate) const fn request(number: u32) -> libc::Ioctl {
+    number.cast_signed()
+}
+
+/// The number of an ioctl, in the type that the C library has for it.
+#[cfg(not(target_env = "musl"))]
+pub(crate) const fn request(number: u32) -> libc::Ioctl {
+    number as libc::Ioctl
+}

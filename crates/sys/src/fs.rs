@@ -2,10 +2,10 @@
 
 use crate::call::{check, own, path as c};
 use crate::error::Result;
-use std::ffi::{OsStr, OsString};
+use std::ffi::{CStr, OsStr, OsString};
 use std::fmt::Debug;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
@@ -116,6 +116,12 @@ pub fn rename(dir: impl AsFd, from: impl AsRef<Path> + Debug, to: impl AsRef<Pat
     check(done.into(), || format!("renameat({dir}, {from:?}, {dir}, {to:?})")).map(drop)
 }
 
+/// renameat2(2), which not every C library has.
+fn rename_with(from_dir: RawFd, from: &CStr, to_dir: RawFd, to: &CStr, flags: u32) -> libc::c_long {
+    // SAFETY: both are C strings that live over the call.
+    unsafe { libc::syscall(libc::SYS_renameat2, from_dir, from.as_ptr(), to_dir, to.as_ptr(), flags) }
+}
+
 /// Moves a file into another directory, where nothing of that name may be (renameat2(2)).
 pub fn move_to(
     from_dir: impl AsFd,
@@ -125,21 +131,16 @@ pub fn move_to(
 ) -> Result<()> {
     let [from_dir, to_dir] = [from_dir.as_fd().as_raw_fd(), to_dir.as_fd().as_raw_fd()];
     let (old, new) = (c(from.as_ref()), c(to.as_ref()));
-    // SAFETY: both are C strings that live over the call.
-    let done =
-        unsafe { libc::renameat2(from_dir, old.as_ptr(), to_dir, new.as_ptr(), libc::RENAME_NOREPLACE) };
-    check(done.into(), || format!("renameat2({from_dir}, {from:?}, {to_dir}, {to:?}, RENAME_NOREPLACE)"))
-        .map(drop)
+    let done = rename_with(from_dir, &old, to_dir, &new, libc::RENAME_NOREPLACE);
+    check(done, || format!("renameat2({from_dir}, {from:?}, {to_dir}, {to:?}, RENAME_NOREPLACE)")).map(drop)
 }
 
 /// Two files or directories get each other's names, in one step (renameat2(2)).
 pub fn exchange(one: impl AsRef<Path> + Debug, other: impl AsRef<Path> + Debug) -> Result<()> {
     let (a, b) = (c(one.as_ref()), c(other.as_ref()));
     let here = libc::AT_FDCWD;
-    // SAFETY: both are C strings that live over the call.
-    let done = unsafe { libc::renameat2(here, a.as_ptr(), here, b.as_ptr(), libc::RENAME_EXCHANGE) };
-    check(done.into(), || format!("renameat2(AT_FDCWD, {one:?}, AT_FDCWD, {other:?}, RENAME_EXCHANGE)"))
-        .map(drop)
+    let done = rename_with(here, &a, here, &b, libc::RENAME_EXCHANGE);
+    check(done, || format!("renameat2(AT_FDCWD, {one:?}, AT_FDCWD, {other:?}, RENAME_EXCHANGE)")).map(drop)
 }
 
 /// Lets a file share another's blocks, as its copy (ioctl_ficlone(2)); not every file system can.
@@ -339,7 +340,7 @@ pub fn magic(path: impl AsRef<Path> + Debug) -> Result<i64> {
     let done = unsafe { libc::statfs(name.as_ptr(), statfs.as_mut_ptr()) };
     check(done.into(), || format!("statfs({path:?})"))?;
     // SAFETY: the call succeeded and filled it.
-    Ok(unsafe { statfs.assume_init() }.f_type)
+    Ok(number(u32::try_from(unsafe { statfs.assume_init() }.f_type)))
 }
 
 /// The magic number of the file system that a descriptor's file is on (fstatfs(2)).
@@ -350,7 +351,12 @@ pub fn magic_of(fd: impl AsFd) -> Result<i64> {
     let done = unsafe { libc::fstatfs(fd, statfs.as_mut_ptr()) };
     check(done.into(), || format!("fstatfs({fd})"))?;
     // SAFETY: the call succeeded and filled it.
-    Ok(unsafe { statfs.assume_init() }.f_type)
+    Ok(number(u32::try_from(unsafe { statfs.assume_init() }.f_type)))
+}
+
+/// All magic numbers have 32 bits; C libraries differ in how many they make of them.
+fn number<E>(magic: std::result::Result<u32, E>) -> i64 {
+    magic.map_or(-1, i64::from)
 }
 
 /// How much room a file system has, as df(1) asks for it.
@@ -375,7 +381,7 @@ pub fn space(fd: impl AsFd) -> Result<Space> {
     check(done.into(), || format!("fstatfs({fd})"))?;
     // SAFETY: the call succeeded and filled it.
     let found = unsafe { statfs.assume_init() };
-    let block = found.f_frsize.cast_unsigned();
+    let block = u32::try_from(found.f_frsize).map_or(0, u64::from);
     Ok(Space {
         size: found.f_blocks.saturating_mul(block),
         used: found.f_blocks.saturating_sub(found.f_bfree).saturating_mul(block),
@@ -394,4 +400,23 @@ pub fn set_nonblocking(fd: impl AsFd, on: bool) -> Result<()> {
     // SAFETY: as above.
     check(unsafe { libc::fcntl(fd, libc::F_SETFL, flags) }.into(), || format!("fcntl({fd}, F_SETFL)"))
         .map(drop)
+}
+
+/// Opens `/dev/null` where a standard stream is closed: otherwise the next file that is opened
+/// would be that stream, of this process and of those that it makes (poll(2)).
+pub fn open_standard_streams() {
+    let mut streams = [0, 1, 2].map(|fd| libc::pollfd { fd, events: 0, revents: 0 });
+    // SAFETY: pointer and length are those of `streams`.
+    let n = unsafe { libc::poll(streams.as_mut_ptr(), 3, 0) };
+    if n > 0 && streams.iter().any(|stream| stream.revents & libc::POLLNVAL != 0) {
+        // Each takes the lowest number that is free; the last one, above 2, is closed again.
+        while let Ok(null) = open(CWD, "/dev/null", O_RDWR, 0) {
+            if null.as_raw_fd() > 2 {
+                break;
+            }
+            let number = std::os::fd::IntoRawFd::into_raw_fd(null);
+            // SAFETY: F_SETFD takes no pointer. A standard stream is one over exec too.
+            unsafe { libc::fcntl(number, libc::F_SETFD, 0) };
+        }
+    }
 }

@@ -15,11 +15,13 @@ pub mod errno {
         ENOTEMPTY, ENOTTY, EOPNOTSUPP, EPERM, EPIPE, EROFS, ESRCH, ETXTBSY, EUSERS, EXDEV,
     };
 }
+pub mod entry;
 pub mod error;
 pub mod fs;
 pub mod init;
 pub mod look;
 pub mod loops;
+pub mod memory;
 pub mod mount;
 pub mod notify;
 pub mod poll;

@@ -4,10 +4,10 @@ use crate::call::{check, path as c};
 use crate::error::Result;
 use std::os::fd::{AsFd, AsRawFd};
 
-const LOOP_CTL_GET_FREE: libc::c_ulong = 0x4c82;
-const LOOP_CONFIGURE: libc::c_ulong = 0x4c0a;
-const LOOP_GET_STATUS64: libc::c_ulong = 0x4c05;
-const LOOP_SET_CAPACITY: libc::c_ulong = 0x4c07;
+const LOOP_CTL_GET_FREE: libc::Ioctl = 0x4c82;
+const LOOP_CONFIGURE: libc::Ioctl = 0x4c0a;
+const LOOP_GET_STATUS64: libc::Ioctl = 0x4c05;
+const LOOP_SET_CAPACITY: libc::Ioctl = 0x4c07;
 const AUTOCLEAR: u32 = 4;
 const DIRECT_IO: u32 = 16;
 
@@ -110,7 +110,7 @@ pub fn make_node(path: impl AsRef<std::path::Path>, number: u32) -> Result<()> {
 /// `CAP_SYS_RESOURCE` on the host.
 pub fn grow_ext4(mounted: impl AsFd, blocks: u64) -> Result<()> {
     // _IOW('f', 16, __u64)
-    const EXT4_IOC_RESIZE_FS: libc::c_ulong = 0x4008_6610;
+    const EXT4_IOC_RESIZE_FS: libc::Ioctl = 0x4008_6610;
     let fd = mounted.as_fd().as_raw_fd();
     // SAFETY: the command reads a u64, which lives over the call.
     let done = unsafe { libc::ioctl(fd, EXT4_IOC_RESIZE_FS, &raw const blocks) };

@@ -5,7 +5,7 @@ use crate::error::{CallError, Errno, Result};
 use crate::program::Program;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 pub use libc::{
     CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS,
@@ -209,6 +209,21 @@ extern "C" fn pthread_getattr_np(_thread: libc::pthread_t, _attributes: *mut lib
     libc::ENOSYS
 }
 
+/// This process's number, once it has asked for it.
+static NUMBER: AtomicI32 = AtomicI32::new(0);
+
+/// This process's number (getpid(2)).
+pub fn number() -> i32 {
+    let known = NUMBER.load(Ordering::Relaxed);
+    if known != 0 {
+        return known;
+    }
+    // SAFETY: getpid takes no arguments.
+    let number = unsafe { libc::getpid() };
+    NUMBER.store(number, Ordering::Relaxed);
+    number
+}
+
 /// Splits this process in two, as fork(2): `None` in the child.
 ///
 /// jaula makes no threads, so that the child may do all that its parent may.
@@ -216,6 +231,7 @@ pub fn fork() -> Result<Option<Child>> {
     // SAFETY: the process has one thread, so that no lock is held by a thread that is gone.
     let pid = check(unsafe { libc::fork() }.into(), || "fork()".to_owned())?;
     if pid == 0 {
+        NUMBER.store(0, Ordering::Relaxed);
         return Ok(None);
     }
     let pid = i32::try_from(pid).unwrap_or(-1);
@@ -252,6 +268,19 @@ pub fn take_descriptor(pidfd: impl AsFd, number: i32) -> Result<OwnedFd> {
     // SAFETY: pidfd_getfd takes no pointers.
     let got = unsafe { libc::syscall(libc::SYS_pidfd_getfd, fd, number, 0) };
     check(got, || format!("pidfd_getfd({fd}, {number})")).map(own)
+}
+
+/// The user namespace that a process is in (`PIDFD_GET_USER_NAMESPACE`, Linux 6.11; before that
+/// from `/proc`, by the number of a process that nobody has waited for).
+pub fn user_namespace(child: &Child) -> Result<OwnedFd> {
+    const GET_USER_NAMESPACE: u64 = 0xFF09;
+    let fd = child.pidfd.as_fd().as_raw_fd();
+    // SAFETY: this request takes no argument and returns a descriptor.
+    let got = unsafe { libc::syscall(libc::SYS_ioctl, fd, GET_USER_NAMESPACE, 0) };
+    if got >= 0 {
+        return Ok(own(got));
+    }
+    crate::fs::open(crate::fs::CWD, format!("/proc/{}/ns/user", child.pid), crate::fs::O_RDONLY, 0)
 }
 
 /// Waits for a child and removes its zombie (waitid(2), `P_PIDFD`, Linux 5.4).

@@ -63,6 +63,13 @@ pub use libc::{
     SIGWINCH,
 };
 
+/// Blocks these signals and no others (sigprocmask(2)).
+pub fn block_only(signals: &[i32]) {
+    let set = set(signals);
+    // SAFETY: `set` lives over the call; no old set is asked for. With a valid `how` it cannot fail.
+    unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut()) };
+}
+
 /// Gives every signal that is ignored its default disposition, but for these (rt_sigaction(2)).
 pub fn heed_all_but(kept: &[i32]) {
     // One file says which; to ask the kernel for each takes 64 calls.

@@ -27,7 +27,8 @@ pub fn receive(fd: impl AsFd, buffer: &mut [u8]) -> Result<(usize, Option<OwnedF
     message.msg_iov = &raw mut part;
     message.msg_iovlen = 1;
     message.msg_control = control.as_mut_ptr().cast();
-    message.msg_controllen = size_of_val(&control);
+    // All of `control`, in a type that C libraries differ in.
+    message.msg_controllen = 32;
     let n = loop {
         // SAFETY: the message's pointers are to `part`, `buffer` and `control`, which live here.
         let n = unsafe { libc::recvmsg(fd, &raw mut message, libc::MSG_CMSG_CLOEXEC) };

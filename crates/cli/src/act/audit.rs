@@ -3,6 +3,7 @@
 use crate::act::{printed, selected};
 use crate::command::{Audit as Given, Selection, When};
 use crate::exit;
+use crate::exit::ExitCode;
 use crate::output::style::Style;
 use crate::output::table::{Mark, Side, Table};
 use crate::output::text::harmless;
@@ -12,7 +13,6 @@ use jaula::house::House;
 use jaula::ops::audit::{Audit, Checked, audit as look};
 use std::fmt::Write;
 use std::io::{self, IsTerminal};
-use std::process::ExitCode;
 
 /// How many of the next steps are told.
 const STEPS: usize = 3;

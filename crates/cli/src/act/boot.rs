@@ -4,6 +4,7 @@ use crate::act::operate::{Talk, failed};
 use crate::act::printed;
 use crate::command::{Boot, Shutdown};
 use crate::exit;
+use crate::exit::ExitCode;
 use crate::output::error::warn;
 use crate::output::{print_json, print_text};
 use jaula::house::House;
@@ -13,7 +14,6 @@ use jaula::{Error, Result};
 use model::name::Name;
 use serde::Serialize;
 use std::path::Path;
-use std::process::ExitCode;
 
 /// What has become of a jail, for programs.
 #[derive(Debug, Serialize)]

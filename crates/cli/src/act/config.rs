@@ -6,6 +6,7 @@ use crate::act::operate::Talk;
 use crate::act::{printed, selected, settings};
 use crate::command::{ConfigCheck, ConfigKeys, ConfigShow, Selection, Set};
 use crate::exit;
+use crate::exit::ExitCode;
 use crate::output::error::{report, warn};
 use crate::output::text::harmless;
 use crate::output::{print_json, print_text};
@@ -20,7 +21,6 @@ use model::config::keys;
 use serde::Serialize;
 use std::fmt::Write;
 use std::path::Path;
-use std::process::ExitCode;
 
 /// `jaula set`
 pub(crate) fn set(given: &Set, talk: Talk) -> Result<ExitCode> {

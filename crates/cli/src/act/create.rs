@@ -4,12 +4,12 @@ use crate::act::operate::{Talk, start_all};
 use crate::act::{printed, settings, trace};
 use crate::command::{Create, DryRun};
 use crate::exit;
+use crate::exit::ExitCode;
 use crate::output::print_text;
 use jaula::house::House;
 use jaula::ops::create;
 use jaula::{Result, registry};
 use model::config::{Operation, Setting};
-use std::process::ExitCode;
 
 /// `jaula create`
 pub(crate) fn create(given: Create, talk: Talk) -> Result<ExitCode> {

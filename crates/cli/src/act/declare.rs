@@ -2,6 +2,7 @@
 
 use crate::act::operate::{Talk, failed, start_all};
 use crate::act::printed;
+use crate::exit::ExitCode;
 use crate::output::error::warn;
 use crate::output::print_text;
 use jaula::house::House;
@@ -11,7 +12,6 @@ use jaula::{Error, Result, registry};
 use model::name::Name;
 use std::fmt::Write;
 use std::path::Path;
-use std::process::ExitCode;
 
 /// `jaula up`
 pub(crate) fn up(directory: &Path, talk: Talk) -> Result<ExitCode> {

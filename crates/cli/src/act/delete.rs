@@ -3,12 +3,12 @@
 use crate::act::operate::{Talk, failed};
 use crate::act::selected;
 use crate::command::{Delete, Selection};
+use crate::exit::ExitCode;
 use crate::output::confirm::confirm;
 use jaula::house::House;
 use jaula::ops::{delete, list, stop};
 use jaula::{Error, Result};
 use model::name::Name;
-use std::process::ExitCode;
 
 /// `jaula delete`
 pub(crate) fn delete(given: Delete, talk: Talk) -> Result<ExitCode> {

@@ -4,6 +4,7 @@ use crate::act::operate::Talk;
 use crate::act::printed;
 use crate::command::Json;
 use crate::exit;
+use crate::exit::ExitCode;
 use crate::output::style::Style;
 use crate::output::text::harmless;
 use crate::output::{print_json, print_text};
@@ -12,7 +13,6 @@ use jaula::house::House;
 use jaula::ops::doctor::{Verdict, doctor};
 use std::fmt::Write;
 use std::io;
-use std::process::ExitCode;
 
 /// `jaula doctor`
 pub(crate) fn examine(json: Json, talk: Talk) -> Result<ExitCode> {

@@ -1,9 +1,9 @@
 //! `exec` and `enter`.
 
 use crate::command::{Enter, Exec};
+use crate::exit::ExitCode;
 use jaula::house::House;
 use jaula::{Result, ops, registry};
-use std::process::ExitCode;
 
 /// `jaula exec`
 pub(crate) fn exec(given: Exec) -> Result<ExitCode> {

@@ -4,6 +4,7 @@ use crate::act::audit::bytes;
 use crate::act::{printed, selected, words};
 use crate::command::{List, Selection, Status, When};
 use crate::exit;
+use crate::exit::ExitCode;
 use crate::output::style::Style;
 use crate::output::table::{Mark, Side, Table};
 use crate::output::text::harmless;
@@ -15,7 +16,6 @@ use jaula::{Result, registry, state};
 use model::time::Elapsed;
 use std::fmt::Write;
 use std::io;
-use std::process::ExitCode;
 
 /// `jaula list`
 pub(crate) fn list(given: List, color: When) -> Result<ExitCode> {

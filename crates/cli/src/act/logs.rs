@@ -1,13 +1,13 @@
 //! `logs`
 
 use crate::command::Logs;
+use crate::exit::ExitCode;
 use crate::output::text::harmless;
 use jaula::house::House;
 use jaula::ops::logs::Log;
 use jaula::{Error, Result, registry};
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::Path;
-use std::process::ExitCode;
 
 /// `jaula logs`
 pub(crate) fn logs(given: &Logs) -> Result<ExitCode> {

@@ -3,11 +3,11 @@
 use crate::act::operate::Talk;
 use crate::act::settings;
 use crate::command::{DryRun, Run};
+use crate::exit::ExitCode;
 use jaula::house::House;
 use jaula::{Error, Result, ops, registry};
 use model::config::Config;
 use model::config::edit::apply;
-use std::process::ExitCode;
 
 /// `jaula run`
 pub(crate) fn run(given: Run, talk: Talk) -> Result<ExitCode> {

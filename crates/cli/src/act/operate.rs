@@ -2,6 +2,7 @@
 
 use crate::act::{printed, selected};
 use crate::command::{DryRun, Gc, Selection, Start, Stop, When};
+use crate::exit::ExitCode;
 use crate::output::error::report;
 use crate::output::progress::Progress;
 use crate::output::{print_json, print_text};
@@ -13,7 +14,6 @@ use model::name::Name;
 use model::signal::Signal;
 use std::fmt::Write;
 use std::path::Path;
-use std::process::ExitCode;
 
 /// How to talk about what is done.
 #[derive(Clone, Copy, Debug)]

@@ -1,5 +1,6 @@
 //! Plans, for people and as data.
 
+use crate::exit::ExitCode;
 use crate::output::{print_json, print_text};
 use jaula::house::House;
 use jaula::{Error, Result, ops, registry};
@@ -7,7 +8,6 @@ use model::plan::{Plan, Step};
 use serde::Serialize;
 use std::fmt::Write;
 use std::path::Path;
-use std::process::ExitCode;
 
 /// A plan as JSON has it.
 #[derive(Serialize)]

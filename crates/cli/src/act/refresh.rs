@@ -4,6 +4,7 @@ use crate::act::operate::{Talk, failed};
 use crate::act::{printed, selected};
 use crate::command::{Op, Outdated, Refresh, Selection, Setting, Trace, When};
 use crate::exit;
+use crate::exit::ExitCode;
 use crate::output::confirm::confirm;
 use crate::output::style::Style;
 use crate::output::table::{Side, Table};
@@ -19,7 +20,6 @@ use serde::Serialize;
 use std::ffi::OsString;
 use std::fmt::Write;
 use std::io;
-use std::process::ExitCode;
 
 /// So many files of a package are listed; whoever wants all takes JSON.
 const LISTED: usize = 8;

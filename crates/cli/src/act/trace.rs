@@ -6,6 +6,7 @@ mod record;
 use crate::act::operate::Talk;
 use crate::act::{printed, settings};
 use crate::command::{Op, Setting, Trace, TraceFirst};
+use crate::exit::ExitCode;
 use crate::output::error::{note, warn};
 use crate::output::print_json;
 use jaula::house::House;
@@ -18,7 +19,6 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::time::Duration;
 
 /// How long a program may take to be ready.

@@ -51,7 +51,7 @@ impl Run {
     fn name(&self) -> Result<Name> {
         match &self.name {
             Some(name) => Ok(name.clone()),
-            None => Ok(format!("run-{}", std::process::id()).parse()?),
+            None => Ok(format!("run-{}", sys::process::number()).parse()?),
         }
     }
 }
@@ -84,6 +84,7 @@ pub fn run(house: &House, run: &Run, warn: impl FnMut(&str)) -> Result<Exit> {
     let mut journal = Journal::begin(&claim)?;
     let done = inside(house, run, &config, &claim, &mut journal, warn);
     let undone = crate::recover::undo_all(house, claim, journal.entries());
+    leave(journal);
     let exit = done?;
     undone?;
     Ok(exit)
@@ -121,5 +122,11 @@ fn inside(
     };
     let exit = foreground::watch(&launched.first, session, &signals, Role::First)?;
     journal.reaped();
+    leave((launched.first, signals));
     Ok(exit)
+}
+
+/// Leaves what is open to the kernel: this process ends next, which closes all at once.
+fn leave<T>(open: T) {
+    std::mem::forget(open);
 }

@@ -47,8 +47,19 @@ pub(super) fn program(jail: &Jail<'_>) -> Vec<Step> {
     hide(&mut steps, jail);
     enter(&mut steps);
     tail::confine(&mut steps, jail.confinement, jail.first, jail.facts);
-    tail::execute(&mut steps, jail.confinement, jail.first, jail.passing);
+    tail::execute(&mut steps, jail.confinement, jail.first, death(jail), true);
     steps.0
+}
+
+/// What the program must be told of its parent's death: `meet` said that it dies with it, which
+/// holds until a change of user.
+fn death(jail: &Jail<'_>) -> Option<tail::Death> {
+    let changes = jail.facts.root() && (jail.first.user, jail.first.group) != (0, 0);
+    match (jail.passing, changes) {
+        (false, _) => Some(tail::Death::Alone),
+        (true, true) => Some(tail::Death::WithParent),
+        (true, false) => None,
+    }
 }
 
 /// What needs no user of the jail yet, done while the parent maps them.

@@ -43,7 +43,7 @@ pub fn exec(confinement: &Confinement, first: &First, facts: &Facts, moved: bool
     );
     steps.and(Call::new("setresuid", vec![Arg::Number(0); 3]).expect(Expect::OrRefused));
     confine(&mut steps, confinement, first, facts);
-    execute(&mut steps, confinement, first, true);
+    execute(&mut steps, confinement, first, Some(Death::WithParent), false);
     steps.0
 }
 
@@ -61,7 +61,6 @@ pub(super) fn confine(steps: &mut Steps, confinement: &Confinement, first: &Firs
         steps.say("its limits", Call::new("prlimit64", args));
     }
     steps.say("signals and modes as a program expects them", signals());
-    steps.and(by_default(&[SIGPIPE]));
     steps.and(Call::new("umask", [Arg::Mode(0o022)]));
     if confinement.scoped && facts.landlock >= LANDLOCK_SCOPES {
         scope(steps, confinement);
@@ -195,15 +194,31 @@ fn watched(steps: &mut Steps, confinement: &Confinement) {
     steps.say("the parent may listen", Call::new("write", tell));
 }
 
-/// Becomes the program, with nothing of the host's left open.
-pub(super) fn execute(steps: &mut Steps, confinement: &Confinement, first: &First, dies_with_parent: bool) {
-    // A change of user has cleared this, so that it is said once more.
-    let (why, signal) = if dies_with_parent {
-        ("dies with the command that made it", SIGKILL.1)
-    } else {
-        ("outlives its keeper", 0)
-    };
-    steps.say(why, prctl(PR_SET_PDEATHSIG, &[signal]));
+/// What a process has to do with its parent's death from here on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Death {
+    /// It dies with it.
+    WithParent,
+    /// It outlives it.
+    Alone,
+}
+
+/// Becomes the program, with nothing of the host's left open. `death`: unless it was said before.
+/// `at_top`: its directory is its root.
+pub(super) fn execute(
+    steps: &mut Steps,
+    confinement: &Confinement,
+    first: &First,
+    death: Option<Death>,
+    at_top: bool,
+) {
+    match death {
+        Some(Death::WithParent) => {
+            steps.say("dies with the command that made it", prctl(PR_SET_PDEATHSIG, &[SIGKILL.1]));
+        }
+        Some(Death::Alone) => steps.say("outlives its keeper", prctl(PR_SET_PDEATHSIG, &[0])),
+        None => {}
+    }
     // They are closed now and not by exec: a path of the jail's, such as a directory that is a
     // link to /proc/self/fd/7, could still lead through them (CVE-2024-21626). The socket to the
     // parent is closed by exec, which tells the parent of it.
@@ -212,13 +227,13 @@ pub(super) fn execute(steps: &mut Steps, confinement: &Confinement, first: &Firs
     steps.and(range(Arg::After("meeting".into()), Arg::Number(u32::MAX.into())));
     // The process's root is the jail's, and so was its directory so far: nothing that a path can
     // name from here is outside.
-    if !dies_with_parent {
+    if death == Some(Death::Alone) {
         // nohup(1) is about the command that it starts, not about a jail that stays.
         steps.and(by_default(&[SIGHUP]));
     }
-    let directory = Arg::Text(first.directory.to_string_lossy().into_owned().into());
-    let expect = if first.or_top { Expect::OrUnreachable } else { Expect::Success };
-    steps.say("where it starts", Call::new("chdir", [directory]).expect(expect));
+    if !at_top || first.directory.as_os_str() != "/" {
+        start_in(steps, first);
+    }
     if confinement.no_new_privileges {
         // As late as can be: the filter of `strict` knows what the program needs, not what led to it.
         filter(steps, confinement);
@@ -230,4 +245,10 @@ pub(super) fn execute(steps: &mut Steps, confinement: &Confinement, first: &Firs
         let call = Call::new("execve", args);
         steps.say("its program", if n < last { call.expect(Expect::OrAbsent) } else { call });
     }
+}
+
+fn start_in(steps: &mut Steps, first: &First) {
+    let directory = Arg::Text(first.directory.to_string_lossy().into_owned().into());
+    let expect = if first.or_top { Expect::OrUnreachable } else { Expect::Success };
+    steps.say("where it starts", Call::new("chdir", [directory]).expect(expect));
 }

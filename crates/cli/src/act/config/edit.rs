@@ -2,6 +2,7 @@
 
 use super::tell;
 use crate::act::operate::Talk;
+use crate::exit::ExitCode;
 use crate::output::confirm::confirm;
 use crate::output::error::report;
 use jaula::house::House;
@@ -10,7 +11,7 @@ use jaula::{Error, Result, registry};
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::Command;
 
 /// `jaula config edit`
 pub(crate) fn edit(word: &str, talk: Talk) -> Result<ExitCode> {
