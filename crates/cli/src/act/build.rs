@@ -3,6 +3,7 @@
 use crate::act::operate::{Talk, start_all};
 use crate::act::{printed, settings};
 use crate::command::Build;
+use crate::exit::ExitCode;
 use crate::output::error::{note, warn};
 use crate::output::progress::{Steps, say};
 use crate::output::{print_json, print_text};
@@ -15,7 +16,6 @@ use model::config::RootSpec;
 use model::name::Name;
 use serde::Serialize;
 use std::fmt::Write;
-use std::process::ExitCode;
 
 /// What was built, or would be.
 #[derive(Serialize)]
