@@ -44,6 +44,7 @@ pub(crate) static RUN: &[&Opt] = &[
 /// See [`RUN`].
 pub(crate) static CREATE: &[&Opt] = &[
     &ROOT,
+    &ROOT_FROM,
     &APP,
     &FILE,
     &MOUNT,
@@ -132,6 +133,14 @@ value!(
     Words::RootSpec,
     "Where the files come from: `dir:PATH` (a directory tree), `app:PROGRAM` (one program of the host with \
      what it needs) or `host` (the host's own files). The key `root.from`.",
+    |given: &mut crate::given::Given, spec| given.set("root.from", spec)
+);
+value!(
+    ROOT_FROM,
+    "from",
+    "SPEC",
+    Words::RootSpec,
+    "The same as `--root`; `template:NAME` makes a virtual server on a template, as `jaula build` does.",
     |given: &mut crate::given::Given, spec| given.set("root.from", spec)
 );
 value!(

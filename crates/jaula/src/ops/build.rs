@@ -6,6 +6,7 @@
 mod text;
 
 use crate::building::Building;
+use crate::claim::Claim;
 use crate::error::{Error, Result};
 use crate::house::House;
 use crate::ops::create::{Created, free};
@@ -16,6 +17,7 @@ use crate::rootfs::guest::{self, When};
 use crate::rootfs::{duplicate, store, template};
 use model::config::{Config, Operation, RootSpec, Setting, Store, edit};
 use model::name::{Id, Name};
+use model::plan::Stored;
 use model::template::{TREE, Template};
 use std::cell::RefCell;
 use std::os::unix::fs::DirBuilderExt;
@@ -214,6 +216,35 @@ fn settle(
         store::limit(house, name, id, config)?;
     }
     Ok((id, house.config(name), fixed.failed.iter().map(Error::line).collect()))
+}
+
+/// A jail on a template, whose configuration is this text.
+pub(crate) fn on_template(house: &House, name: &Name, text: &str, config: &Config) -> Result<Created> {
+    let mut fill = |_: &Path| Err(Error::Inside("a template fills its jails itself".to_owned()));
+    let (id, path, _) = settle(house, name, text, config, &mut fill, &mut |_| Ok(()))?;
+    Ok(Created { name: name.clone(), id, path })
+}
+
+/// The files of a jail that has a configuration, on a template, if it has none yet.
+pub(crate) fn complete(house: &House, name: &Name) -> Result<()> {
+    let config = registry::config(house, name)?;
+    let (Some(RootSpec::Template(_)), Some(id)) = (&config.root.from, config.id) else { return Ok(()) };
+    let Some(stored) = store::find(house, name, &config) else { return Ok(()) };
+    let path = match &stored {
+        Stored::Layers { kept, .. } => kept,
+        Stored::Directory(path) | Stored::Image(path) => path,
+    };
+    if path.exists() {
+        return Ok(());
+    }
+    let _claim = Claim::take(house, name)?;
+    let building = Building::begin(&house.lib.join("jails"), name.as_str())?;
+    let mut fill = |_: &Path| Err(Error::Inside("a template fills its jails itself".to_owned()));
+    let opened = store::make(house, building.path(), id, &config, &mut fill, &mut |_| Ok(()))?;
+    guest::fix(&Beneath::new(opened.into_root()), name, &config, When::Built)?;
+    // What lies there is no more than an earlier configuration's.
+    let _ = std::fs::remove_dir(house.kept(name));
+    building.settle(&house.kept(name))
 }
 
 /// The number that the jail will have, unless somebody else takes it before.

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::house::House;
 use crate::ops::prepare::{Start, foresee};
-use crate::ops::refresh;
+use crate::ops::{build, refresh};
 use crate::registry::{self, Ids};
 use model::config::{Config, Operation, RootSpec, Setting, edit};
 use model::name::{Id, Name};
@@ -49,6 +49,15 @@ pub fn plan(house: &House, create: &Create) -> Result<Plan> {
 
 /// Creates it. If this fails, or is killed, there is no jail and its number is free.
 pub fn create(house: &House, create: &Create) -> Result<Created> {
+    let checked = check(house, create)?;
+    if checked.root.is_own() {
+        let text = match create.base.is_empty() {
+            true => edit::declare("", &settings(create)),
+            false => edit::apply(&create.base, &settings(create)),
+        };
+        let text = text.map_err(|p| Error::problems(&p, None))?;
+        return build::on_template(house, &create.name, &text, &checked);
+    }
     // All that takes time comes before the lock.
     plan(house, create)?;
     let lock = registry::lock(house)?;
@@ -82,11 +91,20 @@ pub fn create(house: &House, create: &Create) -> Result<Created> {
     Ok(Created { name: create.name.clone(), id, path: house.config(&create.name) })
 }
 
+/// What is said of it. On a template, its files are what differs from that, unless it is said otherwise.
+fn settings(create: &Create) -> Vec<Setting> {
+    let says = |key: &str| create.settings.iter().rfind(|s| s.key == key && s.operation == Operation::Set);
+    let on_template = says("root.from").is_some_and(|s| s.value.starts_with("template:"));
+    let store = (on_template && says("root.store").is_none()).then(|| Setting::set("root.store", "overlay"));
+    create.settings.iter().cloned().chain(store).collect()
+}
+
 /// The configuration that it asks for.
 fn config(create: &Create) -> Result<Config> {
+    let settings = settings(create);
     let config = match create.base.is_empty() {
-        true => Config::from_settings(&create.settings),
-        false => edit::apply(&create.base, &create.settings).and_then(|text| Config::parse(&text)),
+        true => Config::from_settings(&settings),
+        false => edit::apply(&create.base, &settings).and_then(|text| Config::parse(&text)),
     };
     config.map_err(|p| Error::problems(&p, None))
 }
@@ -103,6 +121,11 @@ fn check(house: &House, create: &Create) -> Result<Config> {
         None => Err(Error::refused(
             format!("a root is missing for jail {:?}", name.as_str()),
             "say where its files come from: --root dir:PATH, --app PROGRAM or --root host",
+        )),
+        Some(RootSpec::Template(_)) if config.root.is_own() => Ok(config),
+        Some(from) if from.must_be_made() || config.root.is_own() => Err(Error::refused(
+            format!("the files of {from} are yet to be made"),
+            format!("make the jail with its files: jaula build {name} --from {from}"),
         )),
         Some(from) if config.boot.command.is_empty() && !matches!(from, RootSpec::App(_)) => {
             Err(Error::refused(

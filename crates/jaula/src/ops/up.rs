@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::house::House;
 use crate::ops::prepare::{Start, foresee};
-use crate::ops::{refresh, set};
+use crate::ops::{build, refresh, set};
 use crate::registry::{self, Ids, Stored};
 use model::config::up::{UpFile, UpJail};
 use model::config::{Config, Operation, Setting, edit};
@@ -54,7 +54,8 @@ pub fn up(house: &House, directory: &Path) -> Result<Up> {
     for jail in declared.jails {
         let old = existing(house, &jail.name, &file)?;
         let (text, config, id) = complete(&jail, old.as_ref(), &file, &mut ids)?;
-        if old.as_ref().is_none_or(|old| old.text != text) {
+        let is_yet_to_be_made = config.root.is_own() && !house.kept(&jail.name).exists();
+        if old.as_ref().is_none_or(|old| old.text != text) && !is_yet_to_be_made {
             foresee(house, &jail.name, id, &config, Start::LASTING)?;
         }
         ready.push((jail.name, old, text));
@@ -76,6 +77,7 @@ pub fn up(house: &House, directory: &Path) -> Result<Up> {
     }
     drop(lock);
     for jail in &jails {
+        build::complete(house, &jail.name)?;
         refresh::declared(house, &jail.name, jail.what == What::Created)?;
     }
     let is_gone = |name: &Name| !jails.iter().any(|jail| jail.name == *name);
