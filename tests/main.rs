@@ -4,6 +4,7 @@
 mod audit;
 mod badinput;
 mod bootorder;
+mod building;
 mod confinement;
 mod console;
 mod declared;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         audit::trials(),
         badinput::trials(),
         bootorder::trials(),
+        building::trials(),
         confinement::trials(),
         console::trials(),
         escapes::trials(),
