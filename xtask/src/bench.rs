@@ -8,6 +8,7 @@ mod many;
 mod plot;
 mod report;
 mod start;
+mod store;
 mod timing;
 mod trace;
 
@@ -17,7 +18,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// `bench start|exec|many|trace|app|all`
+/// `bench start|exec|many|trace|app|store|all`
 pub(crate) fn bench(which: &str) -> Result {
     let ground = Ground::prepare()?;
     match which {
@@ -26,14 +27,16 @@ pub(crate) fn bench(which: &str) -> Result {
         "many" => many::many(&ground),
         "trace" => trace::trace(&ground),
         "app" => app::app(&ground),
+        "store" => store::store(&ground),
         "all" => {
             start::start(&ground)?;
             exec::exec(&ground)?;
             many::many(&ground)?;
             trace::trace(&ground)?;
-            app::app(&ground)
+            app::app(&ground)?;
+            store::store(&ground)
         }
-        _ => Err("usage: cargo xtask bench start|exec|many|trace|app|all".into()),
+        _ => Err("usage: cargo xtask bench start|exec|many|trace|app|store|all".into()),
     }
 }
 
