@@ -3,6 +3,7 @@
 //! [`start`] is the sequence. Nothing here decides anything; what is done and why stands in the
 //! plan (`model::plan`).
 
+pub(crate) mod bind;
 mod lower;
 pub(crate) mod ports;
 
