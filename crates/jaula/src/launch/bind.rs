@@ -12,7 +12,8 @@ mod packets;
 mod parts;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
+use sys::bpf::map::Map;
 use sys::bpf::{Hook, load};
 
 /// What a jail is kept to.
@@ -50,18 +51,14 @@ const NAME: &str = "jaula_bind";
 
 /// Keeps the group's processes to these addresses.
 pub(crate) fn keep(group: impl AsFd, own: &Own) -> sys::Result<()> {
-    programs(own).into_iter().try_for_each(|(hook, code)| load(hook, NAME, &code)?.attach(&group))
+    let sockets = Map::of_sockets()?;
+    programs(own, sockets.as_fd())
+        .into_iter()
+        .try_for_each(|(hook, code)| load(hook, NAME, &code)?.attach(&group))
 }
 
-/// Has the kernel what [`keep`] needs, and may this process use it?
-pub(crate) fn can_keep() -> bool {
-    programs(&Own::new([], Ipv4Addr::LOCALHOST, false))
-        .iter()
-        .all(|(hook, code)| load(*hook, NAME, code).is_ok())
-}
-
-fn programs(own: &Own) -> Vec<(Hook, Vec<u64>)> {
-    [calls::programs(own), packets::programs(own)].concat()
+fn programs(own: &Own, sockets: BorrowedFd<'_>) -> Vec<(Hook, Vec<u64>)> {
+    [calls::programs(own, sockets), packets::programs(own)].concat()
 }
 
 #[cfg(test)]
@@ -84,8 +81,9 @@ mod tests {
         };
         let only_v4 = Own { v6: Vec::new(), ..all.clone() };
         let only_v6 = Own { v4: Vec::new(), ..all.clone() };
+        let sockets = Map::of_sockets().unwrap();
         for own in [Own::new([], Ipv4Addr::LOCALHOST, false), only_v4, only_v6, all] {
-            for (hook, code) in programs(&own) {
+            for (hook, code) in programs(&own, sockets.as_fd()) {
                 if let Err(e) = load(hook, NAME, &code) {
                     panic!("{hook:?} with {} and {} addresses: {e}", own.v4.len(), own.v6.len());
                 }

@@ -3,10 +3,13 @@
 use super::Own;
 use super::parts::*;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::os::fd::BorrowedFd;
 use sys::bpf::Hook;
 use sys::bpf::asm::{Asm, Helper, Label, Op, Reg, Reg::*, Size, When};
 use sys::errno::{EADDRNOTAVAIL, ECONNREFUSED, ENETUNREACH, EPROTONOSUPPORT};
 
+/// `BPF_SK_STORAGE_GET_F_CREATE`
+const CREATE: i32 = 1;
 /// The context of the program; calls of helpers leave it.
 const CALL: Reg = R6;
 /// An IPv4 address that is looked at, in the network's order.
@@ -17,15 +20,16 @@ const FOUND: Reg = R8;
 /// `IPPROTO_…` of TCP, UDP, and ping sockets of both families.
 const PROTOCOLS: [(i32, i32); 4] = [(STREAM, 6), (DATAGRAM, 17), (DATAGRAM, 1), (DATAGRAM, 58)];
 
-pub(super) fn programs(own: &Own) -> Vec<(Hook, Vec<u64>)> {
+/// `sockets`: those of the jail have a value in it.
+pub(super) fn programs(own: &Own, sockets: BorrowedFd<'_>) -> Vec<(Hook, Vec<u64>)> {
     vec![
-        (Hook::SocketCreate, created()),
+        (Hook::SocketCreate, created(sockets)),
         (Hook::Bind4, bound4(own)),
         (Hook::Bind6, bound6(own)),
-        (Hook::Connect4, sent4(own, How::Connect)),
-        (Hook::Connect6, sent6(own, How::Connect)),
-        (Hook::Sendmsg4, sent4(own, How::Send)),
-        (Hook::Sendmsg6, sent6(own, How::Send)),
+        (Hook::Connect4, sent4(own, sockets, How::Connect)),
+        (Hook::Connect6, sent6(own, sockets, How::Connect)),
+        (Hook::Sendmsg4, sent4(own, sockets, How::Send)),
+        (Hook::Sendmsg6, sent6(own, sockets, How::Send)),
         (Hook::Recvmsg4, shown4(own)),
         (Hook::Recvmsg6, shown6(own)),
         (Hook::Getsockname4, shown4(own)),
@@ -37,9 +41,10 @@ pub(super) fn programs(own: &Own) -> Vec<(Hook, Vec<u64>)> {
 
 /// socket(2): TCP, UDP and ping sockets; nothing else that could bind or send in a way of its own.
 /// Multipath TCP is refused as a kernel without it does, so that programs take TCP.
-fn created() -> Vec<u64> {
+fn created(sockets: BorrowedFd<'_>) -> Vec<u64> {
     written(|asm| {
-        let (inet, pass) = (asm.label(), asm.label());
+        let (inet, known, pass) = (asm.label(), asm.label(), asm.label());
+        asm.mov(CALL, R1);
         asm.load(Size::B4, R2, R1, SOCKET_FAMILY);
         asm.jump(R2, When::Eq, AF_INET, inet);
         asm.jump(R2, When::Ne, AF_INET6, pass);
@@ -49,10 +54,13 @@ fn created() -> Vec<u64> {
         for (kind, protocol) in PROTOCOLS {
             let other = asm.label();
             asm.jump(R2, When::Ne, kind, other);
-            asm.jump(R3, When::Eq, protocol, pass);
+            asm.jump(R3, When::Eq, protocol, known);
             asm.place(other);
         }
         refuse(asm, EPROTONOSUPPORT);
+        asm.place(known);
+        asm.mov(R2, CALL);
+        own_socket(asm, sockets, CREATE);
         asm.place(pass);
         answer(asm, 1);
     })
@@ -139,16 +147,18 @@ enum How {
 }
 
 /// connect(2) and sendmsg(2), IPv4.
-fn sent4(own: &Own, how: How) -> Vec<u64> {
+fn sent4(own: &Own, sockets: BorrowedFd<'_>, how: How) -> Vec<u64> {
     written(|asm| {
-        let (inside, refused, unreachable) = (asm.label(), asm.label(), asm.label());
+        let (inside, outside, refused, unreachable) = (asm.label(), asm.label(), asm.label(), asm.label());
         asm.mov(CALL, R1);
+        if_connected(asm, how, outside);
         asm.load(Size::B4, ADDRESS, CALL, USER_IP4);
         if_loopback(asm, own, inside, refused);
+        asm.place(outside);
         outside4(asm, own, how, false, unreachable);
 
         asm.place(inside);
-        who_listens(asm, own, refused);
+        who_listens(asm, own, sockets, refused);
         asm.store(Size::B4, CALL, USER_IP4, FOUND);
         from4(asm, own, how, false, unreachable);
 
@@ -160,10 +170,11 @@ fn sent4(own: &Own, how: How) -> Vec<u64> {
 }
 
 /// connect(2) and sendmsg(2), IPv6. A message to a mapped address comes to the IPv4 hook.
-fn sent6(own: &Own, how: How) -> Vec<u64> {
+fn sent6(own: &Own, sockets: BorrowedFd<'_>, how: How) -> Vec<u64> {
     written(|asm| {
-        let (unmapped, refused, unreachable) = (asm.label(), asm.label(), asm.label());
+        let (unmapped, outside, refused, unreachable) = (asm.label(), asm.label(), asm.label(), asm.label());
         asm.mov(CALL, R1);
+        if_connected(asm, how, outside);
         if how == How::Connect {
             unless_mapped(asm, CALL, USER_IP6, unmapped);
             let inside = asm.label();
@@ -171,7 +182,7 @@ fn sent6(own: &Own, how: How) -> Vec<u64> {
             if_loopback(asm, own, inside, refused);
             outside4(asm, own, how, true, unreachable);
             asm.place(inside);
-            who_listens(asm, own, refused);
+            who_listens(asm, own, sockets, refused);
             asm.store(Size::B4, CALL, USER_IP6 + 12, FOUND);
             from4(asm, own, how, true, unreachable);
         }
@@ -179,6 +190,7 @@ fn sent6(own: &Own, how: How) -> Vec<u64> {
         // `::` is ::1 to a client.
         if_unspecified(asm, CALL, USER_IP6, refused);
         if_any6(asm, CALL, USER_IP6, &[Ipv6Addr::LOCALHOST], refused);
+        asm.place(outside);
         from6(asm, own, how, unreachable);
 
         asm.place(refused);
@@ -186,6 +198,14 @@ fn sent6(own: &Own, how: How) -> Vec<u64> {
         asm.place(unreachable);
         refuse(asm, ENETUNREACH);
     })
+}
+
+/// Goes to `outside` if the message names no address: its socket is connected, and it names a source.
+fn if_connected(asm: &mut Asm, how: How, outside: Label) {
+    if how == How::Send {
+        asm.load(Size::B4, R2, CALL, USER_FAMILY);
+        asm.jump(R2, When::Eq, 0, outside);
+    }
 }
 
 /// Goes to `inside` if `ADDRESS` is the jail's own loopback by one of its names, to `refused` if it is
@@ -199,10 +219,18 @@ fn if_loopback(asm: &mut Asm, own: &Own, inside: Label, refused: Label) {
     asm.jump(R2, When::Eq, 127, refused);
 }
 
+/// The value of the socket in `R2`, if it is the jail's.
+fn own_socket(asm: &mut Asm, sockets: BorrowedFd<'_>, flags: i32) {
+    asm.map(R1, sockets);
+    asm.mov(R3, 0);
+    asm.mov(R4, flags);
+    asm.call(Helper::SK_STORAGE_GET);
+}
+
 /// Finds the jail's socket that answers at its loopback: one on its private address, or one on its
 /// first address, where what was bound to "any" is. Without one the call is refused: else it would
 /// come to a service of the host that listens on every address and trusts 127.0.0.0/8.
-fn who_listens(asm: &mut Asm, own: &Own, refused: Label) {
+fn who_listens(asm: &mut Asm, own: &Own, sockets: BorrowedFd<'_>, refused: Label) {
     let found = asm.label();
     for address in std::iter::once(&own.loopback).chain(own.v4.first()) {
         for (kind, lookup) in [(STREAM, Helper::SK_LOOKUP_TCP), (DATAGRAM, Helper::SK_LOOKUP_UDP)] {
@@ -212,7 +240,11 @@ fn who_listens(asm: &mut Asm, own: &Own, refused: Label) {
             // struct bpf_sock_tuple: addresses and ports of source and destination.
             put(asm, R10, -16, *address);
             put(asm, R10, -12, *address);
-            asm.store(Size::B2, R10, -8, 0);
+            // A datagram socket that is connected hears its peer's port only.
+            asm.load(Size::B8, R2, CALL, SOCKET);
+            asm.load(Size::B4, R2, R2, BOUND_PORT);
+            asm.network_order(R2, 16);
+            asm.store(Size::B2, R10, -8, R2);
             asm.load(Size::B4, R2, CALL, USER_PORT);
             asm.store(Size::B2, R10, -6, R2);
             asm.mov(R1, CALL);
@@ -224,11 +256,19 @@ fn who_listens(asm: &mut Asm, own: &Own, refused: Label) {
             asm.mov(R5, 0);
             asm.call(lookup);
             asm.jump(R0, When::Eq, 0, next);
-            asm.load(Size::B4, R9, R0, BOUND_IP4);
-            asm.mov(R1, R0);
+            asm.mov(R9, R0);
+            asm.mov(R2, R0);
+            own_socket(asm, sockets, 0);
+            asm.mov(R1, R9);
+            // Ours if it has a value; the socket must be let go before this counts.
+            asm.mov(R9, 0);
+            let others = asm.label();
+            asm.jump(R0, When::Eq, 0, others);
+            asm.mov(R9, 1);
+            asm.place(others);
             asm.call(Helper::SK_RELEASE);
             asm.constant(FOUND, u64::from(word(*address)));
-            asm.jump(R9, When::Eq, FOUND, found);
+            asm.jump(R9, When::Ne, 0, found);
             asm.place(next);
         }
     }

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use sys::bpf::asm::{Asm, Helper, Label, Reg, Reg::*, Size, When};
 
 /// Offsets in `struct bpf_sock_addr`, what a program at a call is given.
+pub(super) const USER_FAMILY: i16 = 0;
 pub(super) const USER_IP4: i16 = 4;
 pub(super) const USER_IP6: i16 = 8;
 pub(super) const USER_PORT: i16 = 24;
@@ -17,6 +18,8 @@ pub(super) const SOCKET_TYPE: i16 = 8;
 pub(super) const SOCKET_PROTOCOL: i16 = 12;
 pub(super) const BOUND_IP4: i16 = 24;
 pub(super) const BOUND_IP6: i16 = 28;
+
+pub(super) const BOUND_PORT: i16 = 44;
 
 pub(super) const AF_INET: i32 = 2;
 pub(super) const AF_INET6: i32 = 10;
