@@ -49,6 +49,7 @@ pub(crate) static CREATE: &[&Opt] = &[
     &FILE,
     &MOUNT,
     &NETWORK,
+    &IP,
     &PROFILE,
     &USER,
     &DIRECTORY,
@@ -196,7 +197,7 @@ value!(
     "ip",
     None,
     "ADDRESS",
-    Words::Nothing,
+    Words::Anything,
     "An address of the host that is the jail's, with `--network bind`, which this implies. Several may be \
      given; the first of a family is what \"any address\" becomes. The keys `network.mode` and \
      `network.addresses`.",
