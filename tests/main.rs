@@ -3,6 +3,7 @@
 
 mod audit;
 mod badinput;
+mod bind;
 mod bootorder;
 mod building;
 mod confinement;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     let areas = [
         audit::trials(),
         badinput::trials(),
+        bind::trials(),
         bootorder::trials(),
         building::trials(),
         confinement::trials(),

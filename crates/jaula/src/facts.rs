@@ -27,7 +27,7 @@ pub(crate) fn of_process(scoped: bool) -> Facts {
 
 /// Gathers the facts that the plan of this jail needs.
 pub fn gather(house: &House, config: &Config) -> Facts {
-    let shared_network = config.network.mode == model::config::NetworkMode::Host;
+    let shared_network = config.network.mode.is_hosts();
     let decides_ports = config.network.listen.is_some() && sys::process::user() == 0;
     Facts {
         decides_ports: decides_ports && crate::launch::ports::can_decide(),

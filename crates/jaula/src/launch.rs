@@ -3,6 +3,7 @@
 //! [`start`] is the sequence. Nothing here decides anything; what is done and why stands in the
 //! plan (`model::plan`).
 
+pub(crate) mod bind;
 mod lower;
 pub(crate) mod ports;
 
@@ -118,6 +119,10 @@ fn host_steps(plan: &Plan, journal: &mut Journal) -> Result<Option<OwnedFd>, Err
             }
             // Done before, with the tree open: nobody may run from it then.
             HostStep::Guest(_) => {}
+            HostStep::Bind { cgroup, addresses, loopback, low_ports } => {
+                let own = bind::Own::new(addresses.iter().copied(), *loopback, *low_ports);
+                bind::keep(&group(cgroup)?, &own).map_err(Error::call("keep the jail to its addresses"))?;
+            }
             // Done by the claim, without which there would be no journal.
             HostStep::Claim(_) | HostStep::Number(_) => {}
             HostStep::MountPoint(path) => match sys::fs::make_dir(sys::fs::CWD, path, 0o755) {

@@ -172,7 +172,7 @@ impl Running {
     /// rest. Which namespaces root leaves to the child is said at [`model::plan::exec`].
     pub(crate) fn join(&self) -> Result<()> {
         let mut kinds = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC;
-        if !self.state.host_network {
+        if !self.state.network.is_hosts() {
             kinds |= CLONE_NEWNET;
         }
         if !is_root() {

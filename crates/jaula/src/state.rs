@@ -89,8 +89,8 @@ pub struct State {
     pub directory: PathBuf,
     /// The configuration's environment.
     pub environment: BTreeMap<String, String>,
-    /// Does it share the host's network?
-    pub host_network: bool,
+    /// Whose network it sees.
+    pub network: NetworkMode,
     /// May its root mount, and so undo what is read-only?
     pub may_mount: bool,
     /// What holds its processes, for `exec`.
@@ -146,7 +146,7 @@ impl State {
             command: config.boot.command.clone(),
             directory: config.boot.directory.clone(),
             environment: config.environment.clone(),
-            host_network: config.network.mode == NetworkMode::Host,
+            network: config.network.mode,
             may_mount: sys::process::user() == 0
                 && model::confinement::may_mount(config, confinement.capabilities),
             confinement: Kept::from(confinement),

@@ -1,7 +1,7 @@
 //! What a jail's processes may do: its profile, with the configuration's changes applied.
 
 use crate::caps::{CapSet, Capability};
-use crate::config::{CapabilityChange, Config, NetworkMode, Profile};
+use crate::config::{CapabilityChange, Config, Profile};
 use crate::limits;
 use crate::seccomp::{Arch, Instruction};
 
@@ -115,7 +115,7 @@ impl Confinement {
             no_new_privileges: security.no_new_privileges.unwrap_or(security.profile != Profile::Server),
             filter: crate::seccomp::compile(&policy, arch),
             watched: false,
-            scoped: config.network.mode == NetworkMode::Host,
+            scoped: config.network.mode.is_hosts(),
             limits: process_limits(config),
         })
     }

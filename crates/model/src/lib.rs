@@ -4,6 +4,7 @@
 //! it does not depend on `sys`. All it knows of a host comes in as [`facts::Facts`].
 #![forbid(unsafe_code)]
 
+pub mod address;
 pub mod audit;
 pub mod bootstrap;
 pub mod caps;

@@ -11,7 +11,7 @@ mod host;
 mod tail;
 pub mod traced;
 
-use crate::config::{Config, MountSource, NetworkMode, Owners, RootSpec, Writes};
+use crate::config::{Config, MountSource, Owners, RootSpec, Writes};
 use crate::confinement::Confinement;
 use crate::facts::Facts;
 use crate::guest::FixUp;
@@ -256,7 +256,7 @@ impl Jail<'_> {
 
     /// sysfs belongs to a network namespace; with the host's, only the host may mount it.
     fn has_sys(&self) -> bool {
-        self.config.security.sys() && self.config.network.mode == NetworkMode::None
+        self.config.security.sys() && !self.config.network.mode.is_hosts()
     }
 
     fn mapped(&self) -> bool {
@@ -460,7 +460,7 @@ pub fn unmount_live(target: &Path) -> Vec<Step> {
 fn namespaces(jail: &Jail<'_>) -> Vec<Namespace> {
     use Namespace::{Cgroup, Ipc, Mount, Net, Pid, User, Uts};
     let mut all = vec![User, Mount, Pid, Uts, Ipc, Cgroup];
-    if jail.config.network.mode == NetworkMode::None {
+    if !jail.config.network.mode.is_hosts() {
         all.push(Net);
     }
     all

@@ -235,7 +235,7 @@ mod tests {
             ("exec --user ", &["@users "]),
             ("console www ", &[]),
             ("run --net", &["--network"]),
-            ("run --network ", &["none", "host"]),
+            ("run --network ", &["none", "host", "bind"]),
             ("run --network=h", &["--network=host"]),
             ("run --root ", &["dir:", "app:", "host"]),
             ("run --root d", &["dir:"]),

@@ -38,8 +38,8 @@ pub(crate) static GLOBAL: &[&Opt] = &[&QUIET, &COLOR, &HELP, &VERSION];
 
 /// What `run` and `create` share: the configuration of the new jail.
 pub(crate) static RUN: &[&Opt] = &[
-    &ROOT, &APP, &FILE, &MOUNT, &EPHEMERAL, &NETWORK, &PROFILE, &USER, &DIRECTORY, &ENV, &HOSTNAME, &SET,
-    &CONFIG, &NAME, &TTY, &NO_TTY, &DRY_RUN, &JSON_PLAN,
+    &ROOT, &APP, &FILE, &MOUNT, &EPHEMERAL, &NETWORK, &IP, &PROFILE, &USER, &DIRECTORY, &ENV, &HOSTNAME,
+    &SET, &CONFIG, &NAME, &TTY, &NO_TTY, &DRY_RUN, &JSON_PLAN,
 ];
 /// See [`RUN`].
 pub(crate) static CREATE: &[&Opt] = &[
@@ -49,6 +49,7 @@ pub(crate) static CREATE: &[&Opt] = &[
     &FILE,
     &MOUNT,
     &NETWORK,
+    &IP,
     &PROFILE,
     &USER,
     &DIRECTORY,
@@ -183,11 +184,26 @@ value!(
     "network",
     None,
     "MODE",
-    Words::OneOf(&["none", "host"]),
-    "Whose network the jail has: `none` (loopback only, the default) or `host` (the host's). The key \
-     `network.mode`.",
+    Words::OneOf(&["none", "host", "bind"]),
+    "Whose network the jail has: `none` (loopback only, the default), `host` (the host's) or `bind` (the \
+     host's, with the addresses of `--ip` only). The key `network.mode`.",
     |given, mode| {
         given.set("network.mode", mode);
+        Ok(())
+    }
+);
+value!(
+    IP,
+    "ip",
+    None,
+    "ADDRESS",
+    Words::Anything,
+    "An address of the host that is the jail's, with `--network bind`, which this implies. Several may be \
+     given; the first of a family is what \"any address\" becomes. The keys `network.mode` and \
+     `network.addresses`.",
+    |given, address| {
+        given.set("network.mode", "bind".to_owned());
+        given.add("network.addresses", address);
         Ok(())
     }
 );

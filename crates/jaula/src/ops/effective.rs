@@ -6,7 +6,7 @@ use crate::ops::prepare::confinement;
 use crate::registry;
 use model::config::effective::{Effective, Expansion, effective};
 use model::config::keys::Key;
-use model::config::{Config, NetworkMode, Profile, RootSpec};
+use model::config::{Config, Profile, RootSpec};
 use model::confinement::Confinement;
 use model::name::Name;
 use model::seccomp::{Explanation, Policy, explain};
@@ -90,7 +90,7 @@ fn expansion(
             _ => is(true, "/proc without what is the host's"),
         },
         "security.sys" => match config.security.sys() {
-            true if config.network.mode == NetworkMode::Host => {
+            true if config.network.mode.is_hosts() => {
                 is(false, "there is no /sys in a jail with the host's network")
             }
             true => is(true, "/sys, read-only"),

@@ -64,7 +64,7 @@ fn program(jail: &Running, exec: &Exec, streams: [Stream; 3]) -> Result<First> {
 /// cannot leave it again.
 pub(crate) fn bring_in(jail: &Running, program: &First, typing: bool, role: Role) -> Result<Exit> {
     no_directories(program.streams)?;
-    let facts = facts::of_process(jail.state.host_network);
+    let facts = facts::of_process(jail.state.network.is_hosts());
     let has_terminal = program.streams.contains(&Stream::Terminal);
     let terminal = has_terminal.then(|| jail.terminal(program.user)).transpose()?;
     let moved = !jail.groups.moved.is_empty();

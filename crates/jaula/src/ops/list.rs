@@ -4,7 +4,6 @@ use crate::error::{Error, Result};
 use crate::house::House;
 use crate::registry::{self, Live};
 use crate::state::{self, Ended, Phase};
-use model::config::NetworkMode;
 use model::name::{Id, Name};
 use model::time::Moment;
 use serde::Serialize;
@@ -97,12 +96,11 @@ pub(crate) fn of_live(name: &Name, Live { state, runs, kept }: Live) -> Summary 
         // Its keeper is about to note how it ended.
         Phase::Running | Phase::Waiting => Condition::Waiting,
     };
-    let mode = if state.host_network { NetworkMode::Host } else { NetworkMode::None };
     Summary {
         name: name.clone(),
         id: Some(state.id),
         state: condition,
-        network: Some(mode.word()),
+        network: Some(state.network.word()),
         root: Some(state.root).filter(|root| !root.is_empty()),
         command: state.command,
         started: runs.then_some(Moment(state.started)),

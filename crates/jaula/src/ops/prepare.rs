@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::facts;
 use crate::house::House;
 use crate::rootfs::{guest, store};
-use model::config::{Config, MountSource, Ready, RootSpec, Writes};
+use model::config::{Config, MountSource, NetworkMode, Ready, RootSpec, Writes};
 use model::confinement::{Confinement, may_mount};
 use model::facts::Facts;
 use model::name::{Id, Name};
@@ -18,6 +18,7 @@ pub(crate) use app::host_closure;
 pub use app::{Closure, closure};
 use model::users::Identity;
 use std::ffi::{OsStr, OsString};
+use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -261,6 +262,7 @@ fn check(
             ));
         }
     }
+    wrong.extend(addresses(config, facts).err());
     for mount in &config.mounts {
         let MountSource::Bind { path, mapped } = &mount.source else { continue };
         match std::fs::metadata(path) {
@@ -301,6 +303,31 @@ fn check(
         0 => Ok(files),
         1 => Err(wrong.remove(0)),
         _ => Err(Error::Several(wrong)),
+    }
+}
+
+/// A jail that is kept to addresses needs who keeps it, and a host that has them.
+fn addresses(config: &Config, facts: &Facts) -> Result<()> {
+    if config.network.mode != NetworkMode::Bind {
+        return Ok(());
+    }
+    if !facts.root() {
+        return Err(needs_root("network.mode = \"bind\""));
+    }
+    if facts.cgroups.unified.is_none() {
+        return Err(Error::refused(
+            "network.mode = \"bind\" needs cgroup version 2, which is not mounted",
+            "mount it (an empty one is enough), or take network.mode = \"host\"",
+        ));
+    }
+    // Whoever has an address may bind to it.
+    let missing = |ip: &&IpAddr| std::net::UdpSocket::bind((**ip, 0)).is_err();
+    match config.network.addresses.iter().find(missing) {
+        Some(ip) => Err(Error::refused(
+            format!("network.addresses: this host does not have {ip}"),
+            format!("give it to an interface, as in: ip address add {ip} dev eth0"),
+        )),
+        None => Ok(()),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::problem::Found;
 use super::read::Reading;
 use super::{CapabilityChange, Change, Method, NetworkMode, Owners, Root, RootSpec, Store};
+use crate::address;
 use crate::caps::Capability;
 use crate::ports::MOST;
 use std::collections::BTreeMap;
@@ -65,10 +66,23 @@ pub(super) fn contradictions(reading: &Reading, found: &mut Found<'_>) {
             note(path, format!("needs the capability {cap}, which security.capabilities takes away"), "");
         }
     }
-    if security.raw_sockets == Some(true) && config.network.mode == NetworkMode::Host {
+    if security.raw_sockets == Some(true) && config.network.mode.is_hosts() {
         let help = "give the jail a network of its own, or leave raw sockets to the host";
         note("security.raw_sockets", "the host's network gives no raw sockets to a jail".to_owned(), help);
     }
+    let addresses = &config.network.addresses;
+    if !addresses.is_empty() && config.network.mode != NetworkMode::Bind {
+        let message =
+            format!("a jail with network.mode = \"{}\" has no addresses of its own", config.network.mode);
+        note("network.addresses", message, "say network.mode = \"bind\"");
+    }
+    if addresses.len() > address::MOST {
+        let message = format!("{} addresses are too many, {} is the most", addresses.len(), address::MOST);
+        note("network.addresses", message, "");
+    }
+    twice(addresses.iter(), |ip| {
+        note("network.addresses", format!("{ip} stands there twice"), "keep one of them");
+    });
     let listen = config.network.listen.as_deref().unwrap_or_default();
     if listen.len() > MOST {
         let message = format!("{} entries are too many, {MOST} is the most", listen.len());

@@ -4,6 +4,7 @@ use crate::caps::Capability;
 use crate::name::{Id, Name};
 use crate::ports::Ports;
 use crate::units::{Bytes, Count, Span};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -233,6 +234,8 @@ pub enum Restart {
 pub struct Network {
     /// `network.mode`
     pub mode: NetworkMode,
+    /// `network.addresses`: those of the jail, in their order.
+    pub addresses: Vec<IpAddr>,
     /// `network.listen`: the only ports that the jail may bind to; absent for all.
     pub listen: Option<Vec<Ports>>,
     /// `network.nameservers`: whom a virtual server asks for names.
@@ -264,13 +267,23 @@ impl Default for Guest {
 }
 
 /// `network.mode`: whose network the jail sees.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum NetworkMode {
     /// `none`: a network of its own with a loopback interface only.
     #[default]
     None,
     /// `host`: the host's.
     Host,
+    /// `bind`: the host's, and of its addresses the jail's own.
+    Bind,
+}
+
+impl NetworkMode {
+    /// Does the jail see the host's interfaces, in its network namespace?
+    pub fn is_hosts(self) -> bool {
+        self != Self::None
+    }
 }
 
 /// `[security]`: what the jail may do. Absent keys follow the profile.

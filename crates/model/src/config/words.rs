@@ -70,6 +70,7 @@ words!(Restart {
 words!(NetworkMode {
     None = "none": "a network of its own with a loopback interface only",
     Host = "host": "the host's network",
+    Bind = "bind": "the host's network, and of its addresses only those of `network.addresses`",
 });
 
 words!(Profile {

@@ -17,7 +17,7 @@ mod writable;
 use super::call::{Arg, Call, Expect, Flag, Text};
 use super::flags::*;
 use super::{Jail, Step, tail};
-use crate::config::{NetworkMode, Writes};
+use crate::config::Writes;
 use kernel::{devices, memory, processes, system};
 use mounts::{hide, mounts, top};
 use root::root;
@@ -74,7 +74,7 @@ fn alone(steps: &mut Steps, jail: &Jail<'_>) {
     );
     let hostname = jail.config.hostname.clone().unwrap_or_else(|| jail.name.to_string());
     steps.say("its name", Call::new("sethostname", [Arg::Bytes(hostname.into_bytes()), Arg::LengthOfLast]));
-    if jail.config.network.mode == NetworkMode::None {
+    if !jail.config.network.mode.is_hosts() {
         steps.say(
             "loopback up",
             Call::new("socket", [Arg::Flags(&[AF_INET]), Arg::Flags(&[SOCK_DGRAM_CLOEXEC]), Arg::Number(0)])

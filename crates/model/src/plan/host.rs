@@ -6,7 +6,8 @@ use crate::config::{NetworkMode, RootSpec};
 use crate::guest::FixUp;
 use crate::ports::Ports;
 use std::fmt;
-use std::path::PathBuf;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
 
 /// Something that a start does to the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,17 @@ pub enum HostStep {
         cgroup: PathBuf,
         /// Which ports.
         ports: Vec<Ports>,
+    },
+    /// Keep the group's processes to these addresses of the host's network; goes with the group.
+    Bind {
+        /// Which group.
+        cgroup: PathBuf,
+        /// Which addresses.
+        addresses: Vec<IpAddr>,
+        /// What 127.0.0.1 is.
+        loopback: Ipv4Addr,
+        /// May they bind to ports below 1024?
+        low_ports: bool,
     },
     /// Make a directory that the jail keeps when it stops; no undo.
     Keep(PathBuf),
@@ -77,6 +89,12 @@ impl fmt::Display for HostStep {
                 let ports = if ports.is_empty() { "no port".to_owned() } else { ports.join(", ") };
                 write!(f, "bpf: bind to {ports}, {}", cgroup.display())
             }
+            Self::Bind { cgroup, addresses, loopback, .. } => {
+                let addresses: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
+                let addresses =
+                    if addresses.is_empty() { "no address".to_owned() } else { addresses.join(", ") };
+                write!(f, "bpf: be at {addresses}, 127.0.0.1 is {loopback}, {}", cgroup.display())
+            }
             Self::Keep(path) => write!(f, "mkdir -p {}", path.display()),
             Self::Own { path, owner: Some((user, group)), mode } => {
                 write!(f, "mkdir -p {} {mode:#o} {user}:{group}", path.display())
@@ -99,6 +117,7 @@ impl HostStep {
             Self::MountPoint(_) => "the root must have it, to mount on",
             Self::LowPorts(_) => "cap_net_bind_service inside is none on the host's network",
             Self::Listen { .. } => "the only ports that it may listen on",
+            Self::Bind { .. } => "the only addresses that it has",
             Self::Keep(_) => "what the jail writes, kept over stops",
             Self::Own { .. } => "root.writable: a directory as the host has it",
             Self::Guest(fix_up) => fix_up.why,
@@ -136,6 +155,7 @@ pub(super) fn steps(jail: &Jail<'_>) -> Vec<HostStep> {
     if let Some(unified) = &cgroups.unified {
         let path = unified.join(&directory);
         steps.push(HostStep::Cgroup { path: path.clone(), join: Join::Born });
+        steps.extend(addresses(jail, &path));
         steps.extend(listening(jail, path));
     }
     // Moving a process between version 1 groups takes up to 10 ms (it waits for all processors
@@ -153,16 +173,28 @@ pub(super) fn steps(jail: &Jail<'_>) -> Vec<HostStep> {
     steps
 }
 
+/// What keeps the group's processes to their addresses.
+fn addresses(jail: &Jail<'_>, cgroup: &Path) -> Option<HostStep> {
+    let network = &jail.config.network;
+    (network.mode == NetworkMode::Bind).then(|| HostStep::Bind {
+        cgroup: cgroup.to_owned(),
+        addresses: network.addresses.clone(),
+        loopback: jail.id.loopback(),
+        low_ports: may_bind_low(jail),
+    })
+}
+
+/// Has the jail's root the capability for ports below 1024?
+fn may_bind_low(jail: &Jail<'_>) -> bool {
+    Capability::from_name("net_bind_service").is_some_and(|cap| jail.confinement.capabilities.contains(cap))
+}
+
 /// What decides about the ports that the group's processes listen on.
 fn listening(jail: &Jail<'_>, cgroup: PathBuf) -> Option<HostStep> {
     let network = &jail.config.network;
     match &network.listen {
         Some(ports) if jail.facts.decides_ports => Some(HostStep::Listen { cgroup, ports: ports.clone() }),
-        _ => {
-            let low_ports = Capability::from_name("net_bind_service");
-            let may = low_ports.is_some_and(|cap| jail.confinement.capabilities.contains(cap));
-            (may && network.mode == NetworkMode::Host).then_some(HostStep::LowPorts(cgroup))
-        }
+        _ => (may_bind_low(jail) && network.mode == NetworkMode::Host).then_some(HostStep::LowPorts(cgroup)),
     }
 }
 

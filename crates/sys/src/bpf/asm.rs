@@ -287,6 +287,9 @@ impl Helper {
     pub const SETSOCKOPT: Self = Self(49);
     pub const GETSOCKOPT: Self = Self(57);
     pub const BIND: Self = Self(64);
+    pub const SK_LOOKUP_TCP: Self = Self(84);
+    pub const SK_LOOKUP_UDP: Self = Self(85);
+    pub const SK_RELEASE: Self = Self(86);
     pub const GET_CURRENT_CGROUP_ID: Self = Self(80);
     pub const SK_STORAGE_GET: Self = Self(107);
     pub const PROBE_READ_USER: Self = Self(112);

@@ -8,6 +8,28 @@ const MAP_CREATE: i32 = 0;
 const MAP_LOOKUP_ELEM: i32 = 1;
 const MAP_UPDATE_ELEM: i32 = 2;
 const MAP_DELETE_ELEM: i32 = 3;
+const BTF_LOAD: i32 = 18;
+
+/// `BPF_MAP_TYPE_SK_STORAGE`, and the flag without which the kernel makes none.
+const SOCKET_STORAGE: u32 = 24;
+const NO_PREALLOC: u32 = 1;
+
+/// The type information (the kernel's `Documentation/bpf/btf.rst`) of one type, an `int`, which a map of
+/// sockets must have for its keys and values.
+const AN_INT: [u32; 12] = [
+    0x0001_eb9f, // magic, version
+    24,          // this header's length
+    0,
+    16, // types: where, how long
+    16,
+    5,           // strings: where, how long
+    1,           // the name: at 1 of the strings
+    0x0100_0000, // an integer
+    4,           // of four bytes
+    0x0100_0020, // signed, of 32 bits
+    u32::from_le_bytes(*b"\0int"),
+    0,
+];
 
 /// What kind of map (`enum bpf_map_type`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +61,24 @@ impl Map {
             unsafe { libc::syscall(libc::SYS_bpf, MAP_CREATE, attribute.as_ptr(), size_of_val(&attribute)) };
         let fd = check(fd, || format!("bpf(MAP_CREATE, {kind:?}, {key}, {value}, {entries})")).map(own)?;
         Ok(Self { fd, key, value })
+    }
+
+    /// A map of sockets (Linux 5.9): a program gives a socket its value of four bytes, and others find it
+    /// (`Helper::SK_STORAGE_GET`). What it has of a socket goes with the socket.
+    pub fn of_sockets() -> Result<Self> {
+        let types = [AN_INT.as_ptr().expose_provenance() as u64, 0, 45];
+        // SAFETY: `types` is the head of a bpf_attr for this command and points to AN_INT, whose length it has.
+        let fd = unsafe { libc::syscall(libc::SYS_bpf, BTF_LOAD, types.as_ptr(), size_of_val(&types)) };
+        let types = check(fd, || "bpf(BTF_LOAD, int)".to_owned()).map(own)?;
+        let mut attribute = [0_u32; 15];
+        attribute[..5].copy_from_slice(&[SOCKET_STORAGE, 4, 4, 0, NO_PREALLOC]);
+        // Where the types are, and which of them keys and values have.
+        attribute[12..].copy_from_slice(&[types.as_raw_fd().cast_unsigned(), 1, 1]);
+        // SAFETY: `attribute` is the head of a bpf_attr for this command, its size is given.
+        let fd =
+            unsafe { libc::syscall(libc::SYS_bpf, MAP_CREATE, attribute.as_ptr(), size_of_val(&attribute)) };
+        let fd = check(fd, || "bpf(MAP_CREATE, SK_STORAGE)".to_owned()).map(own)?;
+        Ok(Self { fd, key: 4, value: 4 })
     }
 
     /// What stands under a key.

@@ -1,6 +1,7 @@
 //! The keys before the first table, and the short tables: `[network]` and `[limits]`.
 
 use super::{Applies, Key, PLAIN, Section, Shape, Split, list, text};
+use crate::address;
 use crate::config::problem::BadValue;
 use crate::config::{ACCOUNTED, NetworkMode, PROCESS_LIMITS, mount, value};
 use crate::name::{BadId, Id};
@@ -97,6 +98,20 @@ pub(super) const NETWORK: Section = Section {
             example: r#""host""#,
             read: |c, v| v.text(&mut c.network.mode, NetworkMode::from_str),
             write: |c| Some(text(c.network.mode)),
+            ..PLAIN
+        },
+        Key {
+            path: "network.addresses",
+            shape: Shape::List(Split::Commas),
+            takes: "a list of addresses",
+            default: "none: with mode `bind` the jail reaches nobody but itself",
+            doc: "For mode `bind`: the jail's addresses, IPv4 and IPv6. A program that binds to any address gets \
+                  the first of its family, `::` the first IPv4 address if there is no other; every other \
+                  address of the host is refused. 127.0.0.1 inside is the jail's own. The host must have the \
+                  addresses. Needs root and cgroup version 2.",
+            example: r#"["192.0.2.10", "2001:db8::10"]"#,
+            read: |c, v| v.list(&mut c.network.addresses, address::parse),
+            write: |c| Some(list(&c.network.addresses)),
             ..PLAIN
         },
         Key {

@@ -8,11 +8,12 @@ use crate::config::*;
 use crate::name::Id;
 use crate::signal::Signal;
 use crate::units::{Bytes, Count, Span};
-use proptest::collection::{btree_map, vec};
+use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -231,6 +232,7 @@ prop_compose! {
         root in root(),
         boot in boot(),
         mode in word(NetworkMode::CHOICES),
+        addresses in btree_set(any::<(u8, bool)>(), 0..4),
         listen in of(vec("(tcp|udp) [1-9][0-9]{0,3}(-[1-5][0-9]{4})?", 0..3)),
         security in security(),
         limits in limits(),
@@ -239,7 +241,13 @@ prop_compose! {
         (guest, nameservers) in guest(),
     ) -> Config {
         let listen = listen.map(|ports| ports.iter().map(|port| port.parse().unwrap()).collect());
-        let (id, network) = (id.map(|id| Id::new(id).unwrap()), Network { mode: mode.parse().unwrap(), listen, nameservers });
+        let mode = if addresses.is_empty() { mode.parse().unwrap() } else { NetworkMode::Bind };
+        let address = |(n, v4): (u8, bool)| match v4 {
+            true => IpAddr::from([192, 0, 2, n]),
+            false => IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, n.into()]),
+        };
+        let addresses = addresses.into_iter().map(address).collect();
+        let (id, network) = (id.map(|id| Id::new(id).unwrap()), Network { mode, addresses, listen, nameservers });
         Config { id, hostname, declared_in, root, boot, network, security, limits, guest, mounts, environment }
     }
 }

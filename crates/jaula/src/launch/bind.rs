@@ -1,0 +1,93 @@
+//! `network.mode = "bind"`: BPF programs on a jail's control group that keep it to its addresses, in
+//! the host's network and without a network namespace.
+//!
+//! "Any address" becomes the jail's first one of that family, 127.0.0.1 a private address of
+//! 127.0.0.0/8 that is shown as 127.0.0.1, and every other address is refused. What leaves has one of
+//! the jail's addresses as its source. The hooks on system calls ([`calls`]) change addresses where
+//! programs name them; the hooks on packets ([`packets`]) see what no call tells (IP_PKTINFO, ping
+//! sockets, ports of the kernel's choice), and pass only what has the jail's addresses.
+
+mod calls;
+mod packets;
+mod parts;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::{AsFd, BorrowedFd};
+use sys::bpf::map::Map;
+use sys::bpf::{Hook, load};
+
+/// What a jail is kept to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Own {
+    /// Its IPv4 addresses; "any" is the first.
+    pub(crate) v4: Vec<Ipv4Addr>,
+    /// Its IPv6 addresses.
+    pub(crate) v6: Vec<Ipv6Addr>,
+    /// What 127.0.0.1 is.
+    pub(crate) loopback: Ipv4Addr,
+    /// May it bind to ports below 1024?
+    pub(crate) low_ports: bool,
+}
+
+impl Own {
+    /// Sorted by family, in their order.
+    pub(crate) fn new(
+        addresses: impl IntoIterator<Item = IpAddr>,
+        loopback: Ipv4Addr,
+        low_ports: bool,
+    ) -> Self {
+        let mut own = Self { v4: Vec::new(), v6: Vec::new(), loopback, low_ports };
+        for address in addresses {
+            match address {
+                IpAddr::V4(address) => own.v4.push(address),
+                IpAddr::V6(address) => own.v6.push(address),
+            }
+        }
+        own
+    }
+}
+
+const NAME: &str = "jaula_bind";
+
+/// Keeps the group's processes to these addresses.
+pub(crate) fn keep(group: impl AsFd, own: &Own) -> sys::Result<()> {
+    let sockets = Map::of_sockets()?;
+    programs(own, sockets.as_fd())
+        .into_iter()
+        .try_for_each(|(hook, code)| load(hook, NAME, &code)?.attach(&group))
+}
+
+fn programs(own: &Own, sockets: BorrowedFd<'_>) -> Vec<(Hook, Vec<u64>)> {
+    [calls::programs(own, sockets), packets::programs(own)].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_verifier_takes_every_program() {
+        if sys::process::user() != 0 {
+            eprintln!("skipped: loading programs needs root");
+            return;
+        }
+        let v4 = |n| Ipv4Addr::new(192, 0, 2, n);
+        let v6 = |n| Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, n);
+        let all = Own {
+            v4: (1..=200).map(v4).collect(),
+            v6: (1..=200).map(v6).collect(),
+            loopback: Ipv4Addr::new(127, 106, 0, 1),
+            low_ports: true,
+        };
+        let only_v4 = Own { v6: Vec::new(), ..all.clone() };
+        let only_v6 = Own { v4: Vec::new(), ..all.clone() };
+        let sockets = Map::of_sockets().unwrap();
+        for own in [Own::new([], Ipv4Addr::LOCALHOST, false), only_v4, only_v6, all] {
+            for (hook, code) in programs(&own, sockets.as_fd()) {
+                if let Err(e) = load(hook, NAME, &code) {
+                    panic!("{hook:?} with {} and {} addresses: {e}", own.v4.len(), own.v6.len());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! `network.mode = "bind"`: a jail at addresses of the host's network, tried with real sockets in
+//! network namespaces that stand for hosts.
+
+use crate::ground::one_clear_line;
+use jaula_tests::harness::{Done, Jaula, Outcome, Test};
+use jaula_tests::trials;
+use libtest_mimic::Trial;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    trials!("bind": privileged [
+        every_other_address_is_refused,
+        without_ipv6_any_is_the_ipv4_address,
+        it_leaves_from_its_address_and_loopback_is_its_own,
+        what_no_call_tells_is_kept_too,
+        two_jails_share_a_port,
+        nginx_on_every_address_is_on_its_own,
+        what_comes_in_later_is_kept_too,
+        no_address_is_no_network,
+        listed_ports_are_kept_beside,
+        what_it_needs_is_said,
+    ], pure [
+        bad_addresses_are_refused,
+    ])
+}
+
+const INSIDE: &str = include_str!("bind/inside.py");
+const HOST: &str = include_str!("bind/host.py");
+
+/// A host: a network namespace with addresses on its loopback interface.
+struct Net<'t> {
+    t: &'t Test,
+    keep: Child,
+}
+
+impl<'t> Net<'t> {
+    fn new(t: &'t Test) -> Outcome<Self> {
+        let mut setup = "ip link set lo up && ip route add default dev lo".to_owned();
+        for ip in ["192.0.2.10/32", "192.0.2.11/32", "198.51.100.1/32"] {
+            setup += &format!(" && ip address add {ip} dev lo");
+        }
+        for ip in ["2001:db8::10/128", "2001:db8::99/128"] {
+            setup += &format!(" && ip address add {ip} dev lo nodad");
+        }
+        setup += " && echo '0 4294967294' > /proc/sys/net/ipv4/ping_group_range && echo ready && exec cat";
+        let mut keep = Command::new("unshare");
+        keep.args(["--net", "sh", "-c", &setup]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut keep = keep.spawn()?;
+        wait_for(&mut keep, "ready")?;
+        Ok(Self { t, keep })
+    }
+
+    /// A command line in it.
+    fn command(&self, words: &[&str]) -> Outcome<Command> {
+        let namespace = format!("--net=/proc/{}/ns/net", self.keep.id());
+        self.t.jaula().instead("nsenter").command([&[namespace.as_str(), "--"], words].concat())
+    }
+
+    /// Runs jaula in it.
+    fn jaula(&self, words: &[&str]) -> Outcome<Done> {
+        let namespace = format!("--net=/proc/{}/ns/net", self.keep.id());
+        let jaula = Jaula::binary()?.canonicalize()?;
+        let before = [namespace.as_str(), "--", jaula.to_str().ok_or("a path of bytes")?];
+        self.t.jaula().instead("nsenter").run(&[&before, words].concat())
+    }
+
+    /// What the program inside says; `options` before it.
+    fn inside(&self, options: &[&str], words: &[&str]) -> Outcome<String> {
+        let before = ["run", "--root", "host"];
+        let done = self.jaula(&[&before, options, &["--", "python3", "-c", INSIDE], words].concat())?;
+        assert!(done.status.success(), "{done:?}");
+        Ok(done.stdout)
+    }
+
+    /// A program of the host that goes on until the result is dropped, once it said this.
+    fn going_on(&self, words: &[&str], says: &str) -> Outcome<GoingOn> {
+        let mut child = self.command(words)?.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let said = wait_for(&mut child, says)?;
+        Ok(GoingOn { child, said })
+    }
+
+    /// A jail that goes on.
+    fn jail(&self, options: &[&str], words: &[&str], says: &str) -> Outcome<GoingOn> {
+        let jaula = Jaula::binary()?.canonicalize()?;
+        let before = [jaula.to_str().ok_or("a path of bytes")?, "run", "--root", "host"];
+        self.going_on(&[&before, options, &["--"], words].concat(), says)
+    }
+
+    /// What a program of the host gets that connects.
+    fn reach(&self, address: &str, port: u16) -> Outcome<String> {
+        let script = "import socket, sys\n\
+                      try: s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 5)\n\
+                      except OSError as e: print(type(e).__name__)\n\
+                      else: print(s.recv(100).decode())";
+        let done = self.command(&["python3", "-c", script, address, &port.to_string()])?.output()?;
+        Ok(String::from_utf8(done.stdout)?.trim().to_owned())
+    }
+}
+
+impl Drop for Net<'_> {
+    fn drop(&mut self) {
+        drop(self.keep.stdin.take());
+        _ = self.keep.wait();
+    }
+}
+
+/// A program that ends when its standard input does.
+struct GoingOn {
+    child: Child,
+    said: String,
+}
+
+impl Drop for GoingOn {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        _ = self.child.wait();
+    }
+}
+
+/// Reads lines up to one that begins with this; returns all.
+fn wait_for(child: &mut Child, says: &str) -> Outcome<String> {
+    let mut said = String::new();
+    let mut output = BufReader::new(child.stdout.take().ok_or("no output")?);
+    while output.read_line(&mut said)? > 0 {
+        if said.lines().last().is_some_and(|line| line.starts_with(says)) {
+            return Ok(said);
+        }
+    }
+    Err(format!("it ended without saying {says:?}: {said:?}").into())
+}
+
+/// Both kinds of sockets say the same.
+fn bound(net: &Net<'_>, options: &[&str], expected: &[(&str, &str)]) -> Outcome {
+    let addresses: Vec<&str> = expected.iter().map(|(address, _)| *address).collect();
+    let addresses: Vec<&str> = addresses.into_iter().filter(|address| !address.contains(' ')).collect();
+    let said = net.inside(options, &["bind", &addresses.join(" ")])?;
+    let kinds = ["SOCK_STREAM", "SOCK_DGRAM"];
+    let expected = kinds.map(|kind| {
+        expected.iter().map(|(address, how)| format!("{kind} {address}: {how}\n")).collect::<String>()
+    });
+    assert_eq!(said, expected.concat(), "{options:?}");
+    Ok(())
+}
+
+const BOTH: [&str; 4] = ["--ip", "192.0.2.10", "--ip", "2001:db8::10"];
+
+fn every_other_address_is_refused(t: &Test) -> Outcome {
+    let net = Net::new(t)?;
+    let tries = [
+        ("0.0.0.0", "192.0.2.10"),
+        ("192.0.2.10", "192.0.2.10"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("192.0.2.11", "EADDRNOTAVAIL"),
+        ("198.51.100.1", "EADDRNOTAVAIL"),
+        ("127.0.0.2", "EADDRNOTAVAIL"),
+        ("127.106.0.1", "EADDRNOTAVAIL"),
+        ("224.0.0.1", "EADDRNOTAVAIL"),
+        ("255.255.255.255", "EADDRNOTAVAIL"),
+        ("::", "2001:db8::10"),
+        ("2001:db8::10", "2001:db8::10"),
+        ("2001:db8::99", "EADDRNOTAVAIL"),
+        ("::1", "EADDRNOTAVAIL"),
+        ("::ffff:0.0.0.0", "::ffff:192.0.2.10"),
+        ("::ffff:192.0.2.10", "::ffff:192.0.2.10"),
+        ("::ffff:127.0.0.1", "::ffff:127.0.0.1"),
+        ("::ffff:192.0.2.11", "EADDRNOTAVAIL"),
+        (":: alone", "2001:db8::10"),
+    ];
+    // The port is 80: root of the jail may.
+    bound(&net, &BOTH, &tries)?;
+    let second = [&BOTH[..], &["--ip", "192.0.2.11"]].concat();
+    let with_second = tries.map(|(address, how)| match address {
+        "192.0.2.11" => (address, "192.0.2.11"),
+        "::ffff:192.0.2.11" => (address, "::ffff:192.0.2.11"),
+        _ => (address, how),
+    });
+    bound(&net, &second, &with_second)
+}
+
+fn without_ipv6_any_is_the_ipv4_address(t: &Test) -> Outcome {
+    let net = Net::new(t)?;
+    let tries = [
+        ("0.0.0.0", "192.0.2.10"),
+        ("::", "::ffff:192.0.2.10"),
+        ("::1", "EADDRNOTAVAIL"),
+        ("2001:db8::10", "EADDRNOTAVAIL"),
+        (":: alone", "EINVAL"),
+    ];
+    bound(&net, &["--ip", "192.0.2.10"], &tries)
+}
+
+fn it_leaves_from_its_address_and_loopback_is_its_own(t: &Test) -> Outcome {
+    let net = Net::new(t)?;
+    let _host = net.going_on(&["python3", "-c", HOST], "ready")?;
+    // Where, what comes of TCP, of a datagram, and of one on a connected socket.
+    let tries = [
+        ("127.0.0.1,7001", "192.0.2.10 192.0.2.10 hello 192.0.2.10", "192.0.2.10 hello 192.0.2.10"),
+        ("127.0.0.1,7002", "127.0.0.1 127.0.0.1 hello 127.0.0.1", "127.0.0.1 hello 127.0.0.1"),
+        ("0.0.0.0,7002", "127.0.0.1 127.0.0.1 hello 127.0.0.1", "127.0.0.1 hello 127.0.0.1"),
+        ("127.0.0.1,9000", "ECONNREFUSED", "ECONNREFUSED"),
+        ("127.0.0.1,9001", "ECONNREFUSED", "ECONNREFUSED"),
+        ("127.0.0.2,9000", "ECONNREFUSED", "ECONNREFUSED"),
+        ("127.106.0.9,9000", "ECONNREFUSED", "ECONNREFUSED"),
+        ("198.51.100.1,9000", "192.0.2.10 198.51.100.1 host 192.0.2.10", "192.0.2.10 host 192.0.2.10"),
+        ("192.0.2.11,9000", "192.0.2.10 192.0.2.11 host 192.0.2.10", "192.0.2.10 host 192.0.2.10"),
+        ("::1,9000", "ECONNREFUSED", "ECONNREFUSED"),
+        ("::,9000", "ECONNREFUSED", "ECONNREFUSED"),
+        (
+            "2001:db8::99,9000",
+            "2001:db8::10 2001:db8::99 host 2001:db8::10",
+            "2001:db8::99 host 2001:db8::10",
+        ),
+        (
+            "::ffff:127.0.0.1,7002",
+            "::ffff:127.0.0.1 ::ffff:127.0.0.1 hello 127.0.0.1",
+            "::ffff:127.0.0.1 hello 127.0.0.1",
+        ),
+        ("::ffff:127.0.0.1,9001", "ECONNREFUSED", "ECONNREFUSED"),
+        (
+            "::ffff:198.51.100.1,9000",
+            "::ffff:192.0.2.10 ::ffff:198.51.100.1 host 192.0.2.10",
+            "::ffff:192.0.2.10 host 192.0.2.10",
+        ),
+    ];
+    let mut expected = String::new();
+    for (target, stream, datagram) in tries {
+        expected += &format!("connect {target}: {stream}\nsend {target}: {datagram}\n");
+        if !target.starts_with("192.0.2.11") && !target.contains("198.51.100.1") {
+            expected += &format!("connected {target}: {datagram}\n");
+        }
+    }
+    expected += "from 192.0.2.10: sent\nconnected, from 192.0.2.10: sent\n";
+    for other in ["192.0.2.11", "198.51.100.1", "127.0.0.1"] {
+        expected += &format!("from {other}: ENETUNREACH\nconnected, from {other}: ENETUNREACH\n");
+    }
+    let targets: Vec<&str> = tries.iter().map(|(target, ..)| *target).collect();
+    assert_eq!(net.inside(&BOTH, &["reach", &targets.join(" ")])?, expected);
+    Ok(())
+}
+
+fn what_no_call_tells_is_kept_too(t: &Test) -> Outcome {
+    let net = Net::new(t)?;
+    let jail = net.jail(&BOTH, &["python3", "-c", INSIDE, "sockets"], "port")?;
+    let (sockets, port) = jail.said.rsplit_once("port ").ok_or("no port")?;
+    assert_eq!(
+        sockets,
+        "tcp: made\nudp: made\nping: made\nmptcp: EPROTONOSUPPORT\nudplite: EPROTONOSUPPORT\n\
+         sctp: EPROTONOSUPPORT\nraw: EPERM\npacket: EAFNOSUPPORT\n\
+         ping from 192.0.2.10: answered by 198.51.100.1\nping from 192.0.2.11: EPERM\n\
+         ping from 198.51.100.1: EPERM\nping from : EPERM\n"
+    );
+    // It waits on every address, but hears only what is sent to its own.
+    let port = port.trim().parse()?;
+    assert_eq!(net.reach("198.51.100.1", port)?, "TimeoutError");
+    let open =
+        "import socket, sys; socket.create_connection(('192.0.2.10', int(sys.argv[1])), 5); print('open')";
+    let done = net.command(&["python3", "-c", open, &port.to_string()])?.output()?;
+    assert_eq!(String::from_utf8(done.stdout)?, "open\n");
+    Ok(())
+}
+
+fn two_jails_share_a_port(t: &Test) -> Outcome {
+    let net = Net::new(t)?;
+    let serve = ["python3", "-c", INSIDE, "serve"];
+    let _one = net.jail(&["--ip", "192.0.2.10"], &serve, "ready")?;
+    let _two = net.jail(&["--ip", "192.0.2.11"], &serve, "ready")?;
+    assert!(net.reach("192.0.2.10", 8080)?.starts_with("hello"));
+    assert!(net.reach("192.0.2.11", 8080)?.starts_with("hello"));
+    assert_eq!(net.reach("198.51.100.1", 8080)?, "ConnectionRefusedError");
+    assert_eq!(net.reach("127.0.0.1", 8080)?, "ConnectionRefusedError");
+    Ok(())
+}
+
+fn nginx_on_every_address_is_on_its_own(t: &Test) -> Outcome {
+    let net = Net::new(t)?;
+    for (name, ip) in [("one", "192.0.2.10"), ("two", "192.0.2.11")] {
+        let config = t.root().join(format!("{name}.conf"));
+        let text = format!(
+            "daemon off; events {{}} http {{ access_log off; server {{ listen 80; return 200 {name}; }} }}"
+        );
+        std::fs::File::create(&config)?.write_all(text.as_bytes())?;
+        let config = config.to_str().ok_or("a path of bytes")?.to_owned();
+        let mount = format!("{config}:/etc/nginx/nginx.conf");
+        let made = net.jaula(&[
+            "create",
+            name,
+            "--app",
+            "/usr/sbin/nginx",
+            "--ip",
+            ip,
+            "--mount",
+            &mount,
+            "--set",
+            "root.writable=/var/lib/nginx,/var/log/nginx",
+            "--set",
+            "boot.ready=tcp 80",
+        ])?;
+        assert!(made.status.success(), "{made:?}");
+        let started = net.jaula(&["start", name])?;
+        assert!(started.status.success(), "{started:?}");
+    }
+    let get = "import sys, urllib.request as u; print(u.urlopen('http://' + sys.argv[1], timeout=5).read().decode())";
+    for (name, ip) in [("one", "192.0.2.10"), ("two", "192.0.2.11")] {
+        let done = net.command(&["python3", "-c", get, ip])?.output()?;
+        assert_eq!(String::from_utf8(done.stdout)?.trim(), name);
+    }
+    assert_eq!(net.reach("198.51.100.1", 80)?, "ConnectionRefusedError");
+    let listed = net.jaula(&["list", "--json"])?.stdout;
+    assert_eq!(listed.matches("\"bind\"").count(), 2, "{listed}");
+    let stopped = net.jaula(&["stop", "one", "two"])?;
+    assert!(stopped.status.success(), "{stopped:?}");
+    Ok(())
+}
+
+fn what_comes_in_later_is_kept_too(t: &Test) -> Outcome {
+    let net = Net::new(t)?;
+    net.jaula(&["create", "www", "--root", "host", "--ip", "192.0.2.10", "--", "sleep", "1000"])?;
+    net.jaula(&["start", "www"])?;
+    let done = net.jaula(&["exec", "www", "--", "python3", "-c", INSIDE, "bind", "0.0.0.0 192.0.2.11"])?;
+    assert!(done.stdout.contains("SOCK_STREAM 0.0.0.0: 192.0.2.10\n"), "{done:?}");
+    assert!(done.stdout.contains("SOCK_STREAM 192.0.2.11: EADDRNOTAVAIL\n"), "{done:?}");
+    net.jaula(&["stop", "www"])?;
+    Ok(())
+}
+
+fn no_address_is_no_network(t: &Test) -> Outcome {
+    let net = Net::new(t)?;
+    let _host = net.going_on(&["python3", "-c", HOST], "ready")?;
+    let options = ["--network", "bind"];
+    bound(
+        &net,
+        &options,
+        &[
+            ("0.0.0.0", "EADDRNOTAVAIL"),
+            ("192.0.2.10", "EADDRNOTAVAIL"),
+            ("127.0.0.1", "127.0.0.1"),
+            ("::", "EADDRNOTAVAIL"),
+            (":: alone", "EADDRNOTAVAIL"),
+        ],
+    )?;
+    let script = "import errno, socket\n\
+                  for a in ('198.51.100.1', '2001:db8::99'):\n \
+                   s = socket.socket(socket.AF_INET6 if ':' in a else socket.AF_INET)\n \
+                   print(errno.errorcode[s.connect_ex((a, 9000))])";
+    let done = net.jaula(&["run", "--root", "host", "--network", "bind", "--", "python3", "-c", script])?;
+    assert_eq!(done.stdout, "ENETUNREACH\nENETUNREACH\n", "{done:?}");
+    Ok(())
+}
+
+fn listed_ports_are_kept_beside(t: &Test) -> Outcome {
+    let net = Net::new(t)?;
+    let listen = |list| ["--ip", "192.0.2.10", "--set", list];
+    bound(
+        &net,
+        &listen("network.listen=tcp 81,udp 81"),
+        &[("0.0.0.0", "EACCES"), ("192.0.2.11", "EACCES"), (":: alone", "EACCES")],
+    )?;
+    bound(
+        &net,
+        &listen("network.listen=tcp 80,udp 80"),
+        &[("0.0.0.0", "192.0.2.10"), ("192.0.2.11", "EADDRNOTAVAIL"), (":: alone", "EINVAL")],
+    )
+}
+
+fn what_it_needs_is_said(t: &Test) -> Outcome {
+    let net = Net::new(t)?;
+    let done = net.jaula(&["run", "--root", "host", "--ip", "192.0.2.77", "--", "true"])?;
+    one_clear_line(&done, 125, &["this host does not have 192.0.2.77"])
+}
+
+fn bad_addresses_are_refused(t: &Test) -> Outcome {
+    for (options, why) in [
+        (vec!["--ip", "192.0.2.300"], "neither IPv4 nor IPv6"),
+        (vec!["--ip", "127.0.0.1"], "loopback address of its own"),
+        (vec!["--ip", "0.0.0.0"], "nobody can be reached"),
+        (vec!["--network", "host", "--set", "network.addresses=192.0.2.1"], "no addresses of its own"),
+        (vec!["--ip", "192.0.2.1", "--set", "security.raw_sockets=true"], "no raw sockets"),
+    ] {
+        let done = t.jaula().run(&[&["run", "--root", "host"], &options[..], &["--", "true"]].concat())?;
+        one_clear_line(&done, 125, &[why])?;
+    }
+    Ok(())
+}
