@@ -15,7 +15,9 @@ pub(crate) mod make;
 pub(crate) mod operate;
 pub(crate) mod plan;
 pub(crate) mod refresh;
+pub(crate) mod template;
 pub(crate) mod trace;
+pub(crate) mod transfer;
 
 use crate::command::{Op, Selection, Setting};
 use crate::exit;

@@ -39,6 +39,12 @@ pub(crate) enum Command {
     Create(Create),
     /// `jaula build`
     Build(Build),
+    /// `jaula template …`
+    Template(Template),
+    /// `jaula export`
+    Export(Export),
+    /// `jaula import`
+    Import(Import),
     /// `jaula start`
     Start(Start),
     /// `jaula restart`
@@ -219,6 +225,88 @@ pub(crate) struct Create {
     pub(crate) start: bool,
     /// What to print instead of creating.
     pub(crate) dry_run: Option<DryRun>,
+}
+
+/// `jaula export`
+#[derive(Debug, PartialEq)]
+pub(crate) struct Export {
+    /// The jail.
+    pub(crate) name: String,
+    /// Where to; standard output if nothing is said, or `-`.
+    pub(crate) file: Option<PathBuf>,
+    /// `--json`
+    pub(crate) json: bool,
+}
+
+/// `jaula import`
+#[derive(Debug, PartialEq)]
+pub(crate) struct Import {
+    /// The archive; standard input if nothing is said, or `-`.
+    pub(crate) file: Option<PathBuf>,
+    /// `--name`
+    pub(crate) name: Option<String>,
+    /// `--digest`
+    pub(crate) digest: Option<String>,
+    /// `--limit`
+    pub(crate) limit: Option<String>,
+    /// What the configuration says otherwise.
+    pub(crate) settings: Vec<Setting>,
+    /// `--json`
+    pub(crate) json: bool,
+}
+
+/// `jaula template …`
+#[derive(Debug, PartialEq)]
+pub(crate) enum Template {
+    /// `make`; the jail's name is the template's.
+    Make(Box<Build>),
+    /// `list`
+    List {
+        /// `--json`
+        json: bool,
+        /// `--quiet`
+        names_only: bool,
+    },
+    /// `import`
+    Import(TemplateImport),
+    /// `export`
+    Export {
+        /// The template.
+        name: String,
+        /// Where to; standard output if nothing is said, or `-`.
+        file: Option<PathBuf>,
+        /// `--json`
+        json: bool,
+    },
+    /// `delete`
+    Delete {
+        /// Which.
+        names: Vec<String>,
+        /// `--yes`
+        yes: bool,
+    },
+    /// `verify`
+    Verify {
+        /// Which; all if none is named.
+        names: Vec<String>,
+        /// `--json`
+        json: bool,
+    },
+}
+
+/// `jaula template import`
+#[derive(Debug, PartialEq)]
+pub(crate) struct TemplateImport {
+    /// The template.
+    pub(crate) name: String,
+    /// The archive; standard input if nothing is said, or `-`.
+    pub(crate) file: Option<PathBuf>,
+    /// `--digest`
+    pub(crate) digest: Option<String>,
+    /// `--limit`
+    pub(crate) limit: Option<String>,
+    /// `--json`
+    pub(crate) json: bool,
 }
 
 /// `jaula build`

@@ -3,7 +3,7 @@
 use crate::act::operate::{self, Talk};
 use crate::act::{
     audit, boot, build, config, create, declare, delete, doctor, exec, inspect, logs, make, plan, refresh,
-    trace,
+    template, trace, transfer,
 };
 use crate::command::{Command, Invocation, Json, When};
 use crate::doc;
@@ -37,6 +37,9 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
         Command::Trace(given) => command(trace::trace(given, talk), color),
         Command::Create(given) => done(create::create(given, talk), color),
         Command::Build(given) => done(build::build(&given, talk), color),
+        Command::Template(given) => done(template::template(given, talk), color),
+        Command::Export(given) => done(transfer::export(&given, talk), color),
+        Command::Import(given) => done(transfer::import(given, talk), color),
         Command::Refresh(given) => done(refresh::refresh(&given, talk), color),
         Command::Outdated(given) => done(refresh::outdated(&given, color), color),
         Command::Delete(given) => done(delete::delete(given, talk), color),

@@ -41,6 +41,8 @@ pub(crate) struct Given {
     pub(crate) components: Vec<String>,
     pub(crate) keyring: Option<PathBuf>,
     pub(crate) fresh: bool,
+    pub(crate) digest: Option<String>,
+    pub(crate) limit: Option<String>,
     pub(crate) verbose: bool,
     pub(crate) follow: bool,
     pub(crate) lines: Option<usize>,
@@ -74,6 +76,16 @@ impl Given {
     /// The first operand, which the table says is there, as text.
     pub(crate) fn take_name(&mut self) -> Result<String, Fault> {
         if self.operands.is_empty() { Ok(String::new()) } else { text(self.operands.remove(0)) }
+    }
+
+    /// The first operand as a path, where `-` and nothing are the standard stream.
+    pub(crate) fn take_file(&mut self) -> Option<PathBuf> {
+        self.take_path().filter(|path| path.as_os_str() != "-")
+    }
+
+    /// The operands as text.
+    pub(crate) fn take_words(&mut self) -> Result<Vec<String>, Fault> {
+        std::mem::take(&mut self.operands).into_iter().map(text).collect()
     }
 
     /// The first operand as a path.

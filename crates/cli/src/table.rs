@@ -10,6 +10,8 @@ pub(crate) mod inspect;
 pub(crate) mod itself;
 pub(crate) mod operate;
 pub(crate) mod options;
+pub(crate) mod template;
+pub(crate) mod transfer;
 
 use crate::command::Command;
 use crate::exit::Exit;
@@ -144,6 +146,8 @@ pub(crate) enum Words {
     Assignment,
     /// A file of the host.
     Files,
+    /// A template.
+    Templates,
     /// A directory of the host.
     Directories,
     /// What `root.from` takes.
@@ -220,6 +224,7 @@ pub(crate) static ROOT: Verb = Verb {
         &operate::TRACE,
         &operate::CREATE,
         &build::BUILD,
+        &template::TEMPLATE,
         &operate::START,
         &operate::STOP,
         &operate::RESTART,
@@ -240,6 +245,8 @@ pub(crate) static ROOT: Verb = Verb {
         &change::SET,
         &change::CONFIG,
         &change::REFRESH,
+        &transfer::EXPORT,
+        &transfer::IMPORT,
         &change::DELETE,
         &change::GC,
         &inspect::DOCTOR,

@@ -67,6 +67,15 @@ pub enum Error {
         #[source]
         source: Box<crate::rootfs::archive::ArchiveError>,
     },
+    /// A container image cannot be had.
+    #[error("{image} cannot be had")]
+    Image {
+        /// Which.
+        image: String,
+        /// Why.
+        #[source]
+        source: Box<crate::rootfs::oci::ImageError>,
+    },
     /// A step of the child's program failed.
     #[error("{}", child(call, why, *number))]
     Child {
@@ -216,6 +225,12 @@ impl From<crate::rootfs::archive::ArchiveError> for Error {
     }
 }
 
+impl From<crate::rootfs::oci::ImageError> for Error {
+    fn from(source: crate::rootfs::oci::ImageError) -> Self {
+        Self::Image { image: "the image".to_owned(), source: Box::new(source) }
+    }
+}
+
 impl Error {
     /// For a call that was made in order to `what`.
     pub fn call(what: &'static str) -> impl FnOnce(CallError) -> Self {
@@ -322,6 +337,7 @@ impl Error {
                 help_for(source.errno)
             }
             Self::Archive { source, .. } => source.help(),
+            Self::Image { source, .. } => source.help(),
             Self::Child { number, call, .. } => help_for_child(call, *number),
             Self::Io { source, .. } => source.raw_os_error().and_then(|n| help_for(Errno(n))),
             Self::Several(all) => all.iter().find_map(Self::help),

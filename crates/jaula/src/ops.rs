@@ -26,5 +26,7 @@ pub mod signal;
 pub mod start;
 pub mod status;
 pub mod stop;
+pub mod template;
 pub mod trace;
+pub mod transfer;
 pub mod up;

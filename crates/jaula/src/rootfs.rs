@@ -6,6 +6,7 @@ pub mod beneath;
 pub mod build;
 pub mod duplicate;
 pub mod guest;
+pub mod oci;
 pub mod packages;
 pub mod quota;
 pub mod store;

@@ -15,6 +15,7 @@ pub mod guest;
 pub mod limits;
 pub mod manifest;
 pub mod name;
+pub mod oci;
 pub mod order;
 pub mod packages;
 pub mod plan;

@@ -10,6 +10,9 @@ use toml_edit::{Array, DocumentMut, Item, Table, Value, value};
 /// The file's name in the template's directory.
 pub const FILE: &str = "template.toml";
 
+/// The list of its files beside it, compressed.
+pub const LIST: &str = "manifest.zst";
+
 /// The directory beside it that holds the files.
 pub const TREE: &str = "tree";
 
@@ -21,6 +24,8 @@ pub struct Template {
     /// `sha256:` and the digest of the archive or image that it was unpacked from, or of the list
     /// of its files.
     pub digest: Option<String>,
+    /// `sha256:` and the digest of the list of its files, which lies beside it.
+    pub tree: Option<String>,
     /// When it was made, in seconds since the beginning of 1970.
     pub made: u64,
     /// What its programs run on, as uname(1) says it: `x86_64`.
@@ -43,6 +48,8 @@ pub struct Template {
     pub user: Option<String>,
     /// The directory that it starts in.
     pub directory: Option<String>,
+    /// The signal that asks it to end.
+    pub stop_signal: Option<String>,
 }
 
 /// Why a text is no template's.
@@ -95,6 +102,7 @@ impl Template {
         match key {
             "origin" => self.origin = text()?,
             "digest" => self.digest = Some(text()?),
+            "tree" => self.tree = Some(text()?),
             "made" => self.made = number()?,
             "architecture" => self.architecture = Some(text()?),
             "distribution" => self.distribution = Some(text()?),
@@ -112,6 +120,7 @@ impl Template {
             }
             "user" => self.user = Some(text()?),
             "directory" => self.directory = Some(text()?),
+            "stop_signal" => self.stop_signal = Some(text()?),
             _ => return None,
         }
         Some(())
@@ -128,6 +137,7 @@ impl Template {
         let keys = [
             ("origin", Some(value(self.origin.as_str()))),
             ("digest", text(&self.digest)),
+            ("tree", text(&self.tree)),
             ("made", Some(number(self.made))),
             ("architecture", text(&self.architecture)),
             ("distribution", text(&self.distribution)),
@@ -138,6 +148,7 @@ impl Template {
             ("command", (!command.is_empty()).then(|| value(command))),
             ("user", text(&self.user)),
             ("directory", text(&self.directory)),
+            ("stop_signal", text(&self.stop_signal)),
             ("environment", (!environment.is_empty()).then_some(Item::Table(environment))),
         ];
         for (key, item) in keys {
@@ -193,7 +204,7 @@ mod tests {
         #[test]
         fn comes_back(
             origin in ".{1,20}",
-            texts in proptest::collection::vec(of(".{0,20}"), 7),
+            texts in proptest::collection::vec(of(".{0,20}"), 9),
             numbers in proptest::collection::vec(0u64..1 << 60, 3),
             command in proptest::collection::vec(".{0,9}", 0..3),
             environment in proptest::collection::btree_map(".{1,9}", ".{0,9}", 0..3),
@@ -213,6 +224,8 @@ mod tests {
                 environment,
                 user: text(5),
                 directory: text(6),
+                tree: text(7),
+                stop_signal: text(8),
             };
             prop_assert_eq!(Template::parse(&template.to_text()), Ok(template));
         }

@@ -11,7 +11,7 @@ use std::path::Path;
 
 pub use libc::{
     O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDONLY,
-    O_RDWR, O_TRUNC, O_WRONLY,
+    O_RDWR, O_TMPFILE, O_TRUNC, O_WRONLY,
 };
 
 /// The current directory, where a call takes a directory's descriptor.

@@ -70,6 +70,15 @@ pub fn block_only(signals: &[i32]) {
     unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut()) };
 }
 
+/// Did one of these come while they are blocked, and was not taken yet (sigpending(2))?
+pub fn is_pending(signals: &[i32]) -> bool {
+    let mut found = set(&[]);
+    // SAFETY: `found` is a set that the call fills.
+    let done = unsafe { libc::sigpending(&raw mut found) };
+    // SAFETY: `found` is a filled set.
+    done == 0 && signals.iter().any(|signal| unsafe { libc::sigismember(&raw const found, *signal) } == 1)
+}
+
 /// Gives every signal that is ignored its default disposition, but for these (rt_sigaction(2)).
 pub fn heed_all_but(kept: &[i32]) {
     // One file says which; to ask the kernel for each takes 64 calls.

@@ -14,6 +14,7 @@ use jaula::{Error, Result};
 use model::bootstrap::Recipe;
 use model::config::RootSpec;
 use model::name::Name;
+use model::oci::Reference;
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -136,7 +137,7 @@ fn list(without: &[LeftOut]) -> String {
 }
 
 /// What the words mean.
-fn source(given: &Build) -> Result<Source> {
+pub(super) fn source(given: &Build) -> Result<Source> {
     let spec: RootSpec = given.from.parse().map_err(|bad: model::config::BadValue| Error::Refused {
         message: format!("--from: {}", bad.message),
         help: bad.help,
@@ -171,9 +172,25 @@ fn source(given: &Build) -> Result<Source> {
                 "make it with: jaula create NAME --app PROGRAM",
             ));
         }
-        RootSpec::Oci(_) | RootSpec::Clone(_) => {
+        RootSpec::Oci(image) => {
+            let reference =
+                Reference::parse(&image).map_err(|bad| Error::refused(bad.to_string(), bad.help()))?;
+            Source::Origin(Origin::Image(whole(reference)?))
+        }
+        RootSpec::Clone(_) => {
             return Err(Error::refused(format!("{spec} cannot be built from yet"), "see jaula help build"));
         }
+    })
+}
+
+/// The path of an image from wherever it is looked at.
+fn whole(reference: Reference) -> Result<Reference> {
+    Ok(match reference {
+        Reference::Path { path, which } => {
+            let path = absolute(std::path::Path::new(&path))?.display().to_string();
+            Reference::Path { path, which }
+        }
+        registry => registry,
     })
 }
 

@@ -157,6 +157,8 @@ impl Place {
             Words::JailsOrFiles => vec![Candidate::Jails, Candidate::Files(prefix)],
             Words::Assignment if current.contains('=') => Vec::new(),
             Words::Assignment => vec![Candidate::Keys(prefix)],
+            Words::Templates => templates(&prefix),
+            Words::BuildSpec if current.starts_with("template:") => templates(&(prefix + "template:")),
             Words::Files => vec![Candidate::Files(prefix)],
             Words::Directories => vec![Candidate::Directories(prefix)],
             Words::RootSpec if current.starts_with("dir:") => vec![Candidate::Directories(prefix + "dir:")],
@@ -203,6 +205,12 @@ fn verbs(family: &'static Verb) -> Vec<Candidate> {
 fn brief(help: &str) -> String {
     let end = help.find([':', ';', '.']).unwrap_or(help.len());
     help[..end].replace('`', "")
+}
+
+/// The templates of the house that the environment names.
+fn templates(prefix: &str) -> Vec<Candidate> {
+    let all = jaula::rootfs::template::list(&jaula::house::House::from_environment()).unwrap_or_default();
+    all.into_iter().map(|name| Candidate::Word(format!("{prefix}{name}"), String::new())).collect()
 }
 
 #[cfg(test)]

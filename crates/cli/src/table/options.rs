@@ -87,6 +87,16 @@ pub(crate) static BUILD: &[&Opt] = &[
     &JSON,
 ];
 
+/// Those of `template make`.
+pub(crate) static TEMPLATE_MAKE: &[&Opt] =
+    &[&FROM, &FRESH, &PACKAGES, &VARIANT, &MIRROR, &COMPONENTS, &KEYRING, &VERBOSE, &JSON];
+
+/// Those of `import`.
+pub(crate) static IMPORT: &[&Opt] = &[&IMPORT_NAME, &STORE, &SIZE, &SET, &DIGEST, &LIMIT, &JSON];
+
+/// Those of `template import`.
+pub(crate) static TEMPLATE_IMPORT: &[&Opt] = &[&DIGEST, &LIMIT, &JSON];
+
 /// Those of `trace`: the program's user, network and surroundings, and for how long.
 pub(crate) static TRACE: &[&Opt] = &[
     &FOR,
@@ -620,3 +630,41 @@ fn tenths(text: &str) -> Option<u32> {
         good.then(|| Some(whole.parse::<u32>().ok()? * 10 + tenth.parse::<u32>().ok()?)).flatten()?;
     (tenths <= 100).then_some(tenths)
 }
+
+value!(
+    DIGEST,
+    "digest",
+    None,
+    "sha256:HEX",
+    Words::Anything,
+    "Refuse an archive that has another digest. Without it, the digest in `FILE.sha256` is compared, if there is \
+     such a file.",
+    |given, text| {
+        given.digest = Some(text);
+        Ok(())
+    }
+);
+value!(
+    LIMIT,
+    "limit",
+    None,
+    "SIZE",
+    Words::Anything,
+    "Refuse an archive that holds more: `2G`. Without it, what the disk has room for.",
+    |given, text| {
+        given.limit = Some(text);
+        Ok(())
+    }
+);
+value!(
+    IMPORT_NAME,
+    "name",
+    None,
+    "NAME",
+    Words::Anything,
+    "Call the jail so, and not as it was called.",
+    |given, name| {
+        given.name = Some(name);
+        Ok(())
+    }
+);

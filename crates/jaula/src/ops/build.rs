@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 const ORPHAN: &str = ".orphan";
 
 /// What to build.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Build {
     /// The new jail's name.
     pub name: Name,
@@ -83,11 +83,12 @@ pub fn outline(house: &House, build: &Build) -> Result<Outline> {
         (Source::Template(name), _) => {
             let known = template::read(house, name)?;
             if known.is_none() {
-                return Err(no_template(house, name)?);
+                return Err(template::missing(house, name)?);
             }
             (RootSpec::Template(name.clone()), Some(name.clone()), true)
         }
-        (Source::Origin(origin), Store::Overlay) => {
+        // What an image says of itself is known with the template only.
+        (Source::Origin(origin @ Origin::Image(_)), _) | (Source::Origin(origin), Store::Overlay) => {
             let name = template_name(build, origin)?;
             let there = reusable(house, build, origin, &name)?;
             (RootSpec::Template(name.clone()), Some(name), there)
@@ -107,6 +108,11 @@ pub fn outline(house: &House, build: &Build) -> Result<Outline> {
     }
     let own = [("root.from", from.to_string()), ("root.store", store.to_string())];
     let mut settings: Vec<Setting> = own.into_iter().map(|(key, value)| Setting::set(key, value)).collect();
+    if let Some(name) = &template
+        && let Some(known) = template::read(house, name)?
+    {
+        settings.extend(of_image(&known));
+    }
     settings.extend(build.settings.iter().filter(|s| s.key != "root.store").cloned());
     let base = text::new(&build.name, &build.source);
     let text = edit::apply(&base, &settings).map_err(|p| Error::problems(&p, None))?;
@@ -116,9 +122,12 @@ pub fn outline(house: &House, build: &Build) -> Result<Outline> {
 
 /// Builds it. If this fails, or is killed, there is no jail.
 pub fn build(house: &House, build: &Build, work: &mut Work<'_>) -> Result<Built> {
-    let outline = outline(house, build)?;
+    let mut outline = outline(house, build)?;
     if let (Source::Origin(origin), Some(name), false) = (&build.source, &outline.template, outline.there) {
-        make_template(house, build, origin, name, work)?;
+        make_template(house, build.fresh, origin, name, work)?;
+        // Now it is known what an image says.
+        let made = self::outline(house, &Build { fresh: false, ..build.clone() })?;
+        outline = Outline { there: false, ..made };
     }
     // Two hear of the work that goes on: whoever makes files, and whoever copies those of a template.
     let work = RefCell::new(work);
@@ -150,30 +159,28 @@ fn make_files(house: &House, origin: &Origin, into: &Path, work: &mut Work<'_>) 
 /// A template of an origin.
 pub fn make_template(
     house: &House,
-    build: &Build,
+    fresh: bool,
     origin: &Origin,
     name: &Name,
     work: &mut Work<'_>,
 ) -> Result<()> {
     let about = Template { origin: origin.text(), ..Template::default() };
-    let mut fill = |into: &Path| origin.make(house, into, &mut *work);
+    let mut fill = |into: &Path, about: &mut Template| origin.fill(house, into, about, &mut *work);
     let is_there = template::read(house, name)?.is_some();
-    let made = if is_there && build.fresh {
+    let made = if is_there && fresh {
         template::make_anew(house, name, about, &mut fill)
     } else {
         template::make(house, name, about, &mut fill)
     };
     match made {
         // Somebody else was faster, with the same.
-        Err(_) if !build.fresh && template::read(house, name)?.is_some_and(|t| t.origin == origin.text()) => {
-            Ok(())
-        }
+        Err(_) if !fresh && template::read(house, name)?.is_some_and(|t| t.origin == origin.text()) => Ok(()),
         made => made.map(drop),
     }
 }
 
 /// The files, and then the configuration.
-fn settle(
+pub(crate) fn settle(
     house: &House,
     name: &Name,
     text: &str,
@@ -255,6 +262,35 @@ fn number(house: &House, config: &Config) -> Result<Id> {
     }
 }
 
+/// What an image says of itself, as a jail's configuration: it holds unless something else is asked for.
+fn of_image(template: &Template) -> Vec<Setting> {
+    let mut settings = Vec::new();
+    let mut set = |key: &str, value: &str| settings.push(Setting::set(key, value));
+    if let Some(first) = template.command.first() {
+        set("boot.command", first);
+    }
+    if let Some(user) = &template.user {
+        // A group behind it is that of the user's line in passwd(5).
+        set("boot.user", user.split(':').next().unwrap_or(user));
+    }
+    if let Some(directory) = &template.directory {
+        set("boot.directory", directory);
+    }
+    if let Some(signal) = &template.stop_signal {
+        set("boot.stop_signal", signal.strip_prefix("SIG").unwrap_or(signal));
+    }
+    for (name, value) in &template.environment {
+        set(&format!("environment.{name}"), value);
+    }
+    let rest = template.command.iter().skip(1);
+    settings.extend(rest.map(|word| Setting {
+        key: "boot.command".to_owned(),
+        operation: Operation::Add,
+        value: word.clone(),
+    }));
+    settings
+}
+
 /// How the files are to be kept; `overlay` if nothing is said.
 fn store(settings: &[Setting]) -> Result<Store> {
     let said = settings.iter().rfind(|s| s.key == "root.store" && s.operation == Operation::Set);
@@ -287,7 +323,7 @@ fn reusable(house: &House, build: &Build, origin: &Origin, name: &Name) -> Resul
         template::unused(house, name)?;
         return Ok(false);
     }
-    let is_shared = matches!(origin, Origin::Bootstrap(_));
+    let is_shared = matches!(origin, Origin::Bootstrap(_) | Origin::Image(_));
     if is_shared && there.origin == origin.text() {
         return Ok(true);
     }
@@ -297,15 +333,4 @@ fn reusable(house: &House, build: &Build, origin: &Origin, name: &Name) -> Resul
             "build on it: --from template:{name}; or make another beside it: --template NAME; or make it anew: --fresh"
         ),
     ))
-}
-
-fn no_template(house: &House, name: &Name) -> Result<Error> {
-    let all = template::list(house)?;
-    let known: Vec<&str> = all.iter().map(Name::as_str).collect();
-    let help = if known.is_empty() {
-        "there is none yet: jaula build NAME --from debootstrap:trixie makes one on the way".to_owned()
-    } else {
-        format!("there are: {}", known.join(", "))
-    };
-    Ok(Error::refused(format!("there is no template {:?}", name.as_str()), help))
 }

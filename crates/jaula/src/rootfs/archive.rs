@@ -11,12 +11,14 @@ mod ahead;
 mod entries;
 mod error;
 mod input;
+pub mod manifest;
 mod pack;
 mod place;
 
 #[cfg(test)]
 mod tests;
 mod unpack;
+mod walk;
 
 pub use entries::Entries;
 pub use error::ArchiveError;

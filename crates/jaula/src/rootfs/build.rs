@@ -6,6 +6,7 @@
 mod bootstrap;
 mod copy;
 mod host;
+mod image;
 mod jail;
 mod skeleton;
 mod tidy;
@@ -18,6 +19,8 @@ use crate::error::{Error, Result};
 use crate::house::House;
 use model::bootstrap::Recipe;
 use model::config::RootSpec;
+use model::oci::Reference;
+use model::template::Template;
 use std::path::{Path, PathBuf};
 
 /// What the files of a virtual server are made from.
@@ -29,6 +32,8 @@ pub enum Origin {
     Host,
     /// A directory tree of the host.
     Directory(PathBuf),
+    /// A container image.
+    Image(Reference),
     /// Empty directories and the least of `/etc`.
     Skeleton,
 }
@@ -40,6 +45,7 @@ impl Origin {
             Self::Bootstrap(recipe) => recipe.origin(),
             Self::Host => "host".to_owned(),
             Self::Directory(path) => format!("dir:{}", path.display()),
+            Self::Image(reference) => format!("oci:{reference}"),
             Self::Skeleton => "skeleton".to_owned(),
         }
     }
@@ -50,6 +56,7 @@ impl Origin {
             Self::Bootstrap(recipe) => RootSpec::Debootstrap(recipe.suite.clone()),
             Self::Host => RootSpec::Host,
             Self::Directory(path) => RootSpec::Dir(path.clone()),
+            Self::Image(reference) => RootSpec::Oci(reference.to_string()),
             Self::Skeleton => RootSpec::Skeleton,
         }
     }
@@ -65,7 +72,7 @@ impl Origin {
         match self {
             Self::Bootstrap(recipe) => bootstrap::check(recipe),
             Self::Directory(path) => copy::check(path),
-            Self::Host | Self::Skeleton => Ok(()),
+            Self::Host | Self::Image(_) | Self::Skeleton => Ok(()),
         }
     }
 
@@ -75,7 +82,16 @@ impl Origin {
             Self::Bootstrap(recipe) => bootstrap::make(house, recipe, into, work),
             Self::Host => host::copy(house, into, work),
             Self::Directory(path) => copy::tree(path, into, work),
+            Self::Image(_) => self.fill(house, into, &mut Template::default(), work),
             Self::Skeleton => skeleton::make(into),
+        }
+    }
+
+    /// The same, and completes what is known of them.
+    pub fn fill(&self, house: &House, into: &Path, about: &mut Template, work: &mut Work<'_>) -> Result<()> {
+        match self {
+            Self::Image(reference) => image::fetch(reference, into, about, work),
+            other => other.make(house, into, work),
         }
     }
 }

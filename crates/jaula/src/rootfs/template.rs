@@ -5,36 +5,35 @@ use crate::building::Building;
 use crate::error::{Error, Result};
 use crate::house::{House, replace};
 use crate::registry;
+use crate::rootfs::archive::Report;
+use crate::rootfs::archive::manifest::Manifest;
 use crate::rootfs::beneath::{Beneath, Found};
 use crate::rootfs::store;
 use model::config::RootSpec;
 use model::name::Name;
-use model::template::{FILE, TREE, Template};
+use model::template::{FILE, LIST, TREE, Template};
 use model::units::Bytes;
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// No list is longer.
+const MOST_LIST: u64 = 4 << 30;
+
+/// Fills an empty tree, and completes what is known of it.
+pub type Fill<'a> = &'a mut dyn FnMut(&Path, &mut Template) -> Result<()>;
+
 /// Makes a template: `fill` fills its tree, which is empty. `about` says what the tree itself does not: its
 /// origin, and what an image says of itself.
-pub fn make(
-    house: &House,
-    name: &Name,
-    about: Template,
-    fill: &mut dyn FnMut(&Path) -> Result<()>,
-) -> Result<Template> {
+pub fn make(house: &House, name: &Name, about: Template, fill: Fill<'_>) -> Result<Template> {
     let building = begin(house, name, about, fill)?;
     building.0.settle(&house.template(name))?;
     Ok(building.1)
 }
 
 /// The same in the place of another, which nobody uses any more.
-pub fn make_anew(
-    house: &House,
-    name: &Name,
-    about: Template,
-    fill: &mut dyn FnMut(&Path) -> Result<()>,
-) -> Result<Template> {
+pub fn make_anew(house: &House, name: &Name, about: Template, fill: Fill<'_>) -> Result<Template> {
     unused(house, name)?;
     let (building, template) = begin(house, name, about, fill)?;
     // Once more: it took its time.
@@ -46,20 +45,74 @@ pub fn make_anew(
     Ok(template)
 }
 
-fn begin(
-    house: &House,
-    name: &Name,
-    about: Template,
-    fill: &mut dyn FnMut(&Path) -> Result<()>,
-) -> Result<(Building, Template)> {
+fn begin(house: &House, name: &Name, mut about: Template, fill: Fill<'_>) -> Result<(Building, Template)> {
     let building = Building::begin(&house.templates(), name.as_str())?;
     // A subvolume where that can be, so that jails are snapshots of it.
     store::make_tree(building.path(), TREE)?;
     let tree = building.path().join(TREE);
-    fill(&tree)?;
-    let template = describe(&tree, about)?;
+    fill(&tree, &mut about)?;
+    let mut template = describe(&tree, about)?;
+    let list = manifest(&tree, &mut |_| Ok(()))?;
+    template.tree = Some(format!("sha256:{}", list.digest()));
+    let packed = zstd::encode_all(list.text.as_bytes(), 3).map_err(Error::io("write", Path::new(LIST)))?;
+    replace(&building.path().join(LIST), &packed)?;
     replace(&building.path().join(FILE), template.to_text().as_bytes())?;
     Ok((building, template))
+}
+
+/// The list of a tree's files as they are now.
+pub fn manifest(tree: &Path, report: Report<'_>) -> Result<Manifest> {
+    let top = sys::fs::open(sys::fs::CWD, tree, sys::fs::O_RDONLY | sys::fs::O_DIRECTORY, 0);
+    Manifest::of(top.map_err(|e| Error::tree(tree, "the files of a template", e))?.as_fd(), report)
+}
+
+/// The list that was made with a template; `None` if none was. It must have the digest that the template tells.
+pub fn recorded(house: &House, name: &Name, template: &Template) -> Result<Option<Manifest>> {
+    let path = house.template(name).join(LIST);
+    let Some(wanted) = &template.tree else { return Ok(None) };
+    let open = std::fs::File::open(&path).and_then(zstd::Decoder::new);
+    let mut text = String::new();
+    open.and_then(|list| std::io::Read::read_to_string(&mut std::io::Read::take(list, MOST_LIST), &mut text))
+        .map_err(Error::io("read", &path))?;
+    let list = Manifest { text };
+    if *wanted != format!("sha256:{}", list.digest()) {
+        return Err(Error::refused(
+            format!("the list of the files of template {name} is not the one that was made with it"),
+            format!("{} was changed; make the template anew", path.display()),
+        ));
+    }
+    Ok(Some(list))
+}
+
+/// Deletes a template that nothing lies on.
+pub fn delete(house: &House, name: &Name) -> Result<()> {
+    let _lock = registry::lock(house)?;
+    let path = house.template(name);
+    if std::fs::symlink_metadata(&path).is_err() {
+        return Err(missing(house, name)?);
+    }
+    unused(house, name)?;
+    // One that is a link to elsewhere is somebody's own: it goes, what it leads to stays.
+    if path.is_symlink() {
+        return std::fs::remove_file(&path).map_err(Error::io("remove", &path));
+    }
+    crate::tree::refuse_mounts(&path)?;
+    let aside = Building::begin(&house.templates(), name.as_str())?;
+    sys::fs::exchange(aside.path(), &path).map_err(Error::call("put a template aside"))?;
+    // The empty directory that has its name now.
+    std::fs::remove_dir(&path).map_err(Error::io("remove", &path))
+}
+
+/// There is no such template.
+pub fn missing(house: &House, name: &Name) -> Result<Error> {
+    let all = list(house)?;
+    let known: Vec<&str> = all.iter().map(Name::as_str).collect();
+    let help = if known.is_empty() {
+        "there is none yet: jaula template make NAME --from debootstrap:trixie makes one".to_owned()
+    } else {
+        format!("there are: {}", known.join(", "))
+    };
+    Ok(Error::refused(format!("there is no template {:?}", name.as_str()), help))
 }
 
 /// Completes what is known of a tree by what it says itself.

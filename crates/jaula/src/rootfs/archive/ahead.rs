@@ -1,8 +1,12 @@
 //! A reader in a thread of its own, ahead of whoever takes its bytes.
 
 use std::io::{self, BufRead, Read};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::time::Duration;
+use sys::signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
+/// What ends a wait.
+const ENDING: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
 /// So much is read at a time.
 const CHUNK: usize = 256 << 10;
 /// So many chunks may wait.
@@ -60,6 +64,23 @@ fn read(mut reader: impl Read, send: &SyncSender<io::Result<Vec<u8>>>, empty: &R
     }
 }
 
+impl Ahead {
+    /// The next chunk. Whoever sends may wait for a network, so that a signal that came meanwhile ends this wait.
+    fn wait(&self) -> io::Result<Vec<u8>> {
+        loop {
+            match self.chunks.recv_timeout(Duration::from_millis(200)) {
+                Ok(next) => return next,
+                // A thread that is gone has told its end, or its error.
+                Err(RecvTimeoutError::Disconnected) => return Ok(Vec::new()),
+                Err(RecvTimeoutError::Timeout) if sys::signal::is_pending(&ENDING) => {
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+}
+
 impl BufRead for Ahead {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.at == self.chunk.len() {
@@ -68,10 +89,7 @@ impl BufRead for Ahead {
             if !old.is_empty() {
                 let _ = self.used.send(old);
             }
-            // A thread that is gone has told its end, or its error.
-            if let Ok(next) = self.chunks.recv() {
-                self.chunk = next?;
-            }
+            self.chunk = self.wait()?;
         }
         Ok(&self.chunk[self.at..])
     }

@@ -54,6 +54,11 @@ impl Input {
         Ok(Self { plain, seen })
     }
 
+    /// The same, known by what it is when it is decompressed.
+    pub fn plain(raw: impl Read + Send + 'static) -> Result<Self, ArchiveError> {
+        Self::new(Self::new(raw)?)
+    }
+
     /// How many bytes of the archive were read.
     pub fn read_so_far(&self) -> u64 {
         self.seen.bytes.load(Ordering::Relaxed)
@@ -92,7 +97,7 @@ impl Read for Input {
 
 /// An error of a reader: the file cannot be read, it is cut short, or it is damaged.
 pub(super) fn problem(error: io::Error, at: u64) -> ArchiveError {
-    if error.raw_os_error().is_some() {
+    if error.raw_os_error().is_some() || error.kind() == io::ErrorKind::TimedOut {
         return ArchiveError::Read(error);
     }
     match error.kind() {

@@ -125,6 +125,10 @@ fn a_tree_goes_there_and_back() {
     assert_eq!(archive, again, "the same tree is the same archive");
 
     let unpacked = put(archive, &to, ROOM).unwrap();
+    let [old, new] = [&from, &to]
+        .map(|top| manifest::Manifest::of(File::open(top).unwrap().as_fd(), &mut |_| Ok(())).unwrap());
+    assert_eq!(old.compare(&new), []);
+    assert_eq!(old.digest(), new.digest());
     assert_eq!(unpacked.digest, packed.digest);
     assert_eq!(unpacked.bytes, packed.bytes);
     assert!(unpacked.bytes < 1 << 20, "holes are no content");
@@ -150,6 +154,28 @@ fn a_tree_goes_there_and_back() {
         }
         assert_eq!(fs::metadata(to.join("pipe")).unwrap().mode(), 0o010_640);
     }
+}
+
+#[test]
+fn a_list_tells_what_has_changed() {
+    let place = Place::new("list");
+    let list = || manifest::Manifest::of(File::open(&place.0).unwrap().as_fd(), &mut |_| Ok(())).unwrap();
+    for name in ["content", "mode", "kind", "gone", "a b\\c\n"] {
+        fs::write(place.0.join(name), "x").unwrap();
+    }
+    let old = list();
+    assert!(old.text.contains("a\\x20b\\x5cc\\x0a\tf\t"), "{}", old.text);
+    fs::write(place.0.join("content"), "y").unwrap();
+    fs::set_permissions(place.0.join("mode"), PermissionsExt::from_mode(0o755)).unwrap();
+    fs::remove_file(place.0.join("gone")).unwrap();
+    fs::remove_file(place.0.join("kind")).unwrap();
+    fs::create_dir(place.0.join("kind")).unwrap();
+    fs::write(place.0.join("new"), "").unwrap();
+    let found = old.compare(&list());
+    let found: Vec<(&str, &str)> = found.iter().map(|d| (&d.path[..], d.what[0])).collect();
+    let wanted =
+        [("content", "content"), ("gone", "missing"), ("kind", "kind"), ("mode", "mode"), ("new", "new")];
+    assert_eq!(found, wanted);
 }
 
 #[test]

@@ -76,6 +76,8 @@ pub struct Unpack<'a> {
     umask: u32,
     /// What this layer of an image has.
     fresh: BTreeSet<Vec<u8>>,
+    /// See [`below`](Self::below).
+    prefix: &'static str,
 }
 
 impl<'a> Unpack<'a> {
@@ -91,15 +93,46 @@ impl<'a> Unpack<'a> {
             own: (sys::process::user(), sys::process::group()),
             umask: sys::process::umask(),
             fresh: BTreeSet::new(),
+            prefix: "",
         }
     }
 
     /// Unpacks an archive, the next layer if the tree is of an image. Gives its digest.
     pub fn add(&mut self, input: Input, report: Report<'_>) -> Result<String> {
-        let mut entries = Entries::new(input, self.layer == Layer::Whole);
+        let added = self.entries(input, report);
+        if let Err(Error::Archive { source, .. }) = &added
+            && matches!(&**source, ArchiveError::Read(e) if e.kind() == std::io::ErrorKind::TimedOut)
+        {
+            // A signal may have ended the wait: then that is why.
+            report(&self.progress(0))?;
+        }
+        added
+    }
+
+    fn entries(&mut self, input: Input, report: Report<'_>) -> Result<String> {
+        let entries = Entries::new(input, self.layer == Layer::Whole);
+        self.rest(None, entries, report)
+    }
+
+    /// What is below this directory of the archive becomes the tree, and nothing else.
+    pub fn below(mut self, prefix: &'static str) -> Self {
+        self.prefix = prefix;
+        self
+    }
+
+    /// Unpacks the rest of an archive that was begun to be read, with the entry that was read last.
+    pub fn rest(
+        &mut self,
+        mut first: Option<Entry>,
+        mut entries: Entries<Input>,
+        report: Report<'_>,
+    ) -> Result<String> {
         self.fresh.clear();
         let mut told = 0;
-        while let Some(entry) = entries.following()? {
+        while let Some(entry) = match first.take() {
+            Some(entry) => Some(entry),
+            None => entries.following()?,
+        } {
             self.entry(&entry, &mut entries, report)?;
             let archive = entries.input().read_so_far();
             // A report asks for signals, which costs as much as a small file.
@@ -120,7 +153,7 @@ impl Unpack<'_> {
     }
 
     fn entry(&mut self, entry: &Entry, entries: &mut Entries<Input>, report: Report<'_>) -> Result<()> {
-        let path = beneath(&entry.path).map_err(ArchiveError::from)?;
+        let Some(path) = self.inside(&entry.path)? else { return Ok(()) };
         for (who, id) in [("user", entry.user), ("group", entry.group)] {
             if id > u64::from(MOST_ID) {
                 return Err(ArchiveError::Id { path, who, id }.into());
@@ -158,6 +191,19 @@ impl Unpack<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// A path of the archive in the tree; `None` if it is not below the directory that becomes it.
+    fn inside(&self, path: &[u8]) -> Done<Option<Vec<u8>>> {
+        let path = beneath(path)?;
+        if self.prefix.is_empty() {
+            return Ok(Some(path));
+        }
+        Ok(path.strip_prefix(self.prefix.as_bytes()).and_then(|rest| match rest {
+            [] => Some(Vec::new()),
+            [b'/', rest @ ..] => Some(rest.to_vec()),
+            _ => None,
+        }))
     }
 
     fn left_out(&mut self, what: &str) {
@@ -260,8 +306,8 @@ impl Unpack<'_> {
     }
 
     fn hardlink(&mut self, path: &[u8], to: &[u8]) -> Done {
-        let target = beneath(to)?;
         let missing = || ArchiveError::Link { path: path.to_vec(), to: to.to_vec() };
+        let target = self.inside(to)?.ok_or_else(missing)?;
         if target.is_empty() || target == path {
             return Err(missing());
         }

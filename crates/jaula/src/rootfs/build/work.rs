@@ -1,6 +1,7 @@
 //! A long work that its caller watches and may end.
 
 use crate::error::{Error, Result};
+use crate::rootfs::archive::Progress;
 use model::bootstrap::Step;
 use model::units::Bytes;
 use sys::signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, Signals};
@@ -57,6 +58,42 @@ impl<'a> Work<'a> {
             self.step(&Step { phase, what, count: None });
         }
         Ok(())
+    }
+
+    /// Hears how far an archive is; `size` is how long it is, if that is known.
+    pub fn unpacking(&mut self, size: Option<u64>) -> impl FnMut(&Progress) -> Result<()> {
+        move |progress| {
+            self.go_on()?;
+            let what = format!("{} files, {}", progress.files, Bytes(progress.bytes));
+            let count = size.map(|size| (progress.archive.min(size), size));
+            self.step(&Step { phase: "unpacking", what, count });
+            Ok(())
+        }
+    }
+
+    /// Says how much of a tree was read, and whether to go on.
+    pub fn reading(&mut self, progress: &Progress) -> Result<()> {
+        self.go_on()?;
+        let what = format!("{} files, {}", progress.files, Bytes(progress.bytes));
+        self.step(&Step { phase: "reading", what, count: None });
+        Ok(())
+    }
+
+    /// Says how much of a tree of so many files was read, and whether to go on.
+    pub fn packing(&mut self, progress: &Progress, files: u64) -> Result<()> {
+        self.go_on()?;
+        let what = format!("{} files, {}", progress.files, Bytes(progress.bytes));
+        self.step(&Step { phase: "reading", what, count: Some((progress.files.min(files), files)) });
+        Ok(())
+    }
+
+    /// Says what was left out of a tree.
+    pub fn left_out<K: std::fmt::Display>(&mut self, what: &std::collections::BTreeMap<K, u64>) {
+        if !what.is_empty() {
+            let all: Vec<String> =
+                what.iter().map(|(what, count)| format!("{count} \u{d7} {what}")).collect();
+            self.step(&Step { phase: "left out", what: all.join(", "), count: None });
+        }
     }
 
     /// An error if somebody wants it to end.
