@@ -16,6 +16,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         the_second_server_of_a_template_takes_no_room,
         a_directory_is_copied_with_its_owners,
         a_skeleton_is_there_to_be_filled,
+        a_copy_of_the_host_has_none_of_its_secrets,
         create_and_up_make_servers_of_templates,
         what_is_wrong_is_said_in_a_line_and_leaves_nothing,
         a_dry_run_does_nothing,
@@ -122,6 +123,43 @@ fn a_skeleton_is_there_to_be_filled(t: &Test) -> Outcome {
     assert_eq!(
         inside(t, &name, "echo $0; read line </etc/passwd; echo $line")?,
         "sh\nroot:x:0:0:root:/root:/bin/sh\n"
+    );
+    Ok(())
+}
+
+/// The host is a copy of a template, which the command changes its root to.
+fn a_copy_of_the_host_has_none_of_its_secrets(t: &Test) -> Outcome {
+    let host = t.root().join("host");
+    crate::ground::copy(&Template::Debian12.kept(t)?.join("tree"), &host)?;
+    fs::copy(jaula_tests::harness::Jaula::binary()?, host.join("usr/local/bin/jaula"))?;
+    let secrets = "cd \"$1\"; mkdir -p root/.ssh; echo k >root/.ssh/id_rsa; echo k >root/.ssh/authorized_keys; \
+                   echo k >etc/ssh/ssh_host_rsa_key; echo k >etc/ssl/private/key; echo l >var/log/some.log; \
+                   sed -i 's/^root:[^:]*:/root:secret:/' etc/shadow; mount -t proc proc proc; mount -t tmpfs t srv; \
+                   echo k >srv/elsewhere; mkdir -p var/lib; chown 33:33 var/lib; \
+                   exec env -u JAULA_ROOT chroot . jaula build copy --from host --store dir";
+    let words = ["unshare", "-m", "sh", "-ec", secrets, "sh", &host.to_string_lossy()];
+    let done = command(&words)?;
+    assert!(done.stderr.contains("keys and histories: /etc/ssh/ssh_host_*"), "{done}");
+    assert!(done.stderr.contains("other file systems: /srv"), "{done}");
+    done.ok()?;
+    let copy = host.join("var/lib/jaula/jails/copy/root");
+    let gone = [
+        "root/.ssh/id_rsa",
+        "etc/ssh/ssh_host_rsa_key",
+        "etc/ssl/private/key",
+        "var/log/some.log",
+        "srv/elsewhere",
+    ];
+    for path in gone {
+        assert!(!copy.join(path).exists(), "{path} was copied");
+    }
+    for path in ["root/.ssh/authorized_keys", "usr/bin/env", "etc/passwd", "srv", "proc"] {
+        assert!(copy.join(path).exists(), "{path} was not copied");
+    }
+    assert!(fs::read_to_string(copy.join("etc/shadow"))?.starts_with("root:!:"));
+    assert_eq!(
+        (fs::metadata(copy.join("var/lib"))?.uid(), fs::metadata(copy.join("etc/shadow"))?.gid()),
+        (33, 42)
     );
     Ok(())
 }

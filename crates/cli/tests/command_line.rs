@@ -61,7 +61,11 @@ fn a_wrong_command_line_is_an_error_and_a_help() {
             "\"jaula run\" has no option --netwrok",
             "did you mean \"--network\"?",
         ),
-        (&["run", "--network=hots"], "--network \"hots\" is not one of none, host, bind", "did you mean \"host\"?"),
+        (
+            &["run", "--network=hots"],
+            "--network \"hots\" is not one of none, host, bind",
+            "did you mean \"host\"?",
+        ),
         (&["run", "--root"], "--root needs a value: --root SPEC", "\"jaula help run\" lists its options"),
         (
             &["run", "--tty=1"],

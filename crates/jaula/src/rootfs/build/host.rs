@@ -98,8 +98,9 @@ pub fn left_out(house: &House) -> Vec<Group> {
     let group = |(why, patterns): &(&'static str, &[&str])| {
         let mut paths: Vec<PathBuf> = patterns.iter().map(PathBuf::from).collect();
         if *why == "other jails and machines" {
-            paths.extend(own.iter().cloned());
-            paths.dedup();
+            paths.extend(
+                own.iter().filter(|path| !patterns.iter().any(|known| path.starts_with(known))).cloned(),
+            );
         }
         Group { why, paths }
     };
