@@ -2,8 +2,8 @@
 
 use crate::act::operate::{self, Talk};
 use crate::act::{
-    audit, boot, build, config, create, declare, delete, doctor, exec, inspect, keep, logs, make, plan, refresh,
-    template, trace, transfer,
+    audit, boot, build, config, create, declare, delete, doctor, exec, inspect, keep, logs, make, plan,
+    refresh, template, trace, transfer,
 };
 use crate::command::{Command, Invocation, Json, When};
 use crate::doc;
