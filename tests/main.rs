@@ -17,6 +17,7 @@ mod guest;
 mod interrupted;
 mod isolation;
 mod keeper;
+mod keeping;
 mod lifecycle;
 mod manage;
 mod mounts_live;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         interrupted::trials(),
         isolation::trials(),
         keeper::trials(),
+        keeping::trials(),
         lifecycle::trials(),
         manage::trials(),
         mounts_live::trials(),

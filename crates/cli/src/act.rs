@@ -10,6 +10,7 @@ pub(crate) mod delete;
 pub(crate) mod doctor;
 pub(crate) mod exec;
 pub(crate) mod inspect;
+pub(crate) mod keep;
 pub(crate) mod logs;
 pub(crate) mod make;
 pub(crate) mod operate;

@@ -74,6 +74,28 @@ pub(crate) enum Command {
     Shutdown(Shutdown),
     /// `jaula units`: the directory that gets the files.
     Units(PathBuf),
+    /// `jaula snapshot create`
+    SnapshotCreate(SnapshotCreate),
+    /// `jaula snapshot list`
+    SnapshotList(List),
+    /// `jaula snapshot rollback`
+    SnapshotRollback(SnapshotRollback),
+    /// `jaula snapshot delete`
+    SnapshotDelete {
+        /// `JAIL@SNAPSHOT`, each.
+        snapshots: Vec<String>,
+        /// `--yes`: do not ask.
+        yes: bool,
+    },
+    /// `jaula clone`
+    Clone(Clone),
+    /// `jaula rename`
+    Rename {
+        /// The jail.
+        name: String,
+        /// What it will be called.
+        new: String,
+    },
     /// `jaula list`
     List(List),
     /// `jaula status`
@@ -371,6 +393,45 @@ pub(crate) struct Stop {
     pub(crate) jails: Selection,
     /// `--timeout`, in place of `boot.stop_timeout`; 0 kills at once.
     pub(crate) timeout: Option<Span>,
+}
+
+/// `jaula snapshot create`
+#[derive(Debug, PartialEq)]
+pub(crate) struct SnapshotCreate {
+    /// `JAIL` or `JAIL@SNAPSHOT`.
+    pub(crate) name: String,
+    /// `--note`
+    pub(crate) note: Option<String>,
+    /// `--json`
+    pub(crate) json: bool,
+}
+
+/// `jaula snapshot rollback`
+#[derive(Debug, PartialEq)]
+pub(crate) struct SnapshotRollback {
+    /// `JAIL@SNAPSHOT`
+    pub(crate) name: String,
+    /// `--keep-config`
+    pub(crate) keep_config: bool,
+    /// `--discard`: do not keep what is now.
+    pub(crate) discard: bool,
+    /// `--restart`: stop it before, and start it afterwards.
+    pub(crate) restart: bool,
+    /// `--yes`: do not ask.
+    pub(crate) yes: bool,
+}
+
+/// `jaula clone`
+#[derive(Debug, PartialEq)]
+pub(crate) struct Clone {
+    /// `JAIL` or `JAIL@SNAPSHOT`.
+    pub(crate) name: String,
+    /// The new jail.
+    pub(crate) new: String,
+    /// What its configuration says instead.
+    pub(crate) settings: Vec<Setting>,
+    /// `--start`
+    pub(crate) start: bool,
 }
 
 /// `jaula boot`

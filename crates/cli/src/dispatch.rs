@@ -2,8 +2,8 @@
 
 use crate::act::operate::{self, Talk};
 use crate::act::{
-    audit, boot, build, config, create, declare, delete, doctor, exec, inspect, logs, make, plan, refresh,
-    template, trace, transfer,
+    audit, boot, build, config, create, declare, delete, doctor, exec, inspect, keep, logs, make, plan,
+    refresh, template, trace, transfer,
 };
 use crate::command::{Command, Invocation, Json, When};
 use crate::doc;
@@ -57,6 +57,12 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
         Command::Up(directory) => done(declare::up(&directory, talk), color),
         Command::Down(directory) => done(declare::down(&directory, talk), color),
         Command::CompleteNames => done(inspect::names(), color),
+        Command::SnapshotCreate(given) => done(keep::create(given, talk), color),
+        Command::SnapshotList(given) => done(keep::list(&given, color), color),
+        Command::SnapshotRollback(given) => done(keep::rollback(&given, talk), color),
+        Command::SnapshotDelete { snapshots, yes } => done(keep::delete(&snapshots, yes), color),
+        Command::Clone(given) => done(keep::clone(&given, talk), color),
+        Command::Rename { name, new } => done(keep::rename(&name, &new), color),
         Command::Boot(given) => done(boot::boot(&given, talk), color),
         Command::Shutdown(given) => done(boot::shutdown(&given, talk), color),
         Command::Units(directory) => done(boot::units(&directory, talk), color),

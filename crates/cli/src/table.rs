@@ -8,6 +8,7 @@ pub(crate) mod build;
 pub(crate) mod change;
 pub(crate) mod inspect;
 pub(crate) mod itself;
+pub(crate) mod keep;
 pub(crate) mod operate;
 pub(crate) mod options;
 pub(crate) mod template;
@@ -225,6 +226,7 @@ pub(crate) static ROOT: Verb = Verb {
         &operate::CREATE,
         &build::BUILD,
         &template::TEMPLATE,
+        &keep::CLONE,
         &operate::START,
         &operate::STOP,
         &operate::RESTART,
@@ -247,6 +249,8 @@ pub(crate) static ROOT: Verb = Verb {
         &change::REFRESH,
         &transfer::EXPORT,
         &transfer::IMPORT,
+        &keep::SNAPSHOT_FAMILY,
+        &keep::RENAME,
         &change::DELETE,
         &change::GC,
         &inspect::DOCTOR,

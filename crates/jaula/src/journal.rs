@@ -19,6 +19,8 @@ pub enum Entry {
     Id(Id),
     /// `cgroup PATH`: a control group directory.
     Cgroup(PathBuf),
+    /// `keep`: what the jail keeps is being changed ([`crate::keeping::settle`]).
+    Keep,
     /// `process PID INODE`: the first process, and the inode of its pidfd.
     Process {
         /// Its number on the host.
@@ -32,12 +34,16 @@ impl Entry {
     fn line(&self) -> String {
         match self {
             Self::Id(id) => format!("id {id}\n"),
+            Self::Keep => "keep\n".to_owned(),
             Self::Cgroup(path) => format!("cgroup {}\n", path.display()),
             Self::Process { pid, inode } => format!("process {pid} {inode}\n"),
         }
     }
 
     fn parse(line: &str) -> Option<Self> {
+        if line == "keep" {
+            return Some(Self::Keep);
+        }
         let (word, rest) = line.split_once(' ')?;
         match word {
             "id" => rest.parse().ok().map(Self::Id),
@@ -109,12 +115,13 @@ mod tests {
     fn lines_come_back() {
         let all = [
             Entry::Id(Id::new(7).unwrap()),
+            Entry::Keep,
             Entry::Cgroup("/sys/fs/cgroup/jaula.a b".into()),
             Entry::Process { pid: 12, inode: u64::MAX },
         ];
         let text: String = all.iter().map(Entry::line).collect();
         assert_eq!(parse(&text), all);
-        assert_eq!(parse(&text[..text.len() - 1]), all[..2], "a line that was cut off was never begun");
+        assert_eq!(parse(&text[..text.len() - 1]), all[..3], "a line that was cut off was never begun");
         assert_eq!(parse("nonsense\n\nprocess x y\n"), []);
     }
 }

@@ -250,6 +250,10 @@ fn orphan(claim: &Claim) -> Result<Option<(State, Child)>> {
 fn adopt(claim: &Claim, (mut state, first): (State, Child)) -> Result<Running> {
     state.keeper = state::ProcessId::own()?;
     state.phase = Phase::Running;
+    // The keeper before this one may have been killed while it held the jail frozen.
+    if let Some(group) = crate::keeping::hold::group(&journal::read(claim)?) {
+        crate::keeping::hold::thaw(&group);
+    }
     state.write(claim)?;
     // What the configuration says now may differ, but only its restart policy and times matter.
     let config =

@@ -12,6 +12,7 @@ mod forget;
 pub mod house;
 pub mod journal;
 mod keeper;
+pub mod keeping;
 pub mod launch;
 pub mod ops;
 mod process;

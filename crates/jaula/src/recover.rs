@@ -17,6 +17,9 @@ pub(crate) fn undo(house: &House, claim: Claim) -> Result<()> {
 /// The same with a journal that is known.
 pub(crate) fn undo_all(house: &House, claim: Claim, entries: &[Entry]) -> Result<()> {
     let mut failures = launch::undo(&standing(entries), &claim.name, &house.run);
+    if entries.contains(&Entry::Keep) {
+        failures.extend(crate::keeping::settle::jail(house, &claim.name, true).err());
+    }
     match failures.len() {
         0 => claim.remove(),
         1 => Err(failures.remove(0)),
@@ -39,6 +42,9 @@ pub(crate) fn stale(house: &House, claim: &Claim) -> Result<()> {
         return Err(Error::Running(claim.name.clone()));
     }
     let failures = launch::undo(&standing(&entries), &claim.name, &house.run);
+    if entries.contains(&Entry::Keep) {
+        crate::keeping::settle::jail(house, &claim.name, true)?;
+    }
     if failures.is_empty() { claim.clear() } else { Err(Error::Several(failures)) }
 }
 

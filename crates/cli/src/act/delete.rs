@@ -6,7 +6,7 @@ use crate::command::{Delete, Selection};
 use crate::exit::ExitCode;
 use crate::output::confirm::confirm;
 use jaula::house::House;
-use jaula::ops::{delete, list, stop};
+use jaula::ops::{delete, list, snapshot, stop};
 use jaula::{Error, Result};
 use model::name::Name;
 
@@ -36,11 +36,18 @@ pub(crate) fn delete(given: Delete, talk: Talk) -> Result<ExitCode> {
     if names.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
+    let count = |name| Ok(snapshot::list(&house, name)?.len());
+    let snapshots = match names.iter().map(count).sum::<Result<usize>>()? {
+        0 => String::new(),
+        1 => ", and 1 snapshot".to_owned(),
+        n => format!(", and {n} snapshots"),
+    };
     let question = match &names[..] {
-        [name] => format!("Delete jail {name} with all that it has written?"),
+        [name] => format!("Delete jail {name} with all that it has written{snapshots}?"),
         names => {
             let list: Vec<&str> = names.iter().map(Name::as_str).collect();
-            format!("Delete {} jails with all that they have written ({})?", names.len(), list.join(", "))
+            let list = list.join(", ");
+            format!("Delete {} jails with all that they have written{snapshots} ({list})?", names.len())
         }
     };
     match confirm(&question, given.yes) {

@@ -158,6 +158,7 @@ pub(crate) fn gc(given: &Gc) -> Result<ExitCode> {
             Found::Abandoned(name) => writeln!(text, "{name}: ended without its keeper; undone"),
             Found::Orphan(name) => writeln!(text, "{name}: runs without its keeper; has a new one"),
             Found::Number(number) => writeln!(text, "id {number}: nobody has it; given back"),
+            Found::Half(what) => writeln!(text, "{what}"),
             Found::Temporary(file) => writeln!(text, "{file}: half written; removed"),
         };
     }

@@ -587,6 +587,35 @@ value!(
         Ok(())
     }
 );
+value!(
+    NOTE,
+    "note",
+    None,
+    "TEXT",
+    Words::Anything,
+    "A note of what it is for, as `jaula snapshot list` shows it.",
+    |given: &mut crate::given::Given, text| {
+        given.note = Some(text);
+        Ok(())
+    }
+);
+flag!(
+    KEEP_CONFIG,
+    "keep-config",
+    None,
+    "Leave the configuration as it is; only the files are put back.",
+    |given| given.keep_config = true
+);
+flag!(
+    DISCARD,
+    "discard",
+    None,
+    "Throw away what is now, which is kept as a snapshot otherwise. It asks before it does.",
+    |given| given.discard = true
+);
+flag!(RESTART, "restart", None, "Stop a jail that runs before, and start it again afterwards.", |given| {
+    given.restart = true
+});
 flag!(DRY_RUN_BOOT, "dry-run", None, "Print the order and start nothing.", |given| given.dry_run = true);
 flag!(YES, "yes", Some('y'), "Do not ask.", |given| given.yes = true);
 flag!(FORCE, "force", None, "Stop a jail that runs, then delete it.", |given| given.force = true);

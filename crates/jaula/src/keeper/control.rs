@@ -27,6 +27,8 @@ pub(crate) enum Order {
     },
     /// Be connected to the console.
     Console,
+    /// Freeze the jail, until the command hangs up.
+    Freeze,
 }
 
 /// What a keeper answers.
@@ -47,6 +49,8 @@ pub(crate) enum Reply {
     },
     /// The console follows.
     Console,
+    /// The jail is being frozen. That it goes on by itself, to be stopped, is told by hanging up.
+    Frozen,
     /// It cannot be.
     Failed {
         /// Why.

@@ -8,6 +8,8 @@ use super::starting::{self, Starting, Who};
 use crate::claim::Claim;
 use crate::error::{Error, Result};
 use crate::house::House;
+use crate::journal;
+use crate::keeping::hold;
 use crate::signals;
 use crate::state::{Ended, Phase};
 use model::name::Name;
@@ -44,6 +46,11 @@ struct Client {
     output: Vec<u8>,
 }
 
+fn cannot_freeze(name: &Name, why: &str) -> Reply {
+    let message = format!("jail {name:?} cannot be frozen: {why}");
+    Reply::Failed { message, help: Some(format!("stop it first: jaula stop {name}")) }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
     /// It has not said yet what it wants.
@@ -52,6 +59,8 @@ enum Role {
     Stops,
     /// It has the console.
     Console,
+    /// The jail is frozen for it.
+    Freezes,
     /// It is done with, once its output is out.
     Leaving,
 }
@@ -291,6 +300,9 @@ impl Watch {
         for at in 0..self.clients.len() {
             let gone = !self.hear(at);
             self.answer(at);
+            if gone && self.clients[at].role == Role::Freezes {
+                self.thaw(at);
+            }
             let client = &mut self.clients[at];
             if gone || client.output.len() > PATIENCE || client.input.len() > PATIENCE {
                 client.role = Role::Leaving;
@@ -299,7 +311,7 @@ impl Watch {
             match client.role {
                 Role::New => self.new_order(at, jail.as_deref_mut()),
                 Role::Console => self.console_frames(at, jail.as_deref_mut()),
-                Role::Stops | Role::Leaving => {}
+                Role::Stops | Role::Freezes | Role::Leaving => {}
             }
             self.answer(at);
         }
@@ -362,7 +374,33 @@ impl Watch {
                 ));
                 client.output.extend(control::line(&Reply::Failed { message, help }));
             }
+            (Ok(Order::Freeze), Some(jail)) if jail.state.phase == Phase::Running => {
+                let group = hold::group(&journal::read(&self.run).unwrap_or_default());
+                let frozen = group.map(|group| hold::freeze(&group));
+                client.role = if let Some(Ok(())) = frozen { Role::Freezes } else { Role::Leaving };
+                let reply = match frozen {
+                    Some(Ok(())) => Reply::Frozen,
+                    Some(Err(error)) => cannot_freeze(&self.name, &error.to_string()),
+                    None => cannot_freeze(&self.name, "this host has no control groups of version 2"),
+                };
+                client.output.extend(control::line(&reply));
+            }
+            (Ok(Order::Freeze), _) => {
+                client.role = Role::Leaving;
+                let reply = cannot_freeze(&self.name, "it is just starting or stopping");
+                client.output.extend(control::line(&reply));
+            }
             (Err(_), _) => client.role = Role::Leaving,
+        }
+    }
+
+    /// One for whom the jail is frozen has gone; without any it goes on.
+    fn thaw(&mut self, gone: usize) {
+        self.clients[gone].role = Role::Leaving;
+        if !self.clients.iter().any(|client| client.role == Role::Freezes)
+            && let Some(group) = hold::group(&journal::read(&self.run).unwrap_or_default())
+        {
+            hold::thaw(&group);
         }
     }
 
@@ -393,6 +431,12 @@ impl Watch {
 
     /// Tells the jail to stop, and sets the time at which it is killed.
     fn begin_stop(&mut self, jail: &mut Running, timeout: Option<Duration>) {
+        // A frozen jail hears nothing. Those that it was frozen for find that we have hung up.
+        for at in 0..self.clients.len() {
+            if self.clients[at].role == Role::Freezes {
+                self.thaw(at);
+            }
+        }
         self.stopping = true;
         let timeout = timeout.unwrap_or(jail.config.boot.stop_timeout.0);
         let until = Instant::now() + timeout;

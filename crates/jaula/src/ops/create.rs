@@ -64,6 +64,8 @@ pub fn create(house: &House, create: &Create) -> Result<Created> {
     if registry::exists(house, &create.name)? {
         return Err(Error::Exists(create.name.clone()));
     }
+    // Of one that was deleted, or never came to be.
+    crate::keeping::settle::jail(house, &create.name, true)?;
     let mut ids = Ids::load(house, &lock)?;
     let wanted = config(create)?.id;
     let id = wanted.map_or_else(|| ids.free(), Ok)?;

@@ -1,44 +1,43 @@
 //! `jaula delete`: a jail with all that it holds.
 
-use crate::claim::Claim;
 use crate::error::{Error, Result};
 use crate::house::House;
+use crate::keeping::hold::Claimed;
+use crate::keeping::shelf::{self, Shelf};
+use crate::keeping::{birth, settle};
 use crate::registry;
 use model::name::Name;
-use std::path::PathBuf;
 
-/// Deletes a jail that does not run: what it kept, its file, its number. Trees that it only used
-/// (`dir:`, mounts) stay.
+/// Deletes a jail that does not run: what it kept, its snapshots, its file, its number. Trees that it only
+/// used (`dir:`, mounts) stay, and no mount is crossed.
 ///
-/// What it kept is first put aside in one step, so that no start finds the half of it; the file
-/// goes when all else is gone. Whatever is left by a crash between, the jail is still there to
-/// be deleted.
+/// The step that decides is that of the jail's file. What it kept is marked before, so that it is nobody's
+/// from then on, whatever is left of it by a crash.
 pub fn delete(house: &House, name: &Name) -> Result<()> {
-    let claim = Claim::take(house, name)?;
-    // A crash may have left something of a run.
-    crate::recover::stale(house, &claim)?;
+    let shelf = Shelf::take(house, name)?;
+    let claimed = Claimed::take(house, name)?;
     if !registry::has_file(house, name) {
-        claim.remove()?;
         return Err(Error::NoJail(name.to_string()));
     }
-    let (kept, aside) = (house.kept(name), aside(house, name));
-    crate::tree::refuse_mounts(&kept)?;
-    // One that is there already is from a delete that did not come to its end.
-    crate::tree::remove(&aside)?;
-    match std::fs::rename(&kept, &aside) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::io("put aside", &kept)(e)),
-        _ => {}
+    settle::jail(house, name, true)?;
+    let places = [house.kept(name), shelf::place(house, name)];
+    for place in &places {
+        crate::tree::refuse_mounts(place)?;
     }
-    crate::tree::remove(&aside)?;
+    claimed.begin()?;
+    for place in places.iter().filter(|place| place.exists()) {
+        birth::mark(place)?;
+    }
     if let Some(id) = registry::read(house, name).ok().and_then(|stored| stored.config.id) {
         crate::rootfs::store::release(house, id);
     }
     let lock = registry::lock(house)?;
     registry::remove(house, name, &lock)?;
-    claim.remove()
-}
-
-/// Where what a jail kept is while it is removed; no jail's name begins with a dot.
-fn aside(house: &House, name: &Name) -> PathBuf {
-    house.kept(name).with_file_name(format!(".{name}.deleted"))
+    drop(lock);
+    for place in &places {
+        settle::remove(place)?;
+    }
+    drop(shelf);
+    drop(claimed);
+    Ok(())
 }

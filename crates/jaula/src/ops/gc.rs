@@ -21,6 +21,9 @@ pub enum Found {
     Orphan(String),
     /// A number that no running jail has: given back.
     Number(String),
+    /// What a command has left half done that was killed while it changed what a jail keeps: undone, or
+    /// brought to its end.
+    Half(String),
     /// A temporary file, or what was being made, of a command that was killed: removed.
     Temporary(String),
 }
@@ -43,6 +46,15 @@ pub fn gc(house: &House, mend: bool) -> Result<Vec<Found>> {
             Ok(left) => found.extend(left.iter().map(|path| Found::Temporary(path.display().to_string()))),
             Err(error) => failures.push(error),
         }
+    }
+    match crate::keeping::settle::all(house, mend) {
+        Ok(left) => {
+            let half = |left: crate::keeping::settle::Left| {
+                Found::Half(format!("{}: {}", left.path.display(), left.what))
+            };
+            found.extend(left.into_iter().map(half));
+        }
+        Err(error) => failures.push(error),
     }
     match failures.len() {
         0 => Ok(found),

@@ -47,7 +47,7 @@ pub(crate) fn outcome(name: &Name, socket: &OwnedFd) -> Result<Started> {
         }
         Some(Reply::Running) => Err(Error::Running(name.clone())),
         Some(Reply::Stopped { .. }) => Err(Error::NotRunning(name.clone())),
-        Some(Reply::Console) | None => Err(Error::KeeperDied(name.clone())),
+        Some(Reply::Console | Reply::Frozen) | None => Err(Error::KeeperDied(name.clone())),
     }
 }
 

@@ -1,0 +1,95 @@
+//! `jaula clone`: a new jail with the files and the configuration of another.
+
+use crate::building::Building;
+use crate::error::{Error, Result};
+use crate::house::House;
+use crate::keeping::hold::Hold;
+use crate::keeping::shelf::{self, DATA, Shelf};
+use crate::keeping::{birth, data, settle};
+use crate::registry;
+use crate::rootfs::duplicate::{Count, Progress};
+use crate::rootfs::guest;
+use model::config::{Config, Operation, Setting, edit};
+use model::name::{Id, Name};
+
+/// A jail that was cloned.
+#[derive(Debug)]
+pub struct Cloned {
+    /// Its number.
+    pub id: Id,
+    /// What was copied.
+    pub count: Count,
+    /// Directories of the host that both may write to.
+    pub common: Vec<String>,
+    /// What could not be made its own, and why.
+    pub failed: Vec<Error>,
+}
+
+/// Makes `new` as `jail` is, or as a snapshot of it was, with these settings on top. A jail that runs is
+/// frozen for as long as its files are copied.
+pub fn clone(
+    house: &House,
+    jail: &Name,
+    snapshot: Option<&Name>,
+    new: &Name,
+    settings: &[Setting],
+    progress: &mut Progress<'_>,
+) -> Result<Cloned> {
+    crate::ops::create::free(house, new)?;
+    let shelf = Shelf::take(house, jail)?;
+    let text = match snapshot {
+        Some(snapshot) => shelf::config(&shelf.known(jail, snapshot)?)?,
+        None => registry::text(house, jail)?.1,
+    };
+    let (text, config) = configuration(&text, jail, new, settings)?;
+    let building = Building::begin(&house.lib.join("jails"), new.as_str())?;
+    let count = match snapshot {
+        Some(snapshot) => data::copy(&shelf.at(snapshot).join(DATA), building.path(), progress)?,
+        None => {
+            let held = Hold::take(house, jail)?;
+            settle::jail(house, jail, true)?;
+            held.sync(house, jail)?;
+            let count = data::copy(&house.kept(jail), building.path(), progress)?;
+            held.release()?;
+            count
+        }
+    };
+    drop(shelf);
+    data::sync(building.path())?;
+    let mut failed = Vec::new();
+    let id = birth::settle(house, new, building, &text, config.id, |id, config| {
+        if config.root.store.is_some() {
+            crate::rootfs::store::limit(house, new, id, config)?;
+            // What tells one server from another: host name, machine id, keys of its sshd.
+            failed = guest::apply(house, new, config, guest::When::Cloned)?.failed;
+        }
+        Ok(())
+    })?;
+    let common =
+        config.mounts.iter().filter(|mount| mount.writable).filter_map(|mount| match &mount.source {
+            model::config::MountSource::Bind { path, .. } => Some(path.display().to_string()),
+            model::config::MountSource::Tmpfs { .. } => None,
+        });
+    Ok(Cloned { id, count, common: common.collect(), failed })
+}
+
+/// The clone's configuration: with a number, a name and a file of its own.
+fn configuration(text: &str, jail: &Name, new: &Name, settings: &[Setting]) -> Result<(String, Config)> {
+    let problems = |p| Error::problems(&p, None);
+    let old = Config::parse(text).map_err(problems)?;
+    let unset =
+        |key: &str| Setting { key: key.to_owned(), operation: Operation::Unset, value: String::new() };
+    let mut own = vec![unset("id"), unset("declared_in")];
+    if let Some(hostname) = &old.hostname {
+        // `www.example.org` of www becomes `www2.example.org` of www2.
+        let value = match hostname.split_once('.') {
+            Some((first, domain)) if first == jail.as_str() => format!("{new}.{domain}"),
+            _ => new.to_string(),
+        };
+        own.push(Setting { key: "hostname".to_owned(), operation: Operation::Set, value });
+    }
+    own.extend_from_slice(settings);
+    let text = edit::apply(text, &own).map_err(problems)?;
+    let config = Config::parse(&text).map_err(problems)?;
+    Ok((text, config))
+}
