@@ -15,7 +15,7 @@ fn there(t: &Test) -> Vec<String> {
 /// There is the whole jail, or after `jaula gc` nothing at all: no file, no loop device, no mount.
 pub(super) fn a_build_is_killed(t: &Test) -> Outcome {
     template(t)?;
-    for (store, step) in [("overlay", 3), ("dir", 17), ("image", 17)] {
+    for (store, step) in [("overlay", 5), ("dir", 61), ("image", 61)] {
         let name = t.name(store);
         let whole = Cell::new(0);
         let command = || {
@@ -53,7 +53,7 @@ pub(super) fn a_build_is_killed(t: &Test) -> Outcome {
 /// The jail is there to be deleted, or is gone.
 pub(super) fn a_delete_is_killed(t: &Test) -> Outcome {
     template(t)?;
-    for (store, step) in [("overlay", 3), ("dir", 29), ("image", 3)] {
+    for (store, step) in [("overlay", 5), ("dir", 97), ("image", 5)] {
         let name = t.name(store);
         let command = || {
             if !kept(t, &name).exists() {
