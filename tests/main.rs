@@ -28,6 +28,7 @@ mod refresh;
 mod roots;
 mod selftest;
 mod services;
+mod stores;
 mod trace;
 mod unprivileged;
 mod writable;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
         roots::trials(),
         selftest::trials(),
         services::trials(),
+        stores::trials(),
         trace::trials(),
         unprivileged::trials(),
         writable::trials(),

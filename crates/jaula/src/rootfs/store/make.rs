@@ -45,12 +45,14 @@ pub fn make(
             sys::fs::make_dir(sys::fs::CWD, &root, 0o755).map_err(Error::call("make the jail's root"))?;
             limit::directory(house, &root, id, config)?;
             put(&root)?;
+            on_disk(&root)?;
         }
         Store::Btrfs => {
             let filled = btrfs::make(kept, ROOT, template.as_deref())?;
             btrfs::limit(&root, config.root.size)?;
             if !filled {
                 put(&root)?;
+                on_disk(&root)?;
             }
         }
         Store::Image => {
@@ -63,6 +65,7 @@ pub fn make(
                 _ => {}
             }
             put(&through(&top))?;
+            on_disk(&through(&top))?;
         }
     }
     let stored = at(house, kept, config).ok_or_else(|| Error::Inside("the jail has no store".to_owned()))?;
@@ -91,6 +94,14 @@ pub(super) fn layers_image(file: &Path, kept: &Path, config: &Config) -> Result<
     let top = image::top(&image::mount(file)?)?;
     overlay::make(&top)?;
     Ok(top)
+}
+
+/// Whoever puts files where they belong is sure that they are there after a crash as well.
+fn on_disk(root: &Path) -> Result<()> {
+    let failed = || Error::call("write the jail's files to the disk");
+    let top =
+        sys::fs::open(sys::fs::CWD, root, sys::fs::O_RDONLY | sys::fs::O_DIRECTORY, 0).map_err(failed())?;
+    sys::fs::sync_file_system(&top).map_err(failed())
 }
 
 /// The path of a directory that has none.
