@@ -242,7 +242,8 @@ fn a_delete_killed_anywhere_can_be_finished(t: &Test) -> Outcome {
             if file(t, &name).exists() {
                 t.jaula().ok(&["delete", &name, "--yes"])?;
             }
-            // What no file knows any more is gone by the next look.
+            // What no file knows any more is nobody's, and gone by the next look.
+            t.jaula().ok(&["gc"])?;
             t.jaula().ok(&["create", &t.name("next"), "--app", "true"])?;
             t.jaula().ok(&["delete", &t.name("next"), "--yes"])?;
             assert_eq!(files(t)?, BTreeSet::new());
