@@ -1,6 +1,7 @@
 //! The runner of all tests of jaula: `cargo xtask test [FILTER]`.
 #![forbid(unsafe_code)]
 
+mod archives;
 mod audit;
 mod badinput;
 mod bind;
@@ -37,6 +38,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let areas = [
+        archives::trials(),
         audit::trials(),
         badinput::trials(),
         bind::trials(),

@@ -30,6 +30,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("crun", "crun"),
     ("runc", "runc"),
     ("mmdebstrap", "mmdebstrap"),
+    ("xz", "xz-utils"),
+    ("zstd", "zstd"),
     ("systemd-analyze", "systemd"),
 ];
 
