@@ -178,6 +178,10 @@ impl<T: AsFd> Files for View<'_, T> {
         }
     }
 
+    fn has(&mut self, path: &str) -> bool {
+        self.0.look(path).map_or(true, |found| found != Found::Nothing)
+    }
+
     fn names(&mut self, directory: &str) -> Vec<String> {
         let names = self.0.list(directory, MOST).unwrap_or_default();
         // Paths are shown to people, whose terminal such names would speak to.
