@@ -117,7 +117,8 @@ fn one(tree: &Beneath<impl AsFd>, FixUp { path, action, .. }: &FixUp) -> Result<
 
 /// A guest, as its configuration and this host have it.
 fn guest(name: &Name, config: &Config, when: When) -> Result<Guest> {
-    let shared = config.network.mode == NetworkMode::Host;
+    // With mode bind, too, the interfaces are the host's.
+    let shared = config.network.mode != NetworkMode::None;
     let age = match when {
         When::Built => Age::Built { machine_id: machine_id()? },
         When::Cloned => Age::Cloned { machine_id: machine_id()? },
