@@ -78,6 +78,11 @@ pub trait Files {
     /// What is at a path; a link is itself, but in the directories on the way links lead on.
     fn at(&mut self, path: &str) -> At;
 
+    /// Is anything there? It may be large.
+    fn has(&mut self, path: &str) -> bool {
+        self.at(path) != At::Nothing
+    }
+
     /// The names in a directory, sorted; none if there is none.
     fn names(&mut self, directory: &str) -> Vec<String>;
 }
@@ -151,7 +156,7 @@ enum Init {
 
 impl Init {
     fn of(files: &mut dyn Files) -> Self {
-        let mut has = |path| files.at(path) != At::Nothing;
+        let mut has = |path| files.has(path);
         if has("/usr/lib/systemd/systemd") || has("/lib/systemd/systemd") {
             Self::Systemd
         } else if has("/sbin/openrc") || has("/usr/sbin/openrc") {
@@ -172,7 +177,7 @@ struct Fixer<'a> {
 
 impl Fixer<'_> {
     fn has(&mut self, path: &str) -> bool {
-        self.files.at(path) != At::Nothing
+        self.files.has(path)
     }
 
     /// The text of a file.

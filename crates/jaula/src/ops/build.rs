@@ -191,7 +191,7 @@ pub(crate) fn settle(
     let foreseen = number(house, config)?;
     let building = Building::begin(&house.lib.join("jails"), name.as_str())?;
     let opened = store::make(house, building.path(), foreseen, config, fill, progress)?;
-    let fixed = guest::fix(&Beneath::new(opened.into_root()), name, config, When::Built)?;
+    let fixed = guest::fix(&Beneath::new(opened), name, config, When::Built)?;
     // Until the configuration is there, it is nobody's.
     let orphan = building.path().join(ORPHAN);
     std::fs::write(&orphan, "").map_err(Error::io("write", &orphan))?;
@@ -248,7 +248,7 @@ pub(crate) fn complete(house: &House, name: &Name) -> Result<()> {
     let building = Building::begin(&house.lib.join("jails"), name.as_str())?;
     let mut fill = |_: &Path| Err(Error::Inside("a template fills its jails itself".to_owned()));
     let opened = store::make(house, building.path(), id, &config, &mut fill, &mut |_| Ok(()))?;
-    guest::fix(&Beneath::new(opened.into_root()), name, &config, When::Built)?;
+    guest::fix(&Beneath::new(opened), name, &config, When::Built)?;
     // What lies there is no more than an earlier configuration's.
     let _ = std::fs::remove_dir(house.kept(name));
     building.settle(&house.kept(name))

@@ -25,8 +25,8 @@ const TRIES: u32 = 16;
 
 /// A tree, by a descriptor of its top. Paths in it may begin with a `/`.
 #[derive(Debug)]
-pub struct Beneath {
-    top: OwnedFd,
+pub struct Beneath<T: AsFd = OwnedFd> {
+    top: T,
 }
 
 /// What is at a path; a link is itself.
@@ -63,15 +63,17 @@ impl Access {
 }
 
 impl Beneath {
-    /// The tree below a descriptor.
-    pub fn new(top: OwnedFd) -> Self {
-        Self { top }
-    }
-
     /// The tree at a path that nobody in a jail can change.
     pub fn at(path: &Path) -> Result<Self> {
         let top = sys::fs::open(CWD, path, O_PATH | O_DIRECTORY, 0);
         top.map(Self::new).map_err(|e| Error::tree(path, "a tree to work in", e))
+    }
+}
+
+impl<T: AsFd> Beneath<T> {
+    /// The tree below a descriptor.
+    pub fn new(top: T) -> Self {
+        Self { top }
     }
 
     /// The descriptor of the top.

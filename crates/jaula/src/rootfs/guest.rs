@@ -13,6 +13,7 @@ use model::guest::network::Network;
 use model::guest::{Action, Age, At, Files, FixUp, Guest, Resolver, fix_ups};
 use model::name::Name;
 use model::plan::HostStep;
+use std::os::fd::AsFd;
 use std::path::Path;
 
 /// No file that is looked at is larger.
@@ -46,12 +47,12 @@ pub fn apply(house: &House, name: &Name, config: &Config, when: When) -> Result<
     if !config.guest.manage {
         return Ok(Fixed::default());
     }
-    let tree = Beneath::new(store::open(house, name, config)?.into_root());
+    let tree = Beneath::new(store::open(house, name, config)?);
     fix(&tree, name, config, when)
 }
 
 /// The same for a tree with ids as on disk, wherever it is.
-pub fn fix(tree: &Beneath, name: &Name, config: &Config, when: When) -> Result<Fixed> {
+pub fn fix(tree: &Beneath<impl AsFd>, name: &Name, config: &Config, when: When) -> Result<Fixed> {
     if !config.guest.manage {
         return Ok(Fixed::default());
     }
@@ -64,7 +65,7 @@ pub(crate) fn look(house: &House, name: &Name, config: &Config) -> Result<Vec<Fi
     if !config.guest.manage {
         return Ok(Vec::new());
     }
-    let tree = Beneath::new(store::open(house, name, config)?.into_root());
+    let tree = Beneath::new(store::open(house, name, config)?);
     Ok(fix_ups(&guest(name, config, When::Known)?, &mut View(&tree)))
 }
 
@@ -83,11 +84,11 @@ pub(crate) fn carry_out(
     if all.is_empty() {
         return Ok(Vec::new());
     }
-    let tree = Beneath::new(store::open(house, name, config)?.into_root());
+    let tree = Beneath::new(store::open(house, name, config)?);
     Ok(carry(&tree, all).failed.iter().map(Error::line).collect())
 }
 
-fn carry(tree: &Beneath, all: Vec<FixUp>) -> Fixed {
+fn carry(tree: &Beneath<impl AsFd>, all: Vec<FixUp>) -> Fixed {
     let mut fixed = Fixed::default();
     for fix_up in all {
         match one(tree, &fix_up) {
@@ -98,7 +99,7 @@ fn carry(tree: &Beneath, all: Vec<FixUp>) -> Fixed {
     fixed
 }
 
-fn one(tree: &Beneath, FixUp { path, action, .. }: &FixUp) -> Result<()> {
+fn one(tree: &Beneath<impl AsFd>, FixUp { path, action, .. }: &FixUp) -> Result<()> {
     let parent = Path::new(path).parent().unwrap_or_else(|| Path::new("/"));
     match action {
         Action::Write { text, mode } => {
@@ -116,7 +117,8 @@ fn one(tree: &Beneath, FixUp { path, action, .. }: &FixUp) -> Result<()> {
 
 /// A guest, as its configuration and this host have it.
 fn guest(name: &Name, config: &Config, when: When) -> Result<Guest> {
-    let shared = config.network.mode == NetworkMode::Host;
+    // With mode bind, too, the interfaces are the host's.
+    let shared = config.network.mode != NetworkMode::None;
     let age = match when {
         When::Built => Age::Built { machine_id: machine_id()? },
         When::Cloned => Age::Cloned { machine_id: machine_id()? },
@@ -163,9 +165,9 @@ fn machine_id() -> Result<String> {
 }
 
 /// A tree as fix-ups look at it.
-struct View<'a>(&'a Beneath);
+struct View<'a, T: AsFd>(&'a Beneath<T>);
 
-impl Files for View<'_> {
+impl<T: AsFd> Files for View<'_, T> {
     fn at(&mut self, path: &str) -> At {
         match self.0.look(path) {
             Ok(Found::Nothing) => At::Nothing,
@@ -177,6 +179,10 @@ impl Files for View<'_> {
         }
     }
 
+    fn has(&mut self, path: &str) -> bool {
+        self.0.look(path).map_or(true, |found| found != Found::Nothing)
+    }
+
     fn names(&mut self, directory: &str) -> Vec<String> {
         let names = self.0.list(directory, MOST).unwrap_or_default();
         // Paths are shown to people, whose terminal such names would speak to.
@@ -185,7 +191,7 @@ impl Files for View<'_> {
     }
 }
 
-impl View<'_> {
+impl<T: AsFd> View<'_, T> {
     fn text(&self, path: &str) -> At {
         let text = self.0.read(path, LARGEST).ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok());
         text.map_or(At::Other, At::Text)

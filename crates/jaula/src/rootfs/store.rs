@@ -37,19 +37,27 @@ const IMAGE: &str = "root.img";
 /// The root of a jail that does not run, as a directory that is mounted nowhere. Ids are those on
 /// disk, which are those inside.
 #[derive(Debug)]
-pub struct Opened {
-    root: OwnedFd,
+pub struct Opened(Root);
+
+#[derive(Debug)]
+enum Root {
+    Mounted(image::Top),
+    Directory(OwnedFd),
 }
 
 impl Opened {
     /// Its top directory.
     pub fn root(&self) -> BorrowedFd<'_> {
-        self.root.as_fd()
+        self.as_fd()
     }
+}
 
-    /// The same, for whoever keeps it.
-    pub fn into_root(self) -> OwnedFd {
-        self.root
+impl AsFd for Opened {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match &self.0 {
+            Root::Mounted(top) => top.as_fd(),
+            Root::Directory(top) => top.as_fd(),
+        }
     }
 }
 
@@ -140,15 +148,23 @@ pub fn open(house: &House, name: &Name, config: &Config) -> Result<Opened> {
 
 fn open_stored(stored: &Stored) -> Result<Opened> {
     let root = match stored {
-        Stored::Layers { base, kept, image: false } => overlay::open(base, kept)?,
+        Stored::Layers { base, kept, image: false } => Root::Mounted(overlay::open(base, kept)?),
         Stored::Layers { base, kept, image: true } => {
-            overlay::open_image(base, &image::mount(kept)?, kept.parent().unwrap_or(kept))?
+            let at = kept.parent().unwrap_or(kept);
+            Root::Mounted(overlay::open_image(base, &image::mount(kept)?, at)?)
         }
         Stored::Directory(path) => {
             let flags = sys::fs::O_RDONLY | sys::fs::O_DIRECTORY | sys::fs::O_NOFOLLOW;
-            sys::fs::open(sys::fs::CWD, path, flags, 0).map_err(Error::call("open the jail's files"))?
+            let open = sys::fs::open(sys::fs::CWD, path, flags, 0);
+            Root::Directory(open.map_err(Error::call("open the jail's files"))?)
         }
-        Stored::Image(path) => image::top(&image::mount(path)?)?,
+        Stored::Image(path) => Root::Mounted(image::top(image::mount(path)?)?),
     };
-    Ok(Opened { root })
+    Ok(Opened(root))
+}
+
+/// An overlay over a directory, with `upper` and `work` beside it, as tests have it.
+#[cfg(test)]
+pub(crate) fn test_overlay(base: &Path, kept: &Path) -> Opened {
+    Opened(Root::Mounted(overlay::open(base, kept).unwrap()))
 }

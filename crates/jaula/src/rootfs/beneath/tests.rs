@@ -182,3 +182,19 @@ fn names_swapped_meanwhile_lead_nowhere() {
     assert!(written > 0);
     place.is_whole();
 }
+
+#[test]
+fn a_link_with_two_dots_is_followed_in_a_mount_that_is_nowhere() {
+    if sys::process::user() != 0 {
+        return;
+    }
+    let place = Place::new("dots");
+    let tree = place.tree();
+    for directory in ["upper", "work", "tree/usr"] {
+        fs::create_dir_all(place.top.join(directory)).unwrap();
+    }
+    fs::write(tree.join("etc/hostname"), "inside").unwrap();
+    symlink("../etc/hostname", tree.join("usr/link")).unwrap();
+    let opened = crate::rootfs::store::test_overlay(&tree, &place.top);
+    assert_eq!(Beneath::new(opened).read("usr/link", 100).unwrap().unwrap(), b"inside");
+}

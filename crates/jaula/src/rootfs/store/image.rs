@@ -6,7 +6,7 @@ use model::config::{Ceiling, Store};
 use model::units::{Bytes, Count};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -112,7 +112,7 @@ fn grow_mounted(path: &Path, file: &File, is: u64, size: u64, device: &device::D
     file.set_len(size).map_err(Error::io("let grow", path))?;
     let grow = || {
         sys::loops::follow_size(&device.fd).map_err(failed())?;
-        let top = top(&mount_device(path, &device.path)?)?;
+        let top = top(mount_device(path, &device.path)?)?;
         sys::loops::grow_ext4(&top, size / BLOCK).map_err(|e| match e.is(sys::errno::EPERM) {
             true => Error::refused(
                 "a mounted file system grows only by whoever has CAP_SYS_RESOURCE on the host; jaula has not",
@@ -158,8 +158,24 @@ pub(super) fn usage(path: &Path) -> Result<(u64, u64)> {
     Ok((found.blocks() * 512, found.len()))
 }
 
-/// The top directory of a mount that is nowhere.
-pub(super) fn top(mount: &OwnedFd) -> Result<OwnedFd> {
+/// The top directory of a mount that is nowhere. The mount's own descriptor is none to read names from; but
+/// when it is closed the kernel takes the mount apart, and then finds no `..` in it any more for whoever may not
+/// leave it (openat2(2) says `EAGAIN`).
+#[derive(Debug)]
+pub(crate) struct Top {
+    directory: OwnedFd,
+    _mount: OwnedFd,
+}
+
+impl AsFd for Top {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
+    }
+}
+
+/// Opens it.
+pub(super) fn top(mount: OwnedFd) -> Result<Top> {
     let flags = sys::fs::O_RDONLY | sys::fs::O_DIRECTORY;
-    sys::fs::open(mount, ".", flags, 0).map_err(Error::call("open the jail's files"))
+    let directory = sys::fs::open(&mount, ".", flags, 0).map_err(Error::call("open the jail's files"))?;
+    Ok(Top { directory, _mount: mount })
 }

@@ -6,7 +6,7 @@ use crate::house::House;
 use crate::rootfs::duplicate;
 use model::config::{Config, Store};
 use model::name::Id;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
 
 /// Makes the store of a jail in an empty directory that will be `lib/jails/NAME`, limited as the
@@ -58,7 +58,7 @@ pub fn make(
         Store::Image => {
             let file = kept.join(IMAGE);
             image::make(&file, image::size(config.root.size), config.root.inodes)?;
-            let top = image::top(&image::mount(&file)?)?;
+            let top = image::top(image::mount(&file)?)?;
             // What mke2fs leaves there is its own matter.
             match sys::fs::remove(&top, "lost+found", true) {
                 Err(e) if !e.is(sys::errno::ENOENT) => return Err(Error::call("empty the image")(e)),
@@ -88,10 +88,10 @@ fn layers(house: &House, kept: &Path, id: Id, config: &Config) -> Result<()> {
 }
 
 /// An image with the layers in it; `kept` is where it is kept. Returns its top directory.
-pub(super) fn layers_image(file: &Path, kept: &Path, config: &Config) -> Result<OwnedFd> {
+pub(super) fn layers_image(file: &Path, kept: &Path, config: &Config) -> Result<image::Top> {
     limit::hard_only(kept, config)?;
     image::make(file, image::size(config.root.size), config.root.inodes)?;
-    let top = image::top(&image::mount(file)?)?;
+    let top = image::top(image::mount(file)?)?;
     overlay::make(&top)?;
     Ok(top)
 }
@@ -105,8 +105,8 @@ fn on_disk(root: &Path) -> Result<()> {
 }
 
 /// The path of a directory that has none.
-pub(super) fn through(top: &OwnedFd) -> PathBuf {
-    PathBuf::from(format!("/proc/self/fd/{}/.", top.as_raw_fd()))
+pub(super) fn through(top: impl AsFd) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}/.", top.as_fd().as_raw_fd()))
 }
 
 /// A template may be a link to where it is kept.

@@ -1,29 +1,29 @@
 //! `overlay`: what differs from a template, in a directory or in the image of one.
 
-use super::image;
+use super::image::{self, Top};
 use crate::error::{Error, Result};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 /// What the jail writes, and what overlayfs works in.
 pub(super) const LAYERS: [(&str, u32); 2] = [("upper", 0o755), ("work", 0o700)];
 
 /// Makes the layers that are written to.
-pub(super) fn make(kept: &OwnedFd) -> Result<()> {
+pub(super) fn make(kept: impl AsFd) -> Result<()> {
     for (name, mode) in LAYERS {
-        sys::fs::make_dir(kept, name, mode).map_err(Error::call("make the jail's layer"))?;
+        sys::fs::make_dir(&kept, name, mode).map_err(Error::call("make the jail's layer"))?;
     }
     Ok(())
 }
 
 /// The layers as one tree, mounted nowhere, with the marks that the jail's own overlay has.
-pub(super) fn open(base: &Path, kept: &Path) -> Result<OwnedFd> {
-    image::top(&mount(base, kept)?)
+pub(super) fn open(base: &Path, kept: &Path) -> Result<Top> {
+    image::top(mount(base, kept)?)
 }
 
 /// The same with the layers that are written to in an image. Before Linux 6.15 layers must be mounted
 /// somewhere: that is in a mount namespace that lives as long as this takes.
-pub(super) fn open_image(base: &Path, kept: &OwnedFd, at: &Path) -> Result<OwnedFd> {
+pub(super) fn open_image(base: &Path, kept: &OwnedFd, at: &Path) -> Result<Top> {
     let there = || {
         let failed = || Error::call("open the jail's files");
         sys::mount::own_namespace().map_err(failed())?;

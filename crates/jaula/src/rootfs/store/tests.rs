@@ -52,7 +52,7 @@ impl Trial {
 
     /// The jail has the template's files with their owners, and what is written stays.
     fn works(&self, name: &Name, config: &Config) {
-        let place = |opened: &Opened| make::through(&opened.root);
+        let place = |opened: &Opened| make::through(opened.root());
         let opened = open(&self.house, name, config).unwrap();
         let at = place(&opened);
         assert_eq!(fs::read_to_string(at.join("etc/name")).unwrap(), "base");
@@ -74,11 +74,11 @@ impl Trial {
         let opened = open(&self.house, name, config).unwrap();
         assert_eq!(sys::fs::space(opened.root()).unwrap().size, size);
         let much = vec![7; 1 << 20];
-        let mut file = fs::File::create(make::through(&opened.root).join("much")).unwrap();
+        let mut file = fs::File::create(make::through(opened.root()).join("much")).unwrap();
         let written = (0..size >> 20).try_for_each(|_| std::io::Write::write_all(&mut file, &much));
         assert_eq!(written.unwrap_err().raw_os_error(), Some(sys::errno::ENOSPC));
         drop(file);
-        fs::remove_file(make::through(&opened.root).join("much")).unwrap();
+        fs::remove_file(make::through(opened.root()).join("much")).unwrap();
     }
 }
 
@@ -130,8 +130,8 @@ fn image() {
     // Two that open it share one file system.
     let (one, two) =
         (open(&trial.house, &name, &config).unwrap(), open(&trial.house, &name, &config).unwrap());
-    fs::write(make::through(&one.root).join("shared"), "x").unwrap();
-    assert_eq!(fs::read_to_string(make::through(&two.root).join("shared")).unwrap(), "x");
+    fs::write(make::through(one.root()).join("shared"), "x").unwrap();
+    assert_eq!(fs::read_to_string(make::through(two.root()).join("shared")).unwrap(), "x");
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn an_overlay_is_limited_later() {
     limit(&trial.house, &name, Id::new(300).unwrap(), &limited).unwrap();
     assert!(!trial.house.kept(&name).join("overlay").exists());
     let opened = open(&trial.house, &name, &limited).unwrap();
-    assert_eq!(fs::read_to_string(make::through(&opened.root).join("etc/name")).unwrap(), "own");
+    assert_eq!(fs::read_to_string(make::through(opened.root()).join("etc/name")).unwrap(), "own");
     drop(opened);
     trial.holds(&name, &limited, 64 << 20);
 }
@@ -165,19 +165,19 @@ fn btrfs_subvolume() {
     let opened = open(&trial.house, &name, &config).unwrap();
     assert!(sys::btrfs::is_subvolume(opened.root()).unwrap());
     let much = vec![7; 80 << 20];
-    let written = fs::write(make::through(&opened.root).join("much"), &much);
+    let written = fs::write(make::through(opened.root()).join("much"), &much);
     assert_eq!(written.unwrap_err().raw_os_error(), Some(sys::errno::EDQUOT));
     drop(opened);
     let more = Config::parse("root.store = \"btrfs\"\nroot.size = \"128M\"").unwrap();
     limit(&trial.house, &name, Id::new(300).unwrap(), &more).unwrap();
     assert_eq!(usage(&trial.house, &name, &more).unwrap().size, Some(128 << 20));
     let opened = open(&trial.house, &name, &config).unwrap();
-    fs::write(make::through(&opened.root).join("much"), &much).unwrap();
+    fs::write(make::through(opened.root()).join("much"), &much).unwrap();
     // A subvolume inside, and one inside that.
     sys::btrfs::create(opened.root(), "inner").unwrap();
     sys::btrfs::create(sys::fs::open(opened.root(), "inner", sys::fs::O_RDONLY, 0).unwrap(), "inmost")
         .unwrap();
-    fs::write(make::through(&opened.root).join("inner/inmost/file"), "x").unwrap();
+    fs::write(make::through(opened.root()).join("inner/inmost/file"), "x").unwrap();
     drop(opened);
     crate::tree::remove(&trial.house.kept(&name)).unwrap();
     assert!(!trial.house.kept(&name).exists());

@@ -132,7 +132,7 @@ pub(super) const NETWORK: Section = Section {
             path: "network.nameservers",
             shape: Shape::List(Split::Commas),
             takes: "a list of addresses, or `[\"inherit\"]`",
-            default: "`[\"inherit\"]` for a virtual server with `network.mode = \"host\"`, else its own \
+            default: "`[\"inherit\"]` for a virtual server on the host's network (`host`, `bind`), else its own \
                       `/etc/resolv.conf` stays",
             doc: "Whom a virtual server asks for names. `inherit` stands for those that the host asks, as far as the \
                   jail can reach them; they are looked up anew at each start. With an empty list its own \
