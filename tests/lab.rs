@@ -38,7 +38,7 @@ fn server<'t>(t: &'t Test, settings: &[&str]) -> Outcome<Declared<'t>> {
     }
     let jail = Declared::known(t, &t.name("small"));
     let mut words = vec!["build", jail.name.as_str(), "--from", "template:small"];
-    for setting in ["boot.command=[\"sleep\", \"1000\"]", "boot.init=command"].iter().chain(settings) {
+    for setting in ["boot.command=[\"sleep\", \"1000\"]"].iter().chain(settings) {
         words.extend(["--set", setting]);
     }
     t.jaula().ok(&words)?;
@@ -100,16 +100,22 @@ fn quota(t: &Test, store: &str) -> Outcome {
     t.jaula().ok(&["set", name, "root.size=24M:32M"])?;
     assert_eq!(df(t, &jail, "-h")?.0, "24.0M");
     // Over the soft limit for the time of grace; not over the hard one.
-    assert_eq!(inside(t, &jail, "head -c 26000000 /dev/zero >/over && echo fits")?, "fits\n");
+    assert_eq!(
+        inside(t, &jail, "dd if=/dev/zero of=/over bs=1M count=26 2>/dev/null && echo fits")?,
+        "fits\n"
+    );
     let report = command(&["repquota", "-P", "-v", "/"])?.ok()?;
     assert!(report.lines().any(|line| line.contains(" +- ") && line.contains("24576   32768")), "{report}");
-    let said = inside(t, &jail, "head -c 20000000 /dev/zero >/more")?;
+    let said = inside(t, &jail, "dd if=/dev/zero of=/more bs=1M count=20")?;
     assert!(said.contains("Disk quota exceeded"), "{said}");
     let status = t.jaula().json(&["status", name, "--json"])?;
     assert!(status.to_string().contains(&(32u64 << 20).to_string()), "{status}");
     // Room again, live, and over a stop.
     t.jaula().ok(&["set", name, "root.size=64M"])?;
-    assert_eq!(inside(t, &jail, "head -c 20000000 /dev/zero >/more && echo fits")?, "fits\n");
+    assert_eq!(
+        inside(t, &jail, "dd if=/dev/zero of=/more bs=1M count=20 2>/dev/null && echo fits")?,
+        "fits\n"
+    );
     t.jaula().ok(&["restart", name])?;
     let (size, used) = df(t, &jail, "-m")?;
     assert_eq!(size, "64");
@@ -127,17 +133,17 @@ fn inodes_are_limited(t: &Test) -> Outcome {
     let jail = server(t, &["root.store=overlay", "root.inodes=100:150"])?;
     t.jaula().ok(&["start", &jail.name])?;
     assert_eq!(df(t, &jail, "-i")?.0, "100");
-    let script = "mkdir /many; cd /many; for n in $(seq 1 200); do : >f$n || break; done; ls | wc -l";
+    let script = "mkdir /many; cd /many; for n in $(seq 1 200); do touch f$n || break; done; ls | wc -l";
     let said = inside(t, &jail, script)?;
     assert!(said.contains("Disk quota exceeded"), "{said}");
     let made: u32 = said.lines().last().unwrap_or_default().trim().parse()?;
     assert!((130..150).contains(&made), "{said}");
     t.jaula().ok(&["set", &jail.name, "root.inodes=100:400"])?;
     assert_eq!(
-        inside(t, &jail, "cd /many; for n in $(seq 1 200); do : >f$n; done; ls | wc -l")?.trim(),
+        inside(t, &jail, "cd /many; for n in $(seq 1 200); do touch f$n; done; ls | wc -l")?.trim(),
         "200"
     );
-    Ok(())
+    jail.end()
 }
 
 /// A jail that had none, whose files are of every kind: all are counted, and can be renamed still.
@@ -174,15 +180,16 @@ fn a_limit_comes_later(t: &Test) -> Outcome {
     assert_eq!(but_times_of_directories(&after), but_times_of_directories(&before));
     t.jaula().ok(&["start", name])?;
     assert_eq!(df(t, &jail, "-m")?.0, "64");
-    let renamed = "mkdir /c && mv /a/b/link /a/b/pipe /a/b/file /c && rename_works=1; ls /c";
+    let renamed = "mkdir /c && mv /a/b/link /a/b/pipe /a/b/file /c; ls /c";
     assert_eq!(inside(t, &jail, renamed)?, "file\nlink\npipe\n");
     let counted = df(t, &jail, "-i")?.1.parse::<usize>()?;
     let there = command(&["find", &root.to_string_lossy(), "-xdev", "-printf", "%i\n"])?.ok()?;
     let mut inodes: Vec<&str> = there.lines().collect();
     inodes.sort_unstable();
     inodes.dedup();
-    assert_eq!(counted, inodes.len());
-    Ok(())
+    // None with another project; what was made at the start may not be there yet, or already.
+    assert!(counted.abs_diff(inodes.len()) <= 1, "{counted} of {}", inodes.len());
+    jail.end()
 }
 
 /// Where it is switched off, the way to switch it on is said.
