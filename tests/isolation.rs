@@ -63,8 +63,15 @@ fn expected_mounts(profile: &str, network: &str, of: &str) -> Vec<String> {
         "/tmp tmpfs rw,nosuid,nodev".to_owned(),
         "/proc proc rw,nosuid,nodev,noexec".to_owned(),
     ];
+    // The host's nodes, with what its /dev has.
+    let host = fs::read_to_string("/proc/mounts").unwrap_or_default();
+    let nosuid = host.lines().any(|line| {
+        let words: Vec<&str> = line.split(' ').collect();
+        words[1] == "/dev" && words[3].split(',').any(|flag| flag == "nosuid")
+    });
+    let flags = if nosuid { "rw,nosuid" } else { "rw" };
     for device in ["full", "null", "random", "tty", "urandom", "zero"] {
-        table.push(format!("/dev/{device} devtmpfs rw"));
+        table.push(format!("/dev/{device} devtmpfs {flags}"));
     }
     if profile != "strict" {
         // What this kernel has of the files that are hidden.

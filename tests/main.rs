@@ -19,6 +19,7 @@ mod interrupted;
 mod isolation;
 mod keeper;
 mod keeping;
+mod lab;
 mod lifecycle;
 mod manage;
 mod mounts_live;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         isolation::trials(),
         keeper::trials(),
         keeping::trials(),
+        lab::trials(),
         lifecycle::trials(),
         manage::trials(),
         mounts_live::trials(),

@@ -44,6 +44,7 @@ proc-1-cwd             h   h   h
 proc-walk              h   h   h
 kallsyms               h   -   h   without addresses
 read-kmsg              h   -   h   an empty file instead
+read-kcore             h   -   h   an empty file instead, where the host has one
 read-keys              h   -   h
 read-timer-list        h   -   h
 read-acpi              h   -   h

@@ -11,9 +11,9 @@ use model::name::Id;
 use model::units::{Bytes, Count};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::fs::Metadata;
+use std::fs::{Metadata, Permissions};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use sys::fs::{CWD, Identity, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDONLY, Within};
 use sys::quota::{Limit, Quota, State};
@@ -273,7 +273,10 @@ fn like(here: &OwnedFd, new: &str, about: &Metadata) -> Result<()> {
     let made = sys::fs::open(here, new, O_PATH | O_NOFOLLOW, 0).map_err(failed())?;
     sys::fs::set_owner(&made, about.uid(), about.gid()).map_err(failed())?;
     if !about.is_symlink() {
-        sys::fs::set_mode(&made, about.mode() & 0o7777).map_err(failed())?;
+        // fchmod(2) takes no `O_PATH` descriptor; its link leads to the node just made, whatever its name is now.
+        let path = PathBuf::from(format!("/proc/self/fd/{}", made.as_raw_fd()));
+        let mode = Permissions::from_mode(about.mode() & 0o7777);
+        std::fs::set_permissions(&path, mode).map_err(Error::io("set the mode of", &path))?;
     }
     sys::copy::set_times(&made, about).map_err(failed())
 }
