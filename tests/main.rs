@@ -5,6 +5,7 @@ mod archives;
 mod audit;
 mod badinput;
 mod bind;
+mod boot;
 mod bootorder;
 mod building;
 mod confinement;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         audit::trials(),
         badinput::trials(),
         bind::trials(),
+        boot::trials(),
         bootorder::trials(),
         building::trials(),
         confinement::trials(),

@@ -51,8 +51,16 @@ macro_rules! with_services {
 
 const TRIXIE: &[&str] = with_services!["systemd-sysv", "libpam-systemd", "systemd-resolved"];
 const BOOKWORM: &[&str] = with_services!["systemd-sysv", "libpam-systemd", "ifupdown"];
-const SYSV: &[&str] =
-    with_services!["sysvinit-core", "sysv-rc", "initscripts", "orphan-sysvinit-scripts", "ifupdown"];
+const SYSV: &[&str] = with_services![
+    "sysvinit-core",
+    "sysv-rc",
+    "initscripts",
+    "orphan-sysvinit-scripts",
+    "ifupdown",
+    // In systemd's place for what packages want of it.
+    "systemd-standalone-sysusers",
+    "systemd-standalone-tmpfiles"
+];
 
 /// Writes `template.toml` beside the tree, as `jaula template` does.
 fn describe(template: &Path) -> Result {

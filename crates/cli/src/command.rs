@@ -382,6 +382,8 @@ pub(crate) struct TraceFirst {
 pub(crate) struct Start {
     /// Which.
     pub(crate) jails: Selection,
+    /// Is nothing of their own started in them?
+    pub(crate) rescue: bool,
     /// What to print instead of starting.
     pub(crate) dry_run: Option<DryRun>,
 }

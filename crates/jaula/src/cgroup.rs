@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use model::facts::Cgroups;
+use model::plan::{DELEGATED, DESCENDANTS};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -120,6 +121,18 @@ pub(crate) fn join(group: &Path, pid: i32) -> Result<()> {
     }
     let file = group.join("cgroup.procs");
     std::fs::write(&file, pid.to_string()).map_err(Error::io("write", &file))
+}
+
+/// Gives a group to a user, who makes groups of his own below it (cgroups(7), "delegation").
+pub(crate) fn delegate(group: &Path, owner: u32) -> Result<()> {
+    let most = group.join("cgroup.max.descendants");
+    std::fs::write(&most, DESCENDANTS.to_string()).map_err(Error::io("write", &most))?;
+    for file in std::iter::once("").chain(DELEGATED) {
+        let path = PathBuf::from(format!("{}{file}", group.display()));
+        std::os::unix::fs::chown(&path, Some(owner), Some(owner))
+            .map_err(Error::io("give to the jail", &path))?;
+    }
+    Ok(())
 }
 
 /// Kills whatever is left in a group and removes it with all groups that the jail made below.

@@ -6,6 +6,7 @@
 //! puts a new keeper beside it ([`Begin::Adopt`]).
 
 pub(crate) mod control;
+mod init;
 pub(crate) mod log;
 mod starting;
 mod watch;
@@ -18,9 +19,10 @@ use crate::launch;
 use crate::ops::prepare::{NOTIFY, Prepared, Start, prepare};
 use crate::recover;
 use crate::rootfs::guest;
-use crate::state::{self, Ended, Phase, State};
+use crate::state::{self, Ended, Inside, Phase, State};
 use control::Reply;
-use model::config::{Config, Ready, Restart};
+use model::boot::{Kind, Waits};
+use model::config::{Config, NetworkMode, Restart};
 use model::name::Name;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -32,6 +34,8 @@ use watch::{Verdict, Watch};
 pub(crate) enum Begin {
     /// With a jail that does not run.
     Start,
+    /// The same, but nothing of its own is started in it.
+    Rescue,
     /// With one that runs, whose keeper is gone.
     Adopt,
 }
@@ -74,10 +78,10 @@ fn keep(house: &House, name: &Name, begin: Begin, report: &control::Report<'_>) 
     let (mut watch, jail) = match (orphan(&claim)?, begin) {
         // Whoever starts a jail that runs without a keeper wants it to run with one.
         (Some(orphan), _) => (Watch::begin(house, &claim)?, adopt(&claim, orphan)?),
-        (None, Begin::Start) => {
+        (None, Begin::Start | Begin::Rescue) => {
             recover::stale(house, &claim)?;
-            let launched =
-                Watch::begin(house, &claim).and_then(|watch| Ok((watch, launch(house, &claim, 0)?)));
+            let launched = Watch::begin(house, &claim)
+                .and_then(|watch| Ok((watch, launch(house, &claim, 0, begin == Begin::Rescue)?)));
             match launched {
                 Ok(launched) => launched,
                 Err(error) => {
@@ -126,7 +130,7 @@ fn keep(house: &House, name: &Name, begin: Begin, report: &control::Report<'_>) 
             Verdict::Ended(ended) => waiting(&claim, restarts, &ended),
             Verdict::Rested => {
                 restarts += 1;
-                match launch(house, &claim, restarts) {
+                match launch(house, &claim, restarts, false) {
                     Ok(jail) => running = Some(jail),
                     Err(error) => {
                         let failed = Ended::failed(error.line());
@@ -146,6 +150,9 @@ fn keep(house: &House, name: &Name, begin: Begin, report: &control::Report<'_>) 
 /// Does the policy want it to start again?
 fn again(policy: Restart, ended: &Ended) -> bool {
     match policy {
+        // Somebody inside has said so, whatever would be done otherwise.
+        _ if ended.inside == Some(Inside::Rebooted) => true,
+        _ if ended.inside == Some(Inside::Halted) => false,
         Restart::No => false,
         Restart::OnFailure => !ended.success(),
         Restart::Always => true,
@@ -188,6 +195,8 @@ pub(crate) struct Running {
     /// The jail's end of it: while somebody has that open, reading never fails for want of a program
     /// that has.
     pub(crate) _terminal: Option<OwnedFd>,
+    /// What its first process is.
+    pub(crate) kind: Kind,
     pub(crate) config: Config,
     pub(crate) state: State,
     /// Where it says that it is ready.
@@ -197,16 +206,22 @@ pub(crate) struct Running {
     pub(crate) warnings: Vec<String>,
 }
 
-fn launch(house: &House, claim: &Claim, restarts: u32) -> Result<Running> {
+fn launch(house: &House, claim: &Claim, restarts: u32, rescue: bool) -> Result<Running> {
     let name = &claim.name;
-    let config = crate::registry::read(house, name)?.config;
+    let mut config = crate::registry::read(house, name)?.config;
+    if rescue {
+        to_be_repaired(&mut config);
+    }
     let mut journal = Journal::begin(claim)?;
     let id = claim.id(house, config.id, &mut journal)?;
-    let Prepared { mut plan, confinement } = prepare(house, name, id, &config, Start::LASTING)?;
+    let start = Start { rescue, ..Start::LASTING };
+    let Prepared { mut plan, confinement, boot: kind } = prepare(house, name, id, &config, start)?;
     plan.warnings.extend(guest::carry_out(house, name, &config, &plan.host)?);
-    let notify = (config.boot.ready == Ready::Notify).then(|| notify_socket(claim)).transpose()?;
+    let says = kind.waits(&config.boot) == Waits::Notify;
+    let notify = says.then(|| notify_socket(claim)).transpose()?;
     let launched = launch::start(&plan, &mut journal)?;
-    let mut state = State::of(name, &config, &confinement, id, &launched, Phase::Starting, false)?;
+    let state = State::of(name, &config, &confinement, id, &launched, Phase::Starting, false)?;
+    let mut state = state.booted(kind);
     state.restarts = restarts;
     state.write(claim)?;
     let launch::Launched { first, console, .. } = launched;
@@ -216,12 +231,20 @@ fn launch(house: &House, claim: &Claim, restarts: u32) -> Result<Running> {
         first,
         console,
         _terminal: terminal,
+        kind,
         config,
         state,
         notify,
         own: true,
         warnings: plan.warnings,
     })
+}
+
+/// A jail that is repaired has its files and nothing else: no network, and nothing that starts it again.
+fn to_be_repaired(config: &mut Config) {
+    config.network.mode = NetworkMode::None;
+    config.network.listen = None;
+    config.boot.restart = Restart::No;
 }
 
 fn notify_socket(claim: &Claim) -> Result<OwnedFd> {
@@ -262,6 +285,7 @@ fn adopt(claim: &Claim, (mut state, first): (State, Child)) -> Result<Running> {
         first,
         console: None,
         _terminal: None,
+        kind: state.init,
         config,
         state,
         notify: None,

@@ -108,6 +108,7 @@ fn host_steps(plan: &Plan, journal: &mut Journal) -> Result<Option<OwnedFd>, Err
                     born = Some(open.map_err(Error::call("open the control group"))?);
                 }
             }
+            HostStep::Delegate { cgroup, owner } => crate::cgroup::delegate(cgroup, *owner)?,
             HostStep::LowPorts(path) => match ports::allow_low(&group(path)?) {
                 // A kernel without it refuses low ports, and whoever needs none misses nothing.
                 Err(e) if e.is(sys::errno::ENOSYS) || e.is(sys::errno::EINVAL) => {}

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::files::{read_bytes, replace_small};
 use crate::launch::Launched;
+use model::boot::Kind;
 use model::caps::CapSet;
 use model::config::{Config, NetworkMode};
 use model::confinement::Confinement;
@@ -83,6 +84,9 @@ pub struct State {
     pub hostname: String,
     /// Where its root comes from, as `root.from` has it.
     pub root: String,
+    /// What its first process is.
+    #[serde(default)]
+    pub init: Kind,
     /// The command of its first process.
     pub command: Vec<String>,
     /// `boot.directory`, where `exec` begins as well.
@@ -143,6 +147,7 @@ impl State {
             passing,
             hostname: config.hostname.clone().unwrap_or_else(|| name.to_string()),
             root: config.root.from.as_ref().map(ToString::to_string).unwrap_or_default(),
+            init: Kind::Command,
             command: config.boot.command.clone(),
             directory: config.boot.directory.clone(),
             environment: config.environment.clone(),
@@ -152,6 +157,12 @@ impl State {
             confinement: Kept::from(confinement),
             filter: confinement.filter.iter().flat_map(bytes).collect(),
         })
+    }
+
+    /// The same of a jail whose first process may be an init, which has no command.
+    pub fn booted(self, init: Kind) -> Self {
+        let command = if init.is_init() { Vec::new() } else { self.command };
+        Self { init, command, ..self }
     }
 
     /// Reads the state; `None` if the jail has none (yet).
@@ -220,6 +231,30 @@ pub struct Ended {
     /// Was it told to stop?
     #[serde(default)]
     pub stopped: bool,
+    /// What an init that ended by itself did.
+    #[serde(default)]
+    pub inside: Option<Inside>,
+}
+
+/// What somebody in a jail has told its init to do. The kernel ends the first process of a pid namespace by a signal
+/// that tells (reboot(2)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Inside {
+    /// `halt`, `poweroff`.
+    Halted,
+    /// `reboot`.
+    Rebooted,
+}
+
+impl Inside {
+    fn of(signal: Option<i32>) -> Option<Self> {
+        match signal {
+            Some(sys::signal::SIGINT) => Some(Self::Halted),
+            Some(sys::signal::SIGHUP) => Some(Self::Rebooted),
+            _ => None,
+        }
+    }
 }
 
 impl Ended {
@@ -230,7 +265,12 @@ impl Ended {
             Some(Exit::Signal(signal)) => (None, Some(signal)),
             None => (None, None),
         };
-        Self { at: now(), status, signal, failure: None, stopped: false }
+        Self { at: now(), status, signal, failure: None, stopped: false, inside: None }
+    }
+
+    /// The same of an init, for which some signals have a meaning.
+    pub fn of_init(self) -> Self {
+        Self { inside: Inside::of(self.signal), ..self }
     }
 
     /// A start that failed now.
@@ -247,6 +287,9 @@ impl Ended {
     pub fn words(&self) -> String {
         match (self.status, self.signal, &self.failure) {
             (_, _, Some(failure)) => format!("failed to start: {failure}"),
+            _ if self.stopped && self.inside.is_some() => "stopped".to_owned(),
+            _ if self.inside == Some(Inside::Halted) => "halted from inside".to_owned(),
+            _ if self.inside == Some(Inside::Rebooted) => "rebooted from inside".to_owned(),
             (Some(0), ..) if self.stopped => "stopped".to_owned(),
             (Some(status), ..) if self.stopped => format!("stopped with status {status}"),
             (_, Some(signal), _) if self.stopped => format!("stopped by signal {signal}"),

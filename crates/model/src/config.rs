@@ -32,6 +32,11 @@ pub use value::{ACCOUNTED, DEVICES, PROCESS_LIMITS, SOCKET_FAMILIES};
 pub const LONGEST_TEXT: usize = 1 << 20;
 
 impl Config {
+    /// May its root have an init? An app jail's has none, and the host's is the host's.
+    pub fn may_have_init(&self) -> bool {
+        self.root.is_own() || !matches!(self.root.from, Some(RootSpec::App(_) | RootSpec::Host) | None)
+    }
+
     /// Reads the text of a jail's file.
     ///
     /// # Errors

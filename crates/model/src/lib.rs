@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod audit;
+pub mod boot;
 pub mod bootstrap;
 pub mod caps;
 pub mod config;

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use traced::Traced;
 
 pub use call::{Arg, Expect, Flag};
-pub use host::{HostStep, Join};
+pub use host::{DELEGATED, DESCENDANTS, HostStep, Join};
 pub use tail::{LISTENER, exec};
 
 /// All that a start does.
@@ -122,6 +122,10 @@ pub struct Jail<'a> {
     pub files: &'a [PathBuf],
     /// The socket on the host where it says that it is ready (sd_notify(3)).
     pub notify: Option<&'a Path>,
+    /// What its first process is.
+    pub boot: crate::boot::Kind,
+    /// That one as an executable file, if it is one of jaula's own.
+    pub init: Option<&'a [u8]>,
     /// Does it live only as long as the command that made it (`run`)?
     pub passing: bool,
     /// What it has if it is traced; its root is the host's.
@@ -149,6 +153,8 @@ pub struct First {
     pub groups: Vec<u32>,
     /// What its standard input, output and error are.
     pub streams: [Stream; 3],
+    /// Is it an init? One takes no terminal to be controlled by: that is for those who log in there.
+    pub init: bool,
 }
 
 /// What a standard stream of a process inside is.
@@ -252,6 +258,11 @@ impl Jail<'_> {
     /// See [`crate::confinement::may_mount`]; without root a jail has no capability.
     fn may_mount(&self) -> bool {
         self.facts.root() && crate::confinement::may_mount(self.config, self.confinement.capabilities)
+    }
+
+    /// Has it control groups of its own, below its group of version 2?
+    fn has_groups(&self) -> bool {
+        self.boot.has_groups() && self.facts.root() && self.facts.cgroups.unified.is_some()
     }
 
     /// sysfs belongs to a network namespace; with the host's, only the host may mount it.

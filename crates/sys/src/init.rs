@@ -7,6 +7,10 @@
 //! It is written below, assembled with jaula, and comes as an ELF file of a few hundred bytes: it
 //! has nothing of jaula's in its memory that somebody in its namespace could read.
 
+mod server;
+
+pub use server::{Commands, server};
+
 // `argv[1]` is the path of the program, all from `argv[2]` on its argument list. If it cannot be
 // executed, the status is 127 (there is none) or 126, as a shell's.
 #[cfg(target_arch = "x86_64")]
@@ -136,28 +140,39 @@ unsafe extern "C" {
     static END: u8;
 }
 
+/// Where a file of these is in memory.
+const BASE: u64 = 0x40_0000;
+const HEADERS: usize = 64 + 56;
+/// Where what lies between headers and code is.
+const COMMANDS: u64 = BASE + HEADERS as u64;
+
 /// The program, as an executable file.
 pub fn file() -> Vec<u8> {
-    const BASE: u64 = 0x40_0000;
-    const HEADERS: usize = 64 + 56;
+    elf(&[], between(&raw const BEGIN, &raw const END))
+}
+
+/// The code between two marks of this crate's.
+fn between(begin: *const u8, end: *const u8) -> &'static [u8] {
+    // SAFETY: both lie in one piece of read-only data, the end behind the beginning.
+    unsafe { std::slice::from_raw_parts(begin, end.addr() - begin.addr()) }
+}
+
+/// An executable file of data and then code, both only read.
+fn elf(data: &[u8], code: &[u8]) -> Vec<u8> {
     let machine: u16 = if cfg!(target_arch = "aarch64") { 183 } else { 62 };
-    let code = {
-        let (begin, end) = (&raw const BEGIN, &raw const END);
-        // SAFETY: both lie in one piece of read-only data, the end behind the beginning.
-        unsafe { std::slice::from_raw_parts(begin, end.addr() - begin.addr()) }
-    };
-    let size = (HEADERS + code.len()) as u64;
-    let mut file = Vec::with_capacity(HEADERS + code.len());
+    let size = (HEADERS + data.len() + code.len()) as u64;
+    let mut file = Vec::with_capacity(HEADERS + data.len() + code.len());
     // Elf64_Ehdr: 64 bits, little-endian, version 1; ET_EXEC.
     file.extend(*b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0");
     file.extend([2u16, machine].iter().flat_map(|n| n.to_le_bytes()));
     file.extend(1u32.to_le_bytes());
-    file.extend([BASE + HEADERS as u64, 64, 0].iter().flat_map(|n| n.to_le_bytes()));
+    file.extend([COMMANDS + data.len() as u64, 64, 0].iter().flat_map(|n| n.to_le_bytes()));
     file.extend(0u32.to_le_bytes());
     file.extend([64u16, 56, 1, 0, 0, 0].iter().flat_map(|n| n.to_le_bytes()));
     // Elf64_Phdr: PT_LOAD, readable and executable, the whole file.
     file.extend([1u32, 5].iter().flat_map(|n| n.to_le_bytes()));
     file.extend([0, BASE, BASE, size, size, 4096].iter().flat_map(|n| n.to_le_bytes()));
+    file.extend(data);
     file.extend(code);
     file
 }

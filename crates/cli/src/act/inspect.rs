@@ -46,7 +46,7 @@ pub(crate) fn list(given: List, color: When) -> Result<ExitCode> {
             &up(jail, now).map(|up| up.to_string()).unwrap_or_default(),
             jail.network.unwrap_or_default(),
             jail.root.as_deref().unwrap_or_default(),
-            &jail.problem.clone().unwrap_or_else(|| words(&jail.command)),
+            &jail.problem.clone().unwrap_or_else(|| what_runs(jail)),
         ]);
         table.mark(2, mark(jail.state));
         if jail.problem.is_some() {
@@ -77,6 +77,14 @@ pub(crate) fn status(given: Status, color: When) -> Result<ExitCode> {
     let named = matches!(given.jails, Selection::Named(_));
     let all_run = jails.iter().all(|jail| jail.summary.state.runs());
     Ok(if named && !all_run { ExitCode::from(exit::NO_JAIL) } else { ExitCode::SUCCESS })
+}
+
+/// Its command, or its init in brackets.
+fn what_runs(jail: &Summary) -> String {
+    match jail.init {
+        Some(kind) if kind.is_init() => format!("({kind})"),
+        _ => words(&jail.command),
+    }
 }
 
 /// How long it has run.
@@ -124,6 +132,7 @@ fn in_words(jail: &status::Status, style: Style, now: u64) -> String {
     line("hostname", jail.hostname.clone());
     line("root", summary.root.clone());
     line("network", summary.network.map(str::to_owned));
+    line("init", summary.init.filter(|kind| kind.is_init()).map(|kind| kind.to_string()));
     line("command", Some(words(&summary.command)));
     line("process", jail.pid.map(|pid| format!("pid {pid} on the host")));
     line(

@@ -38,6 +38,24 @@ pub(crate) fn start(given: &Start, talk: Talk) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
+    if given.rescue {
+        let mut status = 0;
+        for name in &names {
+            match ops::start::rescue(&house, name) {
+                // As it is, it runs: that it is not for its repair must be said.
+                Err(Error::Running(_)) => {
+                    let error = Error::refused(
+                        format!("jail {name} runs as it is"),
+                        format!("stop it first: jaula stop {name}"),
+                    );
+                    failed(&error, talk, &mut status);
+                }
+                Err(error) => failed(&error, talk, &mut status),
+                Ok(_) => {}
+            }
+        }
+        return Ok(ExitCode::from(status));
+    }
     let done = start_all(&house, &names, talk)?;
     if let [name] = &names[..] {
         tell_manager(&house, name)?;

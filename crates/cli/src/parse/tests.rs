@@ -161,10 +161,13 @@ fn other_verbs() {
     let logs = |follow, lines| Command::Logs(Logs { name: "www".to_owned(), follow, lines });
     let www = || "www".to_owned();
     let table = [
-        ("start www 'web*'", Command::Start(Start { jails: named(&["www", "'web*'"]), dry_run: None })),
+        (
+            "start www 'web*'",
+            Command::Start(Start { jails: named(&["www", "'web*'"]), rescue: false, dry_run: None }),
+        ),
         (
             "start --all --dry-run",
-            Command::Start(Start { jails: Selection::All, dry_run: Some(DryRun::Text) }),
+            Command::Start(Start { jails: Selection::All, rescue: false, dry_run: Some(DryRun::Text) }),
         ),
         ("restart 101", Command::Restart(named(&["101"]))),
         ("stop a --timeout 5m", Command::Stop(Stop { jails: named(&["a"]), timeout: seconds(300) })),

@@ -180,9 +180,10 @@ pub(crate) static START: Verb = Verb {
             not within `boot.start_timeout`. A start that fails leaves the host as it was. A jail that runs \
             already is left alone.",
     operands: &[NAMES],
-    options: &[&opt::ALL, &opt::DRY_RUN, &opt::JSON_PLAN],
+    options: &[&opt::ALL, &opt::RESCUE, &opt::DRY_RUN, &opt::JSON_PLAN],
     examples: &[
         ("jaula start www", "one jail"),
+        ("jaula start web --rescue && jaula enter web", "look after one that does not start"),
         ("jaula start 'web*' db", "all whose names begin with web, and db"),
         ("jaula start www --dry-run", "what it would do"),
     ],
@@ -190,7 +191,8 @@ pub(crate) static START: Verb = Verb {
     see: &["stop", "restart", "plan", "logs"],
     kind: Kind::Command(|mut given| {
         let dry_run = given.take_dry_run()?;
-        Ok(Command::Start(Start { jails: given.take_selection()?, dry_run }))
+        let rescue = given.rescue;
+        Ok(Command::Start(Start { jails: given.take_selection()?, rescue, dry_run }))
     }),
 };
 

@@ -616,6 +616,13 @@ flag!(
 flag!(RESTART, "restart", None, "Stop a jail that runs before, and start it again afterwards.", |given| {
     given.restart = true
 });
+flag!(
+    RESCUE,
+    "rescue",
+    None,
+    "Start nothing in them, so that they can be entered and repaired: with their files, without a network.",
+    |given| given.rescue = true
+);
 flag!(DRY_RUN_BOOT, "dry-run", None, "Print the order and start nothing.", |given| given.dry_run = true);
 flag!(YES, "yes", Some('y'), "Do not ask.", |given| given.yes = true);
 flag!(FORCE, "force", None, "Stop a jail that runs, then delete it.", |given| given.force = true);

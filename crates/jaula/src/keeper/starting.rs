@@ -1,8 +1,10 @@
 //! Whether a jail that starts is ready (`boot.ready`).
 
+use super::init;
 use crate::error::{Error, Result};
 use crate::house::House;
-use model::config::{Boot, Ready};
+use model::boot::{Kind, Waits};
+use model::config::Boot;
 use model::name::{IdRange, Name};
 use model::ports::{Ports, Transport};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -21,10 +23,14 @@ const MESSAGE: usize = 4096;
 #[derive(Debug)]
 pub(super) struct Starting {
     until: Instant,
+    /// What it waits for.
+    waits: Waits,
     /// When it is asked or looked next; never if it says so itself.
     next: Option<Instant>,
     /// A command that asks whether it is ready.
     asked: Option<Child>,
+    /// How often in succession an init was seen with nothing left to do.
+    quiet: u8,
 }
 
 /// The jail that starts.
@@ -41,14 +47,17 @@ pub(super) struct Who<'a> {
 
 impl Starting {
     /// Begins to wait, unless there is nothing to wait for.
-    pub(super) fn begin(boot: &Boot) -> Option<Self> {
+    pub(super) fn begin(kind: Kind, boot: &Boot) -> Option<Self> {
         let now = Instant::now();
-        let next = match boot.ready {
-            Ready::Alive => return None,
-            Ready::Notify => None,
-            Ready::Port(_) | Ready::Command(_) => Some(now),
+        let waits = kind.waits(boot);
+        let next = match waits {
+            Waits::Alive => return None,
+            Waits::Notify => None,
+            Waits::Port(_) | Waits::Command(_) | Waits::Runlevel | Waits::Softlevel | Waits::Scripts => {
+                Some(now)
+            }
         };
-        Some(Self { until: now + boot.start_timeout.0, next, asked: None })
+        Some(Self { until: now + kind.start_timeout(boot), waits, next, asked: None, quiet: 0 })
     }
 
     /// When it must be looked at again, if nothing happens before.
@@ -63,16 +72,26 @@ impl Starting {
 
     /// Is it ready? `Some(false)`: it will not be in time.
     pub(super) fn is_over(&mut self, who: Who<'_>) -> Result<Option<bool>> {
-        let ready = match &who.boot.ready {
-            Ready::Alive => true,
-            Ready::Notify => who.notify.is_some_and(has_said_so),
-            Ready::Port(ports) => {
-                self.next.is_some_and(|at| at <= Instant::now()) && {
-                    self.next = Some(Instant::now() + LOOK_EVERY);
-                    listens(who, *ports)
-                }
+        let ready = match &self.waits {
+            Waits::Alive => true,
+            Waits::Notify => who.notify.is_some_and(has_said_so),
+            Waits::Command(command) => {
+                let command = command.clone();
+                self.says(who, &command)?
             }
-            Ready::Command(command) => self.says(who, command)?,
+            _ if self.next.is_none_or(|at| at > Instant::now()) => false,
+            waits => {
+                self.next = Some(Instant::now() + LOOK_EVERY);
+                let reached = match waits {
+                    Waits::Port(ports) => listens(who, *ports),
+                    Waits::Softlevel => init::softlevel(who.first),
+                    Waits::Scripts => init::is_named(who.first, "init"),
+                    _ => init::in_runlevel(who.first),
+                };
+                // Between entering a runlevel and running its scripts there is a moment.
+                self.quiet = if reached { self.quiet + 1 } else { 0 };
+                reached && (self.quiet > 1 || *waits != Waits::Runlevel)
+            }
         };
         if ready {
             return Ok(Some(true));
@@ -103,15 +122,16 @@ impl Starting {
     }
 }
 
-/// Is `READY=1` among what came to the readiness socket?
-fn has_said_so(socket: &OwnedFd) -> bool {
+/// Is `READY=1` among what came to the readiness socket? Much else comes there, also later, and whoever says it waits
+/// until it is read; but one who talks without end must not keep the keeper from its other work.
+pub(super) fn has_said_so(socket: &OwnedFd) -> bool {
     let mut message = [0; MESSAGE];
-    while let Ok(length) = sys::fs::read(socket, &mut message) {
-        if message[..length].split(|byte| *byte == b'\n').any(|line| line == b"READY=1") {
-            return true;
-        }
+    let mut said = false;
+    for _ in 0..64 {
+        let Ok(length) = sys::fs::read(socket, &mut message) else { break };
+        said |= message[..length].split(|byte| *byte == b'\n').any(|line| line == b"READY=1");
     }
-    false
+    said
 }
 
 /// Does the jail wait at these ports, at each of them?
@@ -152,16 +172,16 @@ fn listening(table: &str, transport: Transport) -> impl Iterator<Item = (u16, u3
 }
 
 /// Why a start fails that took too long.
-pub(super) fn not_ready(name: &Name, boot: &Boot) -> Error {
-    let asked = match &boot.ready {
-        Ready::Command(command) => {
+pub(super) fn not_ready(name: &Name, kind: Kind, boot: &Boot) -> Error {
+    let asked = match kind.waits(boot) {
+        Waits::Command(command) => {
             let user = boot.user.as_ref().map(|user| format!("--user {user} "));
             let command: Vec<_> = command.iter().map(|word| for_shell(word)).collect();
             Some(format!("{}{name} -- {}", user.unwrap_or_default(), command.join(" ")))
         }
-        Ready::Alive | Ready::Notify | Ready::Port(_) => None,
+        _ => None,
     };
-    Error::NotReady { name: name.clone(), after: boot.start_timeout.0, asked }
+    Error::NotReady { name: name.clone(), after: kind.start_timeout(boot), asked }
 }
 
 /// A word as a shell takes it.

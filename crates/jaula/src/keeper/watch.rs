@@ -13,9 +13,9 @@ use crate::keeping::hold;
 use crate::signals;
 use crate::state::{Ended, Phase};
 use model::name::Name;
-use model::signal::Signal;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
+use sys::process::Child;
 use sys::signal::{SIGHUP, SIGINT, SIGKILL, SIGTERM, Signals};
 
 /// What waiting came to.
@@ -68,6 +68,8 @@ enum Role {
 /// Somebody who reads so little that this much waits for it is cut off.
 const PATIENCE: usize = 1 << 18;
 const CHUNK: usize = 4096;
+/// How much of what a console has said before is shown to whoever connects to it: a few screens.
+const SCREEN: u64 = 8192;
 
 /// What a keeper waits for beside its jail.
 #[derive(Debug)]
@@ -84,6 +86,8 @@ pub(crate) struct Watch {
     typed: Vec<u8>,
     /// When a jail that stops is killed.
     stop: Option<Instant>,
+    /// A command inside that tells it to stop.
+    halting: Option<Child>,
     /// Processes that were told to end in place of a first process that cannot be told.
     told: Vec<OwnedFd>,
     stopping: bool,
@@ -107,6 +111,7 @@ impl Watch {
             log: None,
             typed: Vec::new(),
             stop: None,
+            halting: None,
             told: Vec::new(),
             stopping: false,
         })
@@ -120,7 +125,7 @@ impl Watch {
             sys::fs::set_nonblocking(console, true).map_err(Error::call("hold the console"))?;
         }
         let begins = jail.state.phase == Phase::Starting;
-        let mut starting = begins.then(|| Starting::begin(boot)).flatten();
+        let mut starting = begins.then(|| Starting::begin(jail.kind, boot)).flatten();
         if starting.is_none() {
             self.ready(jail, report);
         }
@@ -131,7 +136,8 @@ impl Watch {
             let console = jail.console.as_ref().map(|c| (c.as_fd(), !self.typed.is_empty()));
             let notify = jail.notify.as_ref().map(|n| (n.as_fd(), false));
             let asked = starting.as_ref().and_then(Starting::asked).map(|asked| (asked, false));
-            wanted.extend(console.into_iter().chain(notify).chain(asked));
+            let halting = self.halting.as_ref().map(|command| (command.pidfd.as_fd(), false));
+            wanted.extend(console.into_iter().chain(notify).chain(asked).chain(halting));
             let before = wanted.len();
             wanted.extend(self.told.iter().map(|process| (process.as_fd(), false)));
             let ready = self.wait(&wanted, timeout)?;
@@ -148,14 +154,18 @@ impl Watch {
                         self.ready(jail, report);
                     }
                     Some(false) => {
-                        report.failed(&starting::not_ready(&self.name, &jail.config.boot));
+                        report.failed(&starting::not_ready(&self.name, jail.kind, &jail.config.boot));
                         starting = None;
                         self.begin_stop(jail, Some(Duration::ZERO));
                     }
                     None => {}
                 }
             }
+            if let (None, Some(notify)) = (&starting, &jail.notify) {
+                starting::has_said_so(notify);
+            }
             self.orders(Some(jail))?;
+            self.has_told(jail);
             if ended {
                 return self.ended(jail, starting.is_some(), report);
             }
@@ -244,6 +254,7 @@ impl Watch {
             false => crate::process::exit_of(&jail.first),
         };
         let ended = Ended { stopped: self.stopping, ..Ended::now(exit) };
+        let ended = if jail.kind.is_init() { ended.of_init() } else { ended };
         if starting {
             report.failed(&Error::EndedEarly { name: self.name.clone(), how: ended.words() });
             // A jail that never was ready is not started again: somebody waits for its error.
@@ -253,7 +264,16 @@ impl Watch {
             client.role = Role::Leaving;
         }
         self.stop = None;
+        self.give_up_halting();
         Ok(if self.stopping { Verdict::Stopped(ended) } else { Verdict::Ended(ended) })
+    }
+
+    /// The command that told it goes with it.
+    fn give_up_halting(&mut self) {
+        if let Some(command) = self.halting.take() {
+            let _ = sys::process::signal(&command.pidfd, SIGKILL);
+            let _ = sys::process::wait(&command.pidfd);
+        }
     }
 
     /// Console to log and to those who have it; what they typed to the console.
@@ -364,6 +384,8 @@ impl Watch {
             (Ok(Order::Console), Some(Running { console: Some(_), .. })) => {
                 client.role = Role::Console;
                 client.output.extend(control::line(&Reply::Console));
+                // Whoever comes later sees what the screen would show.
+                client.output.extend(self.log.iter().flat_map(|log| log.tail(SCREEN)));
             }
             (Ok(Order::Console), _) => {
                 client.role = Role::Leaving;
@@ -438,13 +460,37 @@ impl Watch {
             }
         }
         self.stopping = true;
-        let timeout = timeout.unwrap_or(jail.config.boot.stop_timeout.0);
+        let timeout = timeout.unwrap_or_else(|| jail.kind.stop_timeout(&jail.config.boot));
         let until = Instant::now() + timeout;
         self.stop = Some(self.stop.map_or(until, |before| before.min(until)));
         self.enter(jail, Phase::Stopping);
-        if !timeout.is_zero() {
-            let signal = jail.config.boot.stop_signal.parse::<Signal>().map_or(SIGTERM, Signal::number);
-            self.told = crate::ops::stop::signal(&self.run, jail.first.pid, &jail.first.pidfd, signal);
+        if timeout.is_zero() || self.halting.is_some() {
+            return;
+        }
+        // What can be told in words is; if that fails, by a signal.
+        let command = jail.kind.halt(&jail.config.boot);
+        self.halting = command.and_then(|command| super::probe(&self.house, &self.name, &command, None).ok());
+        if self.halting.is_none() {
+            self.tell(jail);
+        }
+    }
+
+    /// Sends the signal that asks it to stop.
+    fn tell(&mut self, jail: &Running) {
+        let signal = jail.kind.stop_signal(&jail.config.boot);
+        self.told = crate::ops::stop::signal(&self.run, jail.first.pid, &jail.first.pidfd, signal);
+    }
+
+    /// Has the command ended that tells it in words? If it failed, the signal is next.
+    fn has_told(&mut self, jail: &Running) {
+        let Some(command) = &self.halting else { return };
+        match sys::process::try_wait(&command.pidfd) {
+            Ok(None) => {}
+            Ok(Some(exit)) if exit.code() == 0 => self.halting = None,
+            _ => {
+                self.halting = None;
+                self.tell(jail);
+            }
         }
     }
 }

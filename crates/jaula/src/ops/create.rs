@@ -129,12 +129,10 @@ fn check(house: &House, create: &Create) -> Result<Config> {
             format!("the files of {from} are yet to be made"),
             format!("make the jail with its files: jaula build {name} --from {from}"),
         )),
-        Some(from) if config.boot.command.is_empty() && !matches!(from, RootSpec::App(_)) => {
-            Err(Error::refused(
-                format!("a command is missing for jail {:?}", name.as_str()),
-                format!("say what it runs: jaula create {name} … -- PROGRAM [ARGUMENT…]"),
-            ))
-        }
+        Some(_) if !crate::ops::prepare::has_first(&config) => Err(Error::refused(
+            format!("a command is missing for jail {:?}", name.as_str()),
+            format!("say what it runs: jaula create {name} … -- PROGRAM [ARGUMENT…]"),
+        )),
         Some(_) => Ok(config),
     }
 }

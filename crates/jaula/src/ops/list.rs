@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::house::House;
 use crate::registry::{self, Live};
 use crate::state::{self, Ended, Phase};
+use model::boot::Kind;
 use model::name::{Id, Name};
 use model::time::Moment;
 use serde::Serialize;
@@ -60,6 +61,8 @@ pub struct Summary {
     pub network: Option<&'static str>,
     /// `root.from`
     pub root: Option<String>,
+    /// What its first process is: `command`, or the kind of its init; none if that follows from its root.
+    pub init: Option<Kind>,
     /// The command of its first process; empty for the program of an app jail.
     pub command: Vec<String>,
     /// Since when it runs.
@@ -102,6 +105,7 @@ pub(crate) fn of_live(name: &Name, Live { state, runs, kept }: Live) -> Summary 
         state: condition,
         network: Some(state.network.word()),
         root: Some(state.root).filter(|root| !root.is_empty()),
+        init: Some(state.init),
         command: state.command,
         started: runs.then_some(Moment(state.started)),
         passing: state.passing,
@@ -123,6 +127,7 @@ fn of_stopped(house: &House, name: &Name, remains: bool) -> Result<Summary> {
         },
         network: None,
         root: None,
+        init: None,
         command: Vec::new(),
         started: None,
         passing: false,
@@ -133,7 +138,8 @@ fn of_stopped(house: &House, name: &Name, remains: bool) -> Result<Summary> {
             let config = stored.config;
             summary.id = config.id;
             summary.network = Some(config.network.mode.word());
-            summary.root = config.root.from.map(|from| from.to_string());
+            summary.root = config.root.from.as_ref().map(ToString::to_string);
+            summary.init = Kind::said(&config.boot, config.may_have_init());
             summary.command = config.boot.command;
         }
         Err(error @ Error::NoJail(_)) => return Err(error),
@@ -151,5 +157,5 @@ pub(crate) fn last(house: &House, name: &Name) -> Option<Ended> {
 /// Did it fail, rather than being stopped or coming to its end?
 fn is_failure(last: &Ended) -> bool {
     let badly = last.signal.is_some() || last.status.is_some_and(|status| status != 0);
-    last.failure.is_some() || badly && !last.stopped
+    last.failure.is_some() || badly && !last.stopped && last.inside.is_none()
 }

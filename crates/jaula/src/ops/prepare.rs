@@ -1,13 +1,15 @@
 //! From a configuration to a plan: all that must be found out before anything is done.
 
 mod app;
+mod boot;
 mod writable;
 
 use crate::error::{Error, Result};
 use crate::facts;
 use crate::house::House;
 use crate::rootfs::{guest, store};
-use model::config::{Config, MountSource, NetworkMode, Ready, RootSpec, Writes};
+use model::boot::{Kind, Waits};
+use model::config::{Config, Init, MountSource, NetworkMode, RootSpec, Writes};
 use model::confinement::{Confinement, may_mount};
 use model::facts::Facts;
 use model::name::{Id, Name};
@@ -16,6 +18,7 @@ use model::plan::{AppEntry, AppFile, First, Jail, Plan, Stream, Taken, Writable,
 
 pub(crate) use app::host_closure;
 pub use app::{Closure, closure};
+pub(crate) use boot::has_first;
 use model::users::Identity;
 use std::ffi::{OsStr, OsString};
 use std::net::IpAddr;
@@ -39,6 +42,8 @@ pub struct Prepared {
     pub plan: Plan,
     /// What holds its processes.
     pub confinement: Confinement,
+    /// What its first process is.
+    pub boot: Kind,
 }
 
 /// How a start differs from what the configuration says.
@@ -54,12 +59,20 @@ pub struct Start<'a> {
     pub traced: Option<&'a Traced>,
     /// Are the files of a virtual server looked at? Only while nobody runs from them.
     pub looks: bool,
+    /// Is nothing started in it, so that somebody can repair it?
+    pub rescue: bool,
 }
 
 impl Start<'_> {
     /// As the configuration says: with a console, and for as long as it lives.
-    pub const LASTING: Self =
-        Self { command: &[], passing: false, streams: [Stream::Terminal; 3], traced: None, looks: true };
+    pub const LASTING: Self = Self {
+        command: &[],
+        passing: false,
+        streams: [Stream::Terminal; 3],
+        traced: None,
+        rescue: false,
+        looks: true,
+    };
 }
 
 /// Makes the plan of a start. Everything that is wrong with the configuration comes at once.
@@ -95,6 +108,7 @@ fn prepare_as(
         _ => Ok(()),
     };
     let files = check(name, config, &facts, start, there)?;
+    let kind = boot::kind(house, name, config, &facts, start, foreseen)?;
     let confinement = match start.traced {
         Some(_) => checked(Confinement::traced(config, facts::ARCH))?,
         None => confinement(config)?,
@@ -109,19 +123,27 @@ fn prepare_as(
         ([], own, _) => own.iter().map(OsString::from).collect(),
         (given, ..) => given.to_vec(),
     };
-    let says = config.boot.ready == Ready::Notify && (!start.passing || start.traced.is_some());
+    let says = kind.waits(&config.boot) == Waits::Notify && (!start.passing || start.traced.is_some());
     let notify = says.then(|| house.running(name).join(NOTIFY));
     let mut own = config.environment.clone();
     if notify.is_some() {
         own.insert("NOTIFY_SOCKET".to_owned(), "/run/notify".to_owned());
     }
     let environment = environment(&identity, &own, start.streams.contains(&Stream::Terminal));
+    let command = if kind == Kind::Command { command } else { vec![OsString::from(boot::program(kind))] };
     let mut first = first(&command, environment, config.boot.directory.clone(), &identity, start.streams);
+    if kind != Kind::Command {
+        first.arguments = vec![kind.title(&config.boot).into()];
+        first.init = true;
+    }
+    let init = kind.is_ours().then(|| boot::own_init(kind, config));
     if start.traced.is_some() {
         below_init(&mut first)?;
     }
     let guest = match &stored {
-        Some(_) if start.looks && !foreseen && !start.passing => guest::look(house, name, config)?,
+        Some(_) if start.looks && !foreseen && !start.passing && !start.rescue => {
+            guest::look(house, name, config)?
+        }
         _ => Vec::new(),
     };
     let jail = Jail {
@@ -138,10 +160,12 @@ fn prepare_as(
         writable: &writable,
         files: &files,
         notify: notify.as_deref(),
+        boot: kind,
+        init: init.as_deref(),
         passing: start.passing,
         traced: start.traced,
     };
-    Ok(Prepared { plan: plan(&jail), confinement })
+    Ok(Prepared { plan: plan(&jail), confinement, boot: kind })
 }
 
 /// What a jail's root is put together from, and who its first process is.
@@ -244,10 +268,10 @@ fn check(
         )),
         Some(_) => {}
     }
-    if start.command.is_empty()
-        && config.boot.command.is_empty()
-        && !matches!(config.root.from, Some(RootSpec::App(_)))
-    {
+    let commands = matches!(config.boot.init, Init::Auto | Init::Command) && !start.rescue;
+    let no_init = config.boot.init == Init::Command
+        || config.root.from == Some(RootSpec::Host) && !config.root.is_own();
+    if commands && no_init && start.command.is_empty() && config.boot.command.is_empty() {
         wrong.push(Error::refused(
             format!("jail {name} has no command"),
             format!("say what it runs: jaula set {name} boot.command='[\"PROGRAM\", \"ARGUMENT\"]'"),
@@ -467,6 +491,7 @@ pub(crate) fn first(
         group: identity.group,
         groups: identity.groups.clone(),
         streams,
+        init: false,
         environment,
     }
 }

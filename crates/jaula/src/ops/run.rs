@@ -65,6 +65,7 @@ pub fn plan(house: &House, run: &Run) -> Result<Plan> {
         streams: streams(run.terminal).0,
         traced: None,
         looks: false,
+        rescue: false,
     };
     Ok(prepare(house, &run.name()?, id, &run.config()?, start)?.plan)
 }
@@ -100,12 +101,12 @@ fn inside(
 ) -> Result<Exit> {
     let id = claim.id(house, config.id, journal)?;
     let (streams, typing) = streams(run.terminal);
-    let Prepared { plan, confinement } = prepare(
+    let Prepared { plan, confinement, .. } = prepare(
         house,
         &claim.name,
         id,
         config,
-        Start { command: &run.command, passing: true, streams, traced: None, looks: false },
+        Start { command: &run.command, passing: true, streams, traced: None, rescue: false, looks: false },
     )?;
     plan.warnings.iter().map(String::as_str).for_each(warn);
     let signals = Signals::take(signals::PASSED_ON).map_err(Error::call("take signals"))?;

@@ -51,6 +51,11 @@ pub(crate) fn outcome(name: &Name, socket: &OwnedFd) -> Result<Started> {
     }
 }
 
+/// Starts one jail so that it can be repaired: it has its files and no network, and nothing of its own runs in it.
+pub fn rescue(house: &House, name: &Name) -> Result<Started> {
+    outcome(name, &keeper::make(house, name, Begin::Rescue)?)
+}
+
 /// Puts a new keeper beside a jail that runs without one. One that has ended is undone, and then
 /// not running.
 pub fn adopt(house: &House, name: &Name) -> Result<()> {

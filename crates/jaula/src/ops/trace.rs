@@ -124,9 +124,15 @@ fn inside(
     let id = claim.id(house, config.id, journal)?;
     let (streams, typing) = streams(trace.terminal);
     let traced = host::gather()?;
-    let start =
-        Start { command: &trace.command, passing: true, streams, traced: Some(&traced), looks: false };
-    let Prepared { plan, confinement: watched } = prepare(house, &claim.name, id, config, start)?;
+    let start = Start {
+        command: &trace.command,
+        passing: true,
+        streams,
+        traced: Some(&traced),
+        rescue: false,
+        looks: false,
+    };
+    let Prepared { plan, confinement: watched, .. } = prepare(house, &claim.name, id, config, start)?;
     plan.warnings.iter().map(String::as_str).for_each(&mut warn);
     let notify = (config.boot.ready == Ready::Notify).then(|| notify_socket(claim)).transpose()?;
     let signals = Signals::take(signals::PASSED_ON).map_err(Error::call("take signals"))?;

@@ -48,7 +48,7 @@ fn a_file_is_read() {
     assert_eq!(config.root.from, Some(RootSpec::Dir("/srv/jails/www".into())));
     assert_eq!(config.root.writes_in_force(), Writes::Discarded);
     assert_eq!(config.mounts.len(), 2);
-    assert_eq!(config.boot.stop_timeout, Span(Duration::from_secs(30)));
+    assert_eq!(config.boot.stop_timeout, Some(Span(Duration::from_secs(30))));
     assert_eq!(config.boot.ready, Ready::Command(vec!["/bin/check".to_owned()]));
     assert_eq!(config.boot.log_size, Bytes(16 << 10));
     assert_eq!(config.limits.process["nofile"], (Some(1024), Some(4096)));
@@ -110,7 +110,7 @@ fn problems_are_told_with_their_places() {
         ("boot.command = []", "1:16: boot.command: the list is empty, it begins with a program"),
         (
             "boot.ready = \"check me\"",
-            "1:14: boot.ready: \"check me\" is neither \"alive\" nor \"notify\" nor a port as \"tcp 80\"\nhelp: a \
+            "1:14: boot.ready: \"check me\" is none of \"auto\", \"alive\", \"notify\", nor a port as \"tcp 80\"\nhelp: a \
           command is a list: [\"check\", \"me\"]",
         ),
         ("id = \"101\"", "1:6: id: a number belongs here, not a text\nhelp: write it without quotes: 101"),

@@ -154,20 +154,24 @@ pub enum Owners {
 /// `[boot]`: what runs, and for how long.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Boot {
+    /// `boot.init`: what the first process is.
+    pub init: Init,
+    /// `boot.runlevel`: of [`Init::Emulated`]; 2 by default.
+    pub runlevel: u8,
     /// `boot.command`: program and arguments of the first process.
     pub command: Vec<String>,
     /// `boot.user`: `user`, `user:group` or numbers; root if absent.
     pub user: Option<String>,
     /// `boot.directory`: the working directory, `/` by default.
     pub directory: PathBuf,
-    /// `boot.stop_signal`: what `stop` sends first, by name without `SIG`; `TERM` by default.
-    pub stop_signal: String,
-    /// `boot.stop_timeout`: how long `stop` waits before it kills; 10 s by default.
-    pub stop_timeout: Span,
+    /// `boot.stop_signal`: what `stop` sends first, by name without `SIG`; see [`crate::boot`].
+    pub stop_signal: Option<String>,
+    /// `boot.stop_timeout`: how long `stop` waits before it kills; see [`crate::boot`].
+    pub stop_timeout: Option<Span>,
     /// `boot.ready`
     pub ready: Ready,
-    /// `boot.start_timeout`: how long `start` waits for readiness; 60 s by default.
-    pub start_timeout: Span,
+    /// `boot.start_timeout`: how long `start` waits for readiness; see [`crate::boot`].
+    pub start_timeout: Option<Span>,
     /// `boot.restart`
     pub restart: Restart,
     /// `boot.log_size`: the size at which the console's log is rotated; 1 MiB by default.
@@ -184,15 +188,16 @@ pub struct Boot {
 
 impl Default for Boot {
     fn default() -> Self {
-        let seconds = |s| Span(std::time::Duration::from_secs(s));
         Self {
+            init: Init::default(),
+            runlevel: 2,
             command: Vec::new(),
             user: None,
             directory: PathBuf::from("/"),
-            stop_signal: "TERM".to_owned(),
-            stop_timeout: seconds(10),
+            stop_signal: None,
+            stop_timeout: None,
             ready: Ready::default(),
-            start_timeout: seconds(60),
+            start_timeout: None,
             restart: Restart::default(),
             log_size: Bytes(1 << 20),
             log_files: 3,
@@ -203,11 +208,33 @@ impl Default for Boot {
     }
 }
 
+/// `boot.init`: what the first process is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Init {
+    /// `auto`: `boot.command` if there is one, else what the root has.
+    #[default]
+    Auto,
+    /// `systemd`: the distribution's own.
+    Systemd,
+    /// `sysv`: System V's, with `/etc/inittab`.
+    Sysv,
+    /// `openrc`: OpenRC below busybox or another init.
+    Openrc,
+    /// `plain`: some other `/sbin/init`.
+    Plain,
+    /// `emulated`: jaula's, which runs the scripts of a runlevel.
+    Emulated,
+    /// `command`: `boot.command`.
+    Command,
+}
+
 /// `boot.ready`: when a jail counts as started.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Ready {
-    /// `alive`: the first process runs its program.
+    /// `auto`: when its init says so, or as `alive` if it has none.
     #[default]
+    Auto,
+    /// `alive`: the first process runs its program.
     Alive,
     /// `notify`: it said `READY=1` (sd_notify(3)).
     Notify,

@@ -163,14 +163,15 @@ pub(super) fn signal(text: &str) -> Result<String, BadValue> {
     })
 }
 
-/// `alive`, `notify` or a port.
+/// `auto`, `alive`, `notify` or a port.
 pub(super) fn ready(text: &str) -> Result<Ready, BadValue> {
     match text {
+        "auto" => Ok(Ready::Auto),
         "alive" => Ok(Ready::Alive),
         "notify" => Ok(Ready::Notify),
         _ if text.starts_with("tcp ") || text.starts_with("udp ") => text.parse().map(Ready::Port),
         _ => Err(BadValue::new(format!(
-            "{} is neither \"alive\" nor \"notify\" nor a port as \"tcp 80\"",
+            "{} is none of \"auto\", \"alive\", \"notify\", nor a port as \"tcp 80\"",
             shown(text)
         ))
         .help(format!("a command is a list: {}", as_list(text)))),

@@ -1,7 +1,7 @@
 //! The keys that take one word of a few.
 
 use super::problem::BadValue;
-use super::types::{Method, NetworkMode, Owners, Profile, Restart, Store, Writes};
+use super::types::{Init, Method, NetworkMode, Owners, Profile, Restart, Store, Writes};
 use std::fmt;
 use std::str::FromStr;
 
@@ -65,6 +65,16 @@ words!(Restart {
     No = "no": "the jail stops",
     OnFailure = "on-failure": "it starts again unless the exit status was 0",
     Always = "always": "it starts again",
+});
+
+words!(Init {
+    Auto = "auto": "`boot.command` if there is one, else the init that the root has",
+    Systemd = "systemd": "the distribution's systemd",
+    Sysv = "sysv": "the distribution's System V init",
+    Openrc = "openrc": "OpenRC, below busybox's or another init",
+    Plain = "plain": "whatever `/sbin/init` is",
+    Emulated = "emulated": "a small init of jaula's own, which runs the scripts of `boot.runlevel`",
+    Command = "command": "no init: `boot.command` is the first process",
 });
 
 words!(NetworkMode {

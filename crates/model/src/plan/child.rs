@@ -143,6 +143,9 @@ fn scratch(steps: &mut Steps, jail: &Jail<'_>) {
         steps.and(mkdir(directory, 0o755));
     }
     steps.say("an empty file and directory of our own, to hide others with", touch("mask/file"));
+    if jail.boot.is_init() {
+        steps.say("what cannot be opened, for what would be read without end", socket("mask/socket"));
+    }
     steps.and(bind("mask", "mask"));
     steps.and(set_attributes(
         "mask",

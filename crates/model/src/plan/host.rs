@@ -25,6 +25,13 @@ pub enum HostStep {
         /// How the first process gets into it.
         join: Join,
     },
+    /// Give a group to the jail's root, which makes groups of its own below it; goes with the group.
+    Delegate {
+        /// Which group.
+        cgroup: PathBuf,
+        /// The user and group on the host that the jail's root is.
+        owner: u32,
+    },
     /// Let the group's processes listen on ports below 1024; goes with the group.
     LowPorts(PathBuf),
     /// Let the group's processes listen on these ports only; goes with the group.
@@ -67,6 +74,14 @@ pub enum HostStep {
     },
 }
 
+/// The files of a group that belong to whoever has groups of his own below it (cgroups(7), "delegation"); all
+/// others stay the host's, so that what limits the jail as a whole cannot be changed from inside.
+pub const DELEGATED: [&str; 3] = ["/cgroup.procs", "/cgroup.subtree_control", "/cgroup.threads"];
+
+/// How many groups a jail may have below its own: far more than any distribution makes, and few enough that they
+/// do not fill the host's memory.
+pub const DESCENDANTS: u32 = 4096;
+
 /// How a process gets into a control group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Join {
@@ -80,6 +95,14 @@ impl fmt::Display for HostStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cgroup { path, .. } => write!(f, "mkdir {}", path.display()),
+            Self::Delegate { cgroup, owner } => {
+                let files = DELEGATED.map(|file| format!(",{file}")).concat();
+                write!(
+                    f,
+                    "chown {owner}:{owner} {}{{{files}}}; {DESCENDANTS} > cgroup.max.descendants",
+                    cgroup.display()
+                )
+            }
             Self::Claim(path) => write!(f, "mkdir, lock {}", path.display()),
             Self::Number(path) => write!(f, "link {}", path.display()),
             Self::MountPoint(path) => write!(f, "mkdir {} or EEXIST, EROFS", path.display()),
@@ -112,6 +135,7 @@ impl HostStep {
         match self {
             Self::Cgroup { join: Join::Born, .. } => "the jail's processes, counted and killed as one",
             Self::Cgroup { join: Join::Moved, .. } => "a controller that this host has in version 1 only",
+            Self::Delegate { .. } => "its init makes groups of its own below",
             Self::Claim(_) => "its state, journal and sockets; the lock is the claim to it",
             Self::Number(_) => "its number, and with it its ids, are nobody else's",
             Self::MountPoint(_) => "the root must have it, to mount on",
@@ -155,6 +179,10 @@ pub(super) fn steps(jail: &Jail<'_>) -> Vec<HostStep> {
     if let Some(unified) = &cgroups.unified {
         let path = unified.join(&directory);
         steps.push(HostStep::Cgroup { path: path.clone(), join: Join::Born });
+        if jail.has_groups() {
+            let owner = jail.id.range().outside;
+            steps.push(HostStep::Delegate { cgroup: path.clone(), owner });
+        }
         steps.extend(addresses(jail, &path));
         steps.extend(listening(jail, path));
     }

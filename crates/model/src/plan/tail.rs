@@ -76,7 +76,7 @@ pub(super) fn confine(steps: &mut Steps, confinement: &Confinement, first: &Firs
 }
 
 fn streams(steps: &mut Steps, first: &First) {
-    if first.streams.contains(&Stream::Terminal) {
+    if first.streams.contains(&Stream::Terminal) && !first.init {
         steps.say(
             "the terminal controls it",
             Call::new("ioctl", [Arg::Fd("terminal".into()), Arg::Flags(&[TIOCSCTTY]), Arg::Number(0)]),

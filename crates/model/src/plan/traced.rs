@@ -117,13 +117,18 @@ pub(super) fn run(steps: &mut Steps, jail: &Jail<'_>) {
         let path = directory.path.strip_prefix("/").unwrap_or(&directory.path);
         make(steps, &Directory { path: path.to_owned(), ..directory.clone() });
     }
+    own_init(steps, &traced.init);
+}
+
+/// Puts a first process of jaula's own into `/run`.
+pub(super) fn own_init(steps: &mut Steps, file: &[u8]) {
     let flags: &'static [Flag] = &[O_WRONLY, O_CREAT, O_EXCL, O_CLOEXEC];
     let at = INIT.trim_start_matches('/');
     steps.say(
-        "the first process: it starts the program and waits for all that is left",
+        "the first process, which waits for all that is left",
         Call::new("openat", [Arg::Here, text(at), Arg::Flags(flags), Arg::Mode(0o555)]).into("init"),
     );
-    steps.and(Call::new("write", [fd("init"), Arg::Bytes(traced.init.clone()), Arg::LengthOfLast]));
+    steps.and(Call::new("write", [fd("init"), Arg::Bytes(file.to_vec()), Arg::LengthOfLast]));
     steps.and(Call::new("close", [fd("init")]));
 }
 

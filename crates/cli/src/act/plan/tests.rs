@@ -67,6 +67,8 @@ fn printed(config: &str) -> String {
         writable: &[],
         files: &[],
         notify: None,
+        boot: model::boot::Kind::Command,
+        init: None,
         passing: false,
         traced: None,
     }))

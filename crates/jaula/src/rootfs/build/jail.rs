@@ -88,8 +88,15 @@ fn inside(
     let id = claim.id(house, config.id, journal)?;
     let input = if program.input.is_some() { Stream::Caller } else { Stream::Null };
     let streams = [input, Stream::Caller, Stream::Caller];
-    let start = Start { command: &program.command, passing: true, streams, traced: None, looks: false };
-    let Prepared { plan, confinement } = prepare(house, &claim.name, id, config, start)?;
+    let start = Start {
+        command: &program.command,
+        passing: true,
+        streams,
+        traced: None,
+        rescue: false,
+        looks: false,
+    };
+    let Prepared { plan, confinement, .. } = prepare(house, &claim.name, id, config, start)?;
     let (reader, launched) = launch(&plan, program.input, journal)?;
     let mut state = State::of(&claim.name, config, &confinement, id, &launched, Phase::Running, true)?;
     state.command = program.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();

@@ -2,8 +2,9 @@
 
 use super::{Key, PLAIN, Section, Shape, Split, list, text};
 use crate::config::problem::BadValue;
-use crate::config::{Ready, Restart, value};
+use crate::config::{Init, Ready, Restart, value};
 use crate::name::Name;
+use crate::units::Span;
 use std::str::FromStr;
 
 /// `[boot]`
@@ -12,10 +13,38 @@ pub(super) const BOOT: Section = Section {
     doc: "What runs in the jail, and for how long.",
     keys: &[
         Key {
+            path: "boot.init",
+            takes: "a word",
+            choices: Init::CHOICES,
+            default: "`auto`",
+            doc: "What the first process is, and with it how the jail is stopped, when it counts as started, and \
+                  whether it has control groups of its own.",
+            example: r#""systemd""#,
+            read: |c, v| v.text(&mut c.boot.init, Init::from_str),
+            write: |c| Some(text(c.boot.init)),
+            ..PLAIN
+        },
+        Key {
+            path: "boot.runlevel",
+            shape: Shape::Number,
+            takes: "a number from 1 to 5",
+            default: "2",
+            doc: "Whose scripts `boot.init = \"emulated\"` runs: those of `/etc/rc2.d`.",
+            example: "3",
+            read: |c, v| {
+                v.number(&mut c.boot.runlevel, |n| match u8::try_from(n) {
+                    Ok(n @ 1..=5) => Ok(n),
+                    _ => Err(BadValue::new(format!("{n} is not a number from 1 to 5"))),
+                });
+            },
+            write: |c| Some(i64::from(c.boot.runlevel).into()),
+            ..PLAIN
+        },
+        Key {
             path: "boot.command",
             shape: Shape::List(Split::Words),
             takes: "a list of texts",
-            default: "the program of `root.from = \"app:…\"`; else there is nothing to start",
+            default: "the program of `root.from = \"app:…\"`; else the root's init is started",
             doc: "Program and arguments of the first process. No shell reads them.",
             example: r#"["/usr/sbin/nginx", "-g", "daemon off;"]"#,
             read: |c, v| v.command(&mut c.boot.command),
@@ -45,30 +74,31 @@ pub(super) const BOOT: Section = Section {
         Key {
             path: "boot.stop_signal",
             takes: "the name of a signal, with or without `SIG`",
-            default: "`TERM`",
+            default: "`TERM`; an init is asked to halt in the way that it understands",
             doc: "What `jaula stop` sends to the first process.",
             example: r#""RTMIN+3""#,
             read: |c, v| v.text(&mut c.boot.stop_signal, value::signal),
-            write: |c| Some(text(&c.boot.stop_signal)),
+            write: |c| c.boot.stop_signal.as_ref().map(text),
             ..PLAIN
         },
         Key {
             path: "boot.stop_timeout",
             shape: Shape::Quantity,
             takes: "a time: `250ms`, `30s`, `5m`, `2h`, `1d`; a bare number is seconds",
-            default: "`10s`",
+            default: "`10s`, with an init `90s`",
             doc: "How long `jaula stop` waits before it kills all that is left.",
             example: r#""30s""#,
-            read: |c, v| v.text(&mut c.boot.stop_timeout, |t| Ok(t.parse()?)),
-            write: |c| Some(text(c.boot.stop_timeout)),
+            read: |c, v| v.text(&mut c.boot.stop_timeout, |t| Ok(t.parse::<Span>()?)),
+            write: |c| c.boot.stop_timeout.map(text),
             ..PLAIN
         },
         Key {
             path: "boot.ready",
             shape: Shape::Ready,
-            takes: "`\"alive\"`, `\"notify\"`, a port as `\"tcp 80\"`, or a command as a list of texts",
-            default: "`alive`",
-            doc: "When the jail counts as started. `alive`: the first process runs its program. `notify`: \
+            takes: "`\"auto\"`, `\"alive\"`, `\"notify\"`, a port as `\"tcp 80\"`, or a command as a list of texts",
+            default: "`auto`",
+            doc: "When the jail counts as started. `auto`: when its init has reached the default target or runlevel, \
+                  without an init as `alive`. `alive`: the first process runs its program. `notify`: \
                   it said `READY=1`, see sd_notify(3). A port: it listens there; of a range, at all ports. A command: run inside as \
                   `boot.user` every 250 ms, it exits with 0.",
             example: r#"["/usr/bin/curl", "-fs", "http://localhost/"]"#,
@@ -82,6 +112,7 @@ pub(super) const BOOT: Section = Section {
             },
             write: |c| {
                 Some(match &c.boot.ready {
+                    Ready::Auto => "auto".into(),
                     Ready::Alive => "alive".into(),
                     Ready::Notify => "notify".into(),
                     Ready::Port(ports) => text(*ports),
@@ -94,11 +125,11 @@ pub(super) const BOOT: Section = Section {
             path: "boot.start_timeout",
             shape: Shape::Quantity,
             takes: "a time, as for `boot.stop_timeout`",
-            default: "`1m`",
+            default: "`1m`, with an init `3m`",
             doc: "How long `jaula start` waits until the jail is ready.",
             example: r#""2m""#,
-            read: |c, v| v.text(&mut c.boot.start_timeout, |t| Ok(t.parse()?)),
-            write: |c| Some(text(c.boot.start_timeout)),
+            read: |c, v| v.text(&mut c.boot.start_timeout, |t| Ok(t.parse::<Span>()?)),
+            write: |c| c.boot.start_timeout.map(text),
             ..PLAIN
         },
         Key {

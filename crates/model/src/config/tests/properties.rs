@@ -99,27 +99,36 @@ fn root() -> impl Strategy<Value = Root> {
 
 fn boot() -> impl Strategy<Value = Boot> {
     let ready = prop_oneof![
+        Just(Ready::Auto),
         Just(Ready::Alive),
         Just(Ready::Notify),
         Just(Ready::Port("udp 53-54".parse().unwrap())),
         command().prop_map(Ready::Command)
     ];
     let span = || (0u64..1 << 40).prop_map(|ms| Span(Duration::from_millis(ms)));
-    let what = (prop_oneof![Just(vec![]), command()], of("[a-z]{1,8}(:[0-9]{1,4})?"), path());
-    let stop = (select((1..31).collect::<Vec<i32>>()), span(), span());
+    let what = (
+        word(Init::CHOICES),
+        1u8..6,
+        prop_oneof![Just(vec![]), command()],
+        of("[a-z]{1,8}(:[0-9]{1,4})?"),
+        path(),
+    );
+    let stop = (of(select((1..31).collect::<Vec<i32>>())), of(span()), of(span()));
     let rest = (ready, word(Restart::CHOICES), 4096u64.., any::<u8>());
     let order = (any::<bool>(), of(any::<u16>()), vec("[a-z][a-z0-9.-]{0,9}", 0..3));
     (what, stop, rest, order).prop_map(
         |(
-            (command, user, directory),
+            (init, runlevel, command, user, directory),
             (signal, stop, start),
             (ready, restart, size, files),
             (autostart, order, depends),
         )| Boot {
+            init: init.parse().unwrap(),
+            runlevel,
             command,
             user,
             directory,
-            stop_signal: Signal::from_number(signal).unwrap().to_string(),
+            stop_signal: signal.map(|n| Signal::from_number(n).unwrap().to_string()),
             stop_timeout: stop,
             ready,
             start_timeout: start,

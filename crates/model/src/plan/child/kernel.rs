@@ -94,7 +94,12 @@ pub(in crate::plan) fn processes(steps: &mut Steps, jail: &Jail<'_>) {
     if !strict {
         // What this kernel does not have needs no hiding; to ask it first costs more.
         for name in PROC_HIDDEN {
-            let mask = if PROC_DIRECTORIES.contains(name) { "mask/dir" } else { "mask/file" };
+            let mask = match *name {
+                name if PROC_DIRECTORIES.contains(&name) => "mask/dir",
+                // A syslog daemon would read an empty one for ever.
+                "kmsg" if jail.boot.is_init() => "mask/socket",
+                _ => "mask/file",
+            };
             let hide = bind(mask, format!("new/{name}")).expect(Expect::OrAbsent);
             steps.say(format!("/proc/{name} is the host's"), hide);
         }
@@ -120,13 +125,31 @@ pub(in crate::plan) fn cover(steps: &mut Steps, jail: &Jail<'_>, name: &'static 
 
 pub(in crate::plan) fn system(steps: &mut Steps, jail: &Jail<'_>) {
     if !jail.has_sys() {
-        cover(steps, jail, "sys", "root/sys");
+        if jail.has_groups() {
+            steps.say("a /sys with nothing but its control groups", mkdir("sys", 0o755));
+            steps.and(mkdir("sys/fs", 0o755));
+            steps.and(mkdir("sys/fs/cgroup", 0o755));
+            steps.and(bind("sys", "sys"));
+            groups(steps, "sys/fs/cgroup");
+            steps.say("into the root", place("sys", "root/sys"));
+        } else {
+            cover(steps, jail, "sys", "root/sys");
+        }
         return;
     }
     let attributes: &'static [Flag] = &[MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC];
     steps.say("/sys, only read", mount("sysfs", "new", Some("sysfs"), attributes, ""));
     steps.and(bind("mask/dir", "new/firmware").expect(Expect::OrAbsent));
+    if jail.has_groups() {
+        groups(steps, "new/fs/cgroup");
+    }
     steps.say("into the root", place("new", "root/sys"));
+}
+
+/// Version 2, which begins at the jail's own group for whoever is in its cgroup namespace.
+fn groups(steps: &mut Steps, at: &'static str) {
+    let flags: &'static [Flag] = &[MS_NOSUID, MS_NODEV, MS_NOEXEC];
+    steps.say("its control groups, from its own downwards", mount("cgroup2", at, Some("cgroup2"), flags, ""));
 }
 
 pub(in crate::plan) fn memory(steps: &mut Steps, jail: &Jail<'_>) {
@@ -145,6 +168,9 @@ pub(in crate::plan) fn memory(steps: &mut Steps, jail: &Jail<'_>) {
         own(steps, jail, writable, &writable.path);
     }
     crate::plan::traced::run(steps, jail);
+    if let Some(init) = jail.init {
+        crate::plan::traced::own_init(steps, init);
+    }
     steps.and(place("run", "root/run"));
     let own_tmp = jail.app.iter().any(|entry| entry.path.starts_with("tmp"))
         || jail.taken.is_some_and(|taken| taken.in_tmp);

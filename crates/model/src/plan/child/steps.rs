@@ -55,6 +55,13 @@ pub(in crate::plan) fn touch(name: impl Into<Text>) -> Call {
     Call::new("mknodat", [Arg::Here, text(name), Arg::Mode(S_IFREG | 0o444), Arg::Number(0)])
 }
 
+pub(in crate::plan) const S_IFSOCK: u32 = 0o140_000;
+
+/// A socket that nobody listens at: open(2) fails on it.
+pub(in crate::plan) fn socket(name: impl Into<Text>) -> Call {
+    Call::new("mknodat", [Arg::Here, text(name), Arg::Mode(S_IFSOCK | 0o444), Arg::Number(0)])
+}
+
 /// mount(2) within the scratch.
 pub(in crate::plan) fn mount(
     what: impl Into<Text>,

@@ -1,0 +1,77 @@
+//! Virtual servers boot, and do what is said inside: Debian 12 and 13 with systemd, one with System V's init, and
+//! roots without any.
+
+mod console;
+mod inits;
+mod systemd;
+
+use jaula_tests::harness::{Jaula, Outcome, Template, Test};
+use libtest_mimic::Trial;
+use std::time::Duration;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    [systemd::trials(), inits::trials(), console::trials()].into_iter().flatten().collect()
+}
+
+/// A jail over a template's tree, which stays as it is. Nothing that it does takes longer than two minutes.
+struct Server<'t> {
+    t: &'t Test,
+    name: String,
+}
+
+impl<'t> Server<'t> {
+    fn of(t: &'t Test, template: Template, options: &[&str]) -> Outcome<Self> {
+        let tree = template.kept(t)?.join("tree");
+        Self::over(t, &tree.to_string_lossy(), options)
+    }
+
+    fn over(t: &'t Test, tree: &str, options: &[&str]) -> Outcome<Self> {
+        let name = t.name("web");
+        let root = format!("dir:{tree}");
+        let create = ["create", &name, "--quiet", "--profile", "server", "--root", &root];
+        t.jaula().ok(&[&create[..], options].concat())?;
+        Ok(Self { t, name })
+    }
+
+    fn jaula(&self) -> Jaula {
+        self.t.jaula().within(Duration::from_secs(120))
+    }
+
+    fn start(&self) -> Outcome {
+        self.jaula().ok(&["start", &self.name]).map(drop)
+    }
+
+    fn stop(&self) -> Outcome {
+        self.jaula().ok(&["stop", &self.name]).map(drop)
+    }
+
+    /// A line of shell inside, which must succeed; gives what it printed.
+    fn shell(&self, script: &str) -> Outcome<String> {
+        self.jaula().ok(&["exec", &self.name, "--", "sh", "-c", script])
+    }
+
+    fn status(&self) -> Outcome<serde_json::Value> {
+        let done = self.jaula().run(&["status", &self.name, "--json"])?;
+        let all: serde_json::Value =
+            serde_json::from_str(&done.stdout).map_err(|e| format!("{e}: {done}"))?;
+        Ok(all[0].clone())
+    }
+
+    fn log(&self) -> String {
+        let path = self.t.root().join(format!("var/lib/jaula/jails/{}/console.log", self.name));
+        String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).replace('\r', "")
+    }
+
+    /// Waits until its state is this.
+    fn becomes(&self, state: &str) -> Outcome {
+        crate::declared::until(state, || (self.status().ok()?["state"] == state).then_some(()))
+    }
+
+    /// Stopped, it has left nothing.
+    fn end(self) -> Outcome {
+        if self.status()?["state"] != "stopped" {
+            self.stop()?;
+        }
+        crate::declared::nothing_left(self.t)
+    }
+}
