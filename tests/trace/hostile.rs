@@ -114,7 +114,7 @@ fn cut_short_at_any_call(t: &Test) -> Outcome {
     // Reading the lists of packages takes thousands of calls, all alike.
     let program = ["trace", "--json", "sh", "-c", "cat /etc/hostname; true & wait"];
     let survived =
-        fault_at_calls(17, || Ok((Victim::Main, t.jaula().command(program)?)), |done| gone(t, done))?;
+        fault_at_calls(23, || Ok((Victim::Main, t.jaula().command(program)?)), |done| gone(t, done))?;
     assert!(survived.kills > 200, "{survived:?}");
     Ok(())
 }

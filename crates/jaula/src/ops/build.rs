@@ -125,9 +125,11 @@ pub fn build(house: &House, build: &Build, work: &mut Work<'_>) -> Result<Built>
     let mut outline = outline(house, build)?;
     if let (Source::Origin(origin), Some(name), false) = (&build.source, &outline.template, outline.there) {
         make_template(house, build.fresh, origin, name, work)?;
-        // Now it is known what an image says.
-        let made = self::outline(house, &Build { fresh: false, ..build.clone() })?;
-        outline = Outline { there: false, ..made };
+        if let Origin::Image(_) = origin {
+            // Now it is known what the image says.
+            let made = self::outline(house, &Build { fresh: false, ..build.clone() })?;
+            outline = Outline { there: false, ..made };
+        }
     }
     // Two hear of the work that goes on: whoever makes files, and whoever copies those of a template.
     let work = RefCell::new(work);

@@ -332,8 +332,17 @@ fn check(
 
 /// A jail that is kept to addresses needs who keeps it, and a host that has them.
 fn addresses(config: &Config, facts: &Facts) -> Result<()> {
-    if config.network.mode != NetworkMode::Bind {
-        return Ok(());
+    match config.network.mode {
+        NetworkMode::Bind => {}
+        _ if config.network.addresses.is_empty() => return Ok(()),
+        mode => {
+            return Err(Error::refused(
+                format!(
+                    "network.addresses: a jail with network.mode = \"{mode}\" has no addresses of its own"
+                ),
+                "say network.mode = \"bind\"",
+            ));
+        }
     }
     if !facts.root() {
         return Err(needs_root("network.mode = \"bind\""));

@@ -71,7 +71,8 @@ pub(super) fn contradictions(reading: &Reading, found: &mut Found<'_>) {
         note("security.raw_sockets", "the host's network gives no raw sockets to a jail".to_owned(), help);
     }
     let addresses = &config.network.addresses;
-    if !addresses.is_empty() && config.network.mode != NetworkMode::Bind {
+    let says_mode = reading.given.iter().any(|(key, _)| key.path == "network.mode");
+    if says_mode && !addresses.is_empty() && config.network.mode != NetworkMode::Bind {
         let message =
             format!("a jail with network.mode = \"{}\" has no addresses of its own", config.network.mode);
         note("network.addresses", message, "say network.mode = \"bind\"");

@@ -99,7 +99,7 @@ fn problems_are_told_with_their_places() {
         ("from = \"host\"", "1:1: unknown key \"from\"\nhelp: did you mean \"root.from\"?"),
         (
             "network.mode = \"hosts\"",
-            "1:16: network.mode: \"hosts\" is not one of none, host\nhelp: did you mean \
+            "1:16: network.mode: \"hosts\" is not one of none, host, bind\nhelp: did you mean \
           \"host\"?",
         ),
         (

@@ -95,7 +95,7 @@ pub(super) const NETWORK: Section = Section {
             choices: NetworkMode::CHOICES,
             default: "`none`",
             doc: "Whose network the jail sees.",
-            example: r#""host""#,
+            example: r#""bind""#,
             read: |c, v| v.text(&mut c.network.mode, NetworkMode::from_str),
             write: |c| Some(text(c.network.mode)),
             ..PLAIN

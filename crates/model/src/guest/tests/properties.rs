@@ -120,8 +120,17 @@ proptest! {
         let there = once.clone().fixed(&Guest { resolver: None, ..known });
         for path in ["/etc/network/interfaces", "/etc/hosts", "/etc/sysconfig/network"] {
             let back = there.clone().fixed(&super::guest());
+            // Lines of jaula's that had stood elsewhere come back behind the guest's own.
+            let parts = |tree: &Tree| match tree.0.get(path) {
+                Some(At::Text(text)) => {
+                    let own: Vec<String> = own(text).map(str::to_owned).collect();
+                    let without = block(text, "", Place::Bottom);
+                    (own, text.lines().count() - without.lines().count())
+                }
+                _ => (Vec::new(), 0),
+            };
             if once.0.contains_key(path) {
-                prop_assert_eq!(back.0.get(path), once.0.get(path));
+                prop_assert_eq!(parts(&back), parts(&once));
             }
         }
     }
