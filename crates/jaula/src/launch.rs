@@ -294,6 +294,7 @@ pub fn undo(entries: &[Entry], name: &Name, run: &Path) -> Vec<Error> {
         let done = match entry {
             Entry::Process { pid, inode } => crate::process::kill(*pid, *inode),
             Entry::Cgroup(path) => crate::cgroup::remove(path),
+            Entry::Firewall(share) => crate::firewall::leave(share),
             Entry::Id(id) => crate::claim::release_id(run, name, *id),
             // Whoever has the jail's claim sees to it.
             Entry::Keep => Ok(()),

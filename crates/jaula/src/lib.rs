@@ -7,6 +7,7 @@ pub mod claim;
 pub mod error;
 pub mod facts;
 mod files;
+pub mod firewall;
 mod foreground;
 mod forget;
 pub mod house;
