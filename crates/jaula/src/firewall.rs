@@ -4,10 +4,10 @@
 //! the kernel makes whole or not at all.
 
 use crate::error::{Error, Result};
-use crate::house::House;
 use crate::journal::{self, Entry};
 use model::firewall::message::{Kind, ask_element, attributes, question};
 use model::firewall::{Batch, Element, Family, JAILS, Share, TABLE, table};
+use std::path::Path;
 use sys::errno::{EBUSY, EEXIST, EINTR, ENOENT, ERESTART};
 use sys::netfilter::{Netfilter, Refused};
 
@@ -188,9 +188,9 @@ pub fn mend(share: &Share, others: impl Fn() -> Vec<Share>) -> Result<()> {
     enter(share, others)
 }
 
-/// What the running jails of a house have in the table, by their journals.
-pub fn shares(house: &House) -> Vec<Share> {
-    let Ok(running) = std::fs::read_dir(&house.run) else { return Vec::new() };
+/// What the running jails of a house have in the table, by their journals. `run`: where those are.
+pub fn shares(run: &Path) -> Vec<Share> {
+    let Ok(running) = std::fs::read_dir(run) else { return Vec::new() };
     let journals = running.flatten().map(|entry| entry.path().join(journal::FILE));
     let texts = journals.filter_map(|path| std::fs::read_to_string(path).ok());
     let entries = texts.flat_map(|text| journal::parse(&text));

@@ -5,6 +5,7 @@ use crate::config::{Network, NetworkMode};
 use crate::forward::{Forward, Nat};
 use crate::link::Mac;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// What one jail has in the table: made from its configuration when it starts, noted in its journal, and
@@ -144,6 +145,31 @@ impl Share {
             text.parse::<Forward>().is_ok_and(|forward| self.forward(forward).contains(element))
         };
         self.forward.iter().find(of).map(String::as_str)
+    }
+}
+
+impl fmt::Display for Share {
+    /// For `jaula plan`: what it does, and not by which elements.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |all: &[IpAddr]| all.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(" ");
+        write!(f, "inside {}", self.jail)?;
+        if !self.masquerade.is_empty() {
+            write!(f, ", masquerade {}", list(&self.masquerade))?;
+        }
+        if let Some(source) = self.source {
+            write!(f, ", source {source}")?;
+        }
+        for forward in &self.forward {
+            write!(f, ", forward {forward}")?;
+        }
+        if let Some(most) = self.connections {
+            write!(f, ", up to {most} connections")?;
+        }
+        if let Some(guard) = &self.guard {
+            let dhcp = if guard.dhcp { " and what DHCP gives" } else { "" };
+            write!(f, ", from it only {} {}{dhcp}", Mac(guard.mac), list(&self.addresses))?;
+        }
+        Ok(())
     }
 }
 
