@@ -30,6 +30,7 @@ mod races;
 mod refresh;
 mod roots;
 mod selftest;
+mod servers;
 mod services;
 mod stores;
 mod trace;
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
         refresh::trials(),
         roots::trials(),
         selftest::trials(),
+        servers::trials(),
         services::trials(),
         stores::trials(),
         trace::trials(),

@@ -80,6 +80,7 @@ pub(crate) static BUILD: &[&Opt] = &[
     &KEYRING,
     &HOSTNAME,
     &NETWORK,
+    &IP,
     &SET,
     &START,
     &VERBOSE,
