@@ -276,7 +276,7 @@ mod tests {
             ("exec --user ", &["@users "]),
             ("console www ", &[]),
             ("run --net", &["--network"]),
-            ("run --network ", &["none", "host", "bind"]),
+            ("run --network ", &["none", "host", "bind", "routed", "bridge", "macvlan"]),
             ("run --network=h", &["--network=host"]),
             ("run --root ", &["dir:", "app:", "template:", "host"]),
             ("clone w", &["@jails"]),
