@@ -11,6 +11,7 @@ mod building;
 mod confinement;
 mod console;
 mod declared;
+mod documents;
 mod escapes;
 mod exec;
 mod faults;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         building::trials(),
         confinement::trials(),
         console::trials(),
+        documents::trials(),
         escapes::trials(),
         exec::trials(),
         faults::trials(),

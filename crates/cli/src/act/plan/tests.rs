@@ -3,7 +3,6 @@
 //! compared with the page: neither can change without the other.
 
 use super::text;
-use model::boot::Kind;
 use model::config::Config;
 use model::confinement::Confinement;
 use model::facts::{Cgroups, Facts};
