@@ -88,7 +88,7 @@ fn json_of_virtual_servers_is_as_documented(t: &Test) -> Outcome {
     documented(&jaula, "template verify", &["template", "verify", "busybox"], &["recorded", "differences"])?;
     let archive = t.root().join("t.tar.zst").display().to_string();
     documented(&jaula, "template export", &["template", "export", "busybox", &archive], &["digest"])?;
-    documented(&jaula, "template import", &["template", "import", &archive, "again"], &["tree"])?;
+    documented(&jaula, "template import", &["template", "import", "again", &archive], &["tree"])?;
     fs::write(t.root().join("var/lib/jaula/templates/busybox/tree/new"), "x")?;
     documented(&jaula, "template verify", &["template", "verify", "busybox"], &["differences"])?;
     let archive = t.root().join("j.tar.zst").display().to_string();
