@@ -7,9 +7,9 @@ pub(crate) mod bind;
 mod lower;
 pub(crate) mod ports;
 
+use crate::claim::Claim;
 use crate::error::Error;
 use crate::journal::{Entry, Journal};
-use model::name::Name;
 use model::plan::{HostStep, Join, Namespace, Plan, Step, Tree};
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -288,13 +288,13 @@ fn said(steps: &[Step], ours: BorrowedFd<'_>) -> Result<Said, Error> {
 }
 
 /// Undoes what the journal says, from its end; all of it, even if a part fails.
-pub fn undo(entries: &[Entry], name: &Name, run: &Path) -> Vec<Error> {
+pub fn undo(entries: &[Entry], claim: &Claim, run: &Path) -> Vec<Error> {
     let mut failures = Vec::new();
     for entry in entries.iter().rev() {
         let done = match entry {
             Entry::Process { pid, inode } => crate::process::kill(*pid, *inode),
             Entry::Cgroup(path) => crate::cgroup::remove(path),
-            Entry::Id(id) => crate::claim::release_id(run, name, *id),
+            Entry::Id(id) => crate::claim::release_id(run, claim, *id),
             // Whoever has the jail's claim sees to it.
             Entry::Keep => Ok(()),
         };
