@@ -31,8 +31,8 @@ fn script_of(list: &str) -> String {
     // The C library is small and called everywhere. The allocator's piece (`sys::memory`) comes after all other
     // data, which then lie together.
     format!(
-        "SECTIONS\n{{\n  .text.hot :\n  {{\n    *crt1.o(.text .text.*)\n{functions}    \
-         *libc.a:*(.text .text.*)\n  }}\n}}\nINSERT BEFORE .text;\n\
+        "SECTIONS\n{{\n  .text.hot :\n  {{\n    *crt1.o(.text .text.*)\n    *libc.a:*(.text .text.*)\n\
+         {functions}  }}\n}}\nINSERT BEFORE .text;\n\
          SECTIONS\n{{\n  .bss.piece (NOLOAD) :\n  {{\n    *(.bss._ZN5jaula6MEMORY*)\n  }}\n}}\nINSERT AFTER .bss;\n"
     )
 }

@@ -142,8 +142,10 @@ fn sections(map: &str) -> BTreeMap<u64, (u64, String)> {
 
 /// A section's name without what differs between builds: the compiler's hashes of functions and of crates.
 fn pattern(name: &str) -> String {
-    let name = match name.rfind("17h") {
-        Some(at) if name.starts_with("_ZN") => format!("{}*", &name[..at + 3]),
+    let name = match (name.rfind("17h"), name.rsplit_once('.')) {
+        (Some(at), _) if name.starts_with("_ZN") => format!("{}*", &name[..at + 3]),
+        // One of several of that name.
+        (_, Some((stem, number))) if number.bytes().all(|b| b.is_ascii_digit()) => format!("{stem}.*"),
         _ => name.to_owned(),
     };
     let mut parts = name.split("Cs");
@@ -186,5 +188,6 @@ mod tests {
             "_RNvMs4_NtCs*_5alloc7raw_vec11finish_growCs*_3std"
         );
         assert_eq!(pattern("memcpy"), "memcpy");
+        assert_eq!(pattern("_RNvNtCs9_4path9Component2eq.1674"), "_RNvNtCs*_4path9Component2eq.*");
     }
 }
