@@ -28,11 +28,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn script_of(list: &str) -> String {
     let functions = list.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let functions: String = functions.map(|name| format!("    *(.text.{name})\n")).collect();
-    // The C library is small and called everywhere. The allocator's piece (`sys::memory`) comes after all other
+    // The C library is small and called everywhere. A segment of its own, with data between it and all other
+    // code, keeps apart what the kernel maps: since Linux 6.18 the whole of a large piece of page cache at the first
+    // touch of any of it, within one mapping. The allocator's piece (`sys::memory`) comes after all other
     // data, which then lie together.
     format!(
-        "SECTIONS\n{{\n  .text.hot :\n  {{\n    *crt1.o(.text .text.*)\n    *libc.a:*(.text .text.*)\n\
-         {functions}  }}\n}}\nINSERT BEFORE .text;\n\
+        "SECTIONS\n{{\n  .text.hot ALIGN(CONSTANT(MAXPAGESIZE)) :\n  {{\n    *crt1.o(.text .text.*)\n    *libc.a:*(.text .text.*)\n\
+         {functions}  }}\n}}\nINSERT AFTER .gcc_except_table;\n\
          SECTIONS\n{{\n  .bss.piece (NOLOAD) :\n  {{\n    *(.bss._ZN5jaula6MEMORY*)\n  }}\n}}\nINSERT AFTER .bss;\n"
     )
 }
