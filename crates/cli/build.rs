@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     std::fs::write(&script, script_of(&std::fs::read_to_string("hot.txt")?))?;
     println!("cargo:rustc-link-arg-bins=-Wl,-T,{}", script.display());
     // Beside the program, for `cargo xtask order`: target/TRIPLE/PROFILE/build/THIS/out.
-    let beside = out.ancestors().nth(3).unwrap_or(Path::new(".")).join("jaula.map");
+    let beside = out.ancestors().nth(3).map_or_else(PathBuf::new, Path::to_owned).join("jaula.map");
     println!("cargo:rustc-link-arg-bins=-Wl,-Map={}", beside.display());
     Ok(())
 }
