@@ -56,7 +56,7 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
         Command::ConfigKeys(given) => done(|| config::keys(&given), color),
         Command::Up(directory) => done(|| declare::up(&directory, talk), color),
         Command::Down(directory) => done(|| declare::down(&directory, talk), color),
-        Command::CompleteNames => done(|| inspect::names(), color),
+        Command::CompleteNames => done(inspect::names, color),
         Command::SnapshotCreate(given) => done(|| keep::create(given, talk), color),
         Command::SnapshotList(given) => done(|| keep::list(&given, color), color),
         Command::SnapshotRollback(given) => done(|| keep::rollback(&given, talk), color),
