@@ -15,6 +15,7 @@ mod documents;
 mod escapes;
 mod exec;
 mod faults;
+mod firewall;
 mod ground;
 mod guest;
 mod interrupted;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
         escapes::trials(),
         exec::trials(),
         faults::trials(),
+        firewall::trials(),
         guest::trials(),
         interrupted::trials(),
         isolation::trials(),
