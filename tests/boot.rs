@@ -14,13 +14,13 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// A jail over a template's tree, which stays as it is. Nothing that it does takes longer than two minutes.
-struct Server<'t> {
+pub(crate) struct Server<'t> {
     t: &'t Test,
-    name: String,
+    pub(crate) name: String,
 }
 
 impl<'t> Server<'t> {
-    fn of(t: &'t Test, template: Template, options: &[&str]) -> Outcome<Self> {
+    pub(crate) fn of(t: &'t Test, template: Template, options: &[&str]) -> Outcome<Self> {
         let tree = template.kept(t)?.join("tree");
         Self::over(t, &tree.to_string_lossy(), options)
     }
@@ -33,24 +33,24 @@ impl<'t> Server<'t> {
         Ok(Self { t, name })
     }
 
-    fn jaula(&self) -> Jaula {
+    pub(crate) fn jaula(&self) -> Jaula {
         self.t.jaula().within(Duration::from_secs(120))
     }
 
-    fn start(&self) -> Outcome {
+    pub(crate) fn start(&self) -> Outcome {
         self.jaula().ok(&["start", &self.name]).map(drop)
     }
 
-    fn stop(&self) -> Outcome {
+    pub(crate) fn stop(&self) -> Outcome {
         self.jaula().ok(&["stop", &self.name]).map(drop)
     }
 
     /// A line of shell inside, which must succeed; gives what it printed.
-    fn shell(&self, script: &str) -> Outcome<String> {
+    pub(crate) fn shell(&self, script: &str) -> Outcome<String> {
         self.jaula().ok(&["exec", &self.name, "--", "sh", "-c", script])
     }
 
-    fn status(&self) -> Outcome<serde_json::Value> {
+    pub(crate) fn status(&self) -> Outcome<serde_json::Value> {
         let done = self.jaula().run(&["status", &self.name, "--json"])?;
         let all: serde_json::Value =
             serde_json::from_str(&done.stdout).map_err(|e| format!("{e}: {done}"))?;
@@ -68,7 +68,7 @@ impl<'t> Server<'t> {
     }
 
     /// Stopped, it has left nothing.
-    fn end(self) -> Outcome {
+    pub(crate) fn end(self) -> Outcome {
         if self.status()?["state"] != "stopped" {
             self.stop()?;
         }
