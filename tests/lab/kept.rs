@@ -96,8 +96,17 @@ fn goes_along(t: &Test, store: &str) -> Outcome {
 fn more_than_the_limit_is_not_begun(t: &Test) -> Outcome {
     let jail = server(t, &["root.store=dir", "root.size=64M"])?;
     let name = t.name("large");
-    let build =
-        ["build", &name, "--from", "template:small", "--set", "root.store=dir", "--set", "root.size=1M"];
+    let build = [
+        "build",
+        &name,
+        "--quiet",
+        "--from",
+        "template:small",
+        "--set",
+        "root.store=dir",
+        "--set",
+        "root.size=1M",
+    ];
     let said = t.jaula().fails(&build)?;
     crate::declared::one_line(&said, &["take", "root.size allows 1M", "root.size = "])?;
     assert!(!t.root().join("var/lib/jaula/jails").join(&name).exists());

@@ -32,11 +32,11 @@ fn jaula(words: &[&str]) -> Outcome<Done> {
 
 /// Makes a jail that is ready a while after its start, and takes a while to stop.
 fn make(name: &str, settings: &[&str]) -> Outcome {
-    let script = "trap 'sleep 0.4; echo $(cat /proc/uptime) >>/down; exit 0' TERM; sleep 0.4; touch /tmp/up; while :; do sleep 0.05; done";
+    let script = "trap 'sleep 0.4; echo $(cat /proc/uptime) >>/down; exit 0' TERM; sleep 0.4; touch /run/up; while :; do sleep 0.05; done";
     let command = serde_json::to_string(&["/bin/sh", "-c", script])?;
     let mut words = vec!["build", name, "--from", "template:small"];
     let fixed =
-        [format!("boot.command={command}"), "boot.ready=[\"/bin/test\", \"-e\", \"/tmp/up\"]".to_owned()];
+        [format!("boot.command={command}"), "boot.ready=[\"/bin/test\", \"-e\", \"/run/up\"]".to_owned()];
     for setting in fixed.iter().map(String::as_str).chain(settings.iter().copied()) {
         words.extend(["--set", setting]);
     }
