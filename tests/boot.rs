@@ -13,13 +13,16 @@ pub(crate) fn trials() -> Vec<Trial> {
     [systemd::trials(), inits::trials(), console::trials()].into_iter().flatten().collect()
 }
 
-/// A jail over a template's tree, which stays as it is. Nothing that it does takes longer than two minutes.
+/// A jail that boots a distribution. Nothing that it does takes longer than two minutes.
 pub(crate) struct Server<'t> {
     t: &'t Test,
     pub(crate) name: String,
+    /// On the host that it runs on.
+    jaula: Jaula,
 }
 
 impl<'t> Server<'t> {
+    /// Over a template's tree, which stays as it is.
     pub(crate) fn of(t: &'t Test, template: Template, options: &[&str]) -> Outcome<Self> {
         let tree = template.kept(t)?.join("tree");
         Self::over(t, &tree.to_string_lossy(), options)
@@ -30,11 +33,33 @@ impl<'t> Server<'t> {
         let root = format!("dir:{tree}");
         let create = ["create", &name, "--quiet", "--profile", "server", "--root", &root];
         t.jaula().ok(&[&create[..], options].concat())?;
-        Ok(Self { t, name })
+        Ok(Self { t, name, jaula: t.jaula() })
+    }
+
+    /// Built from a template by this command, with files of its own.
+    pub(crate) fn built(
+        t: &'t Test,
+        jaula: Jaula,
+        template: Template,
+        word: &str,
+        options: &[&str],
+    ) -> Outcome<Self> {
+        let name = t.name(word);
+        if !t.root().join("var/lib/jaula/templates").join(template.name()).exists() {
+            template.put(t)?;
+        }
+        let from = format!("template:{}", template.name());
+        jaula.ok(&[&["build", &name, "--quiet", "--from", &from], options].concat())?;
+        Ok(Self { t, name, jaula })
+    }
+
+    /// One that is there.
+    pub(crate) fn known(t: &'t Test, name: String) -> Self {
+        Self { t, name, jaula: t.jaula() }
     }
 
     pub(crate) fn jaula(&self) -> Jaula {
-        self.t.jaula().within(Duration::from_secs(120))
+        self.jaula.clone().within(Duration::from_secs(120))
     }
 
     pub(crate) fn start(&self) -> Outcome {
