@@ -11,6 +11,7 @@ mod building;
 mod confinement;
 mod console;
 mod declared;
+mod documents;
 mod escapes;
 mod exec;
 mod faults;
@@ -30,6 +31,7 @@ mod races;
 mod refresh;
 mod roots;
 mod selftest;
+mod servers;
 mod services;
 mod stores;
 mod trace;
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         building::trials(),
         confinement::trials(),
         console::trials(),
+        documents::trials(),
         escapes::trials(),
         exec::trials(),
         faults::trials(),
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         refresh::trials(),
         roots::trials(),
         selftest::trials(),
+        servers::trials(),
         services::trials(),
         stores::trials(),
         trace::trials(),

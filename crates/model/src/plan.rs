@@ -8,9 +8,11 @@ pub mod call;
 mod child;
 mod flags;
 mod host;
+mod link;
 mod tail;
 pub mod traced;
 
+use crate::boot::Kind;
 use crate::config::{Config, MountSource, Owners, RootSpec, Writes};
 use crate::confinement::Confinement;
 use crate::facts::Facts;
@@ -23,6 +25,7 @@ use traced::Traced;
 
 pub use call::{Arg, Expect, Flag};
 pub use host::{DELEGATED, DESCENDANTS, HostStep, Join};
+pub use link::{Leads, Link, Shared};
 pub use tail::{LISTENER, exec};
 
 /// All that a start does.
@@ -153,8 +156,9 @@ pub struct First {
     pub groups: Vec<u32>,
     /// What its standard input, output and error are.
     pub streams: [Stream; 3],
-    /// Is it an init? One takes no terminal to be controlled by: that is for those who log in there.
-    pub init: bool,
+    /// Which init it is, if it is one. An init takes no terminal to be controlled by: that is for those who log
+    /// in there.
+    pub init: Kind,
 }
 
 /// What a standard stream of a process inside is.
