@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use btrfs::remove as remove_subvolume;
 pub use btrfs::{make_tree, snapshot};
-pub use limit::{Usage, limit, usage};
+pub use limit::{Usage, limit, unseen, usage};
 pub(crate) use limit::{release, uncounted};
 pub use make::make;
 
