@@ -13,6 +13,7 @@ mod console;
 mod declared;
 mod escapes;
 mod exec;
+mod families;
 mod faults;
 mod ground;
 mod guest;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         console::trials(),
         escapes::trials(),
         exec::trials(),
+        families::trials(),
         faults::trials(),
         guest::trials(),
         interrupted::trials(),

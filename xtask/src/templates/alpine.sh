@@ -37,7 +37,7 @@ echo alpine >etc/hostname
 printf '127.0.0.1\tlocalhost\n::1\t\tlocalhost\n' >etc/hosts
 printf 'hostname="alpine"\n' >etc/conf.d/hostname
 printf 'clock_hctosys="YES"\nclock_systohc="YES"\n' >etc/conf.d/hwclock
-printf 'root:*:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/sbin/nologin\nwww:x:82:82::/var/www:/sbin/nologin\n' >etc/passwd
+printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/sbin/nologin\nwww:x:82:82::/var/www:/sbin/nologin\n' >etc/passwd
 printf 'root:x:0:root\ntty:x:5:\nuucp:x:14:\nwww:x:82:\nutmp:x:406:\nnobody:x:65534:\n' >etc/group
 printf 'root:*::0:::::\nnobody:!::0:::::\nwww:!::0:::::\n' >etc/shadow
 chmod 640 etc/shadow

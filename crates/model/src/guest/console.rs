@@ -59,9 +59,10 @@ fn is_terminal(line: &str) -> bool {
     let [_, _, "respawn" | "askfirst", command] = fields[..] else { return false };
     !line.starts_with('#')
         && (command.contains("getty") || fields[2] == "askfirst" || command.contains("login"))
-        && [fields[0]].into_iter().chain(command.split_whitespace()).any(|word| {
-            is_keyboard(word.trim_start_matches("/dev/"))
-        })
+        && [fields[0]]
+            .into_iter()
+            .chain(command.split_whitespace())
+            .any(|word| is_keyboard(word.trim_start_matches("/dev/")))
 }
 
 /// Is it a terminal of a keyboard or a serial line?

@@ -57,7 +57,10 @@ fn others(network: &Network, describes_lo: bool) -> impl FnMut(&str) -> bool + u
     let described: Vec<String> = network.interfaces.iter().map(|interface| interface.name.clone()).collect();
     let is_other = move |name: &str| {
         let plain = name.split([':', '.']).next().unwrap_or_default();
-        shared || (describes_lo && plain == "lo") || described.iter().any(|own| own == plain) || is_hardware(plain)
+        shared
+            || (describes_lo && plain == "lo")
+            || described.iter().any(|own| own == plain)
+            || is_hardware(plain)
     };
     let mut inside = false;
     move |line| {
