@@ -2,6 +2,7 @@
 
 mod app;
 mod boot;
+mod network;
 mod writable;
 
 use crate::error::{Error, Result};
@@ -9,7 +10,7 @@ use crate::facts;
 use crate::house::House;
 use crate::rootfs::{guest, store};
 use model::boot::{Kind, Waits};
-use model::config::{Config, Init, MountSource, NetworkMode, RootSpec, Writes};
+use model::config::{Config, Init, MountSource, RootSpec, Writes};
 use model::confinement::{Confinement, may_mount};
 use model::facts::Facts;
 use model::name::{Id, Name};
@@ -21,7 +22,6 @@ pub use app::{Closure, closure};
 pub(crate) use boot::has_first;
 use model::users::Identity;
 use std::ffi::{OsStr, OsString};
-use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -286,7 +286,7 @@ fn check(
             ));
         }
     }
-    wrong.extend(addresses(config, facts).err());
+    wrong.extend(network::check(config, facts));
     for mount in &config.mounts {
         let MountSource::Bind { path, mapped } = &mount.source else { continue };
         match std::fs::metadata(path) {
@@ -327,40 +327,6 @@ fn check(
         0 => Ok(files),
         1 => Err(wrong.remove(0)),
         _ => Err(Error::Several(wrong)),
-    }
-}
-
-/// A jail that is kept to addresses needs who keeps it, and a host that has them.
-fn addresses(config: &Config, facts: &Facts) -> Result<()> {
-    match config.network.mode {
-        NetworkMode::Bind => {}
-        _ if config.network.addresses.is_empty() => return Ok(()),
-        mode => {
-            return Err(Error::refused(
-                format!(
-                    "network.addresses: a jail with network.mode = \"{mode}\" has no addresses of its own"
-                ),
-                "say network.mode = \"bind\"",
-            ));
-        }
-    }
-    if !facts.root() {
-        return Err(needs_root("network.mode = \"bind\""));
-    }
-    if facts.cgroups.unified.is_none() {
-        return Err(Error::refused(
-            "network.mode = \"bind\" needs cgroup version 2, which is not mounted",
-            "mount it (an empty one is enough), or take network.mode = \"host\"",
-        ));
-    }
-    // Whoever has an address may bind to it.
-    let missing = |ip: &&IpAddr| std::net::UdpSocket::bind((**ip, 0)).is_err();
-    match config.network.addresses.iter().find(missing) {
-        Some(ip) => Err(Error::refused(
-            format!("network.addresses: this host does not have {ip}"),
-            format!("give it to an interface, as in: ip address add {ip} dev eth0"),
-        )),
-        None => Ok(()),
     }
 }
 

@@ -206,7 +206,7 @@ fn addresses(jail: &Jail<'_>, cgroup: &Path) -> Option<HostStep> {
     let network = &jail.config.network;
     (network.mode == NetworkMode::Bind).then(|| HostStep::Bind {
         cgroup: cgroup.to_owned(),
-        addresses: network.addresses.clone(),
+        addresses: network.ips().collect(),
         loopback: jail.id.loopback(),
         low_ports: may_bind_low(jail),
     })
