@@ -9,6 +9,7 @@ use crate::building::Building;
 use crate::claim::Claim;
 use crate::error::{Error, Result};
 use crate::house::House;
+use crate::keeping::birth;
 use crate::ops::create::{Created, free};
 use crate::registry::{self, Ids};
 use crate::rootfs::beneath::Beneath;
@@ -22,9 +23,6 @@ use model::template::{TREE, Template};
 use std::cell::RefCell;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-
-/// A file in a jail's directory that says: without a configuration this is nobody's, and may be removed.
-const ORPHAN: &str = ".orphan";
 
 /// What to build.
 #[derive(Clone, Debug)]
@@ -194,36 +192,11 @@ pub(crate) fn settle(
     let building = Building::begin(&house.lib.join("jails"), name.as_str())?;
     let opened = store::make(house, building.path(), foreseen, config, fill, progress)?;
     let fixed = guest::fix(&Beneath::new(opened), name, config, When::Built)?;
-    // Until the configuration is there, it is nobody's.
-    let orphan = building.path().join(ORPHAN);
-    std::fs::write(&orphan, "").map_err(Error::io("write", &orphan))?;
-    let lock = registry::lock(house)?;
-    if registry::exists(house, name)? {
-        return Err(Error::Exists(name.clone()));
-    }
-    let mut ids = Ids::load(house, &lock)?;
-    // Somebody else may have got the number meanwhile.
-    let id = config.id.map_or_else(|| ids.free(), Ok)?;
-    let text =
-        edit::apply(text, &[Setting::set("id", id.to_string())]).map_err(|p| Error::problems(&p, None))?;
-    ids.take(id, name)?;
-    let kept = house.kept(name);
-    // Of a build that was killed here.
-    if kept.join(ORPHAN).exists() {
-        crate::tree::remove(&kept)?;
-    }
-    let written = building.settle(&kept).and_then(|()| registry::write(house, name, &text, &lock));
-    if let Err(error) = written {
-        // The number is free again at the next look in any case: no file says that it is taken.
-        let _ = ids.release(name);
-        crate::tree::remove(&kept)?;
-        return Err(error);
-    }
-    std::fs::remove_file(kept.join(ORPHAN)).map_err(Error::io("remove", &kept.join(ORPHAN)))?;
-    drop(lock);
-    if id != foreseen {
-        store::limit(house, name, id, config)?;
-    }
+    let id = birth::settle(house, name, building, text, config.id, |id, config| match id == foreseen {
+        true => Ok(()),
+        // Somebody else got the number meanwhile.
+        false => store::limit(house, name, id, config),
+    })?;
     Ok((id, house.config(name), fixed.failed.iter().map(Error::line).collect()))
 }
 
@@ -264,11 +237,18 @@ fn number(house: &House, config: &Config) -> Result<Id> {
     }
 }
 
+/// What images run that boot.
+const INITS: [&str; 4] = ["/sbin/init", "/usr/sbin/init", "/lib/systemd/systemd", "/usr/lib/systemd/systemd"];
+
 /// What an image says of itself, as a jail's configuration: it holds unless something else is asked for.
 fn of_image(template: &Template) -> Vec<Setting> {
     let mut settings = Vec::new();
     let mut set = |key: &str, value: &str| settings.push(Setting::set(key, value));
-    if let Some(first) = template.command.first() {
+    // One that boots is found by its files, and asked to stop as it wants to be.
+    let boots = matches!(&template.command[..], [only] if INITS.contains(&only.as_str()));
+    let command = if boots { &[][..] } else { &template.command[..] };
+    if let Some(first) = command.first() {
+        set("boot.init", "command");
         set("boot.command", first);
     }
     if let Some(user) = &template.user {
@@ -284,7 +264,7 @@ fn of_image(template: &Template) -> Vec<Setting> {
     for (name, value) in &template.environment {
         set(&format!("environment.{name}"), value);
     }
-    let rest = template.command.iter().skip(1);
+    let rest = command.iter().skip(1);
     settings.extend(rest.map(|word| Setting {
         key: "boot.command".to_owned(),
         operation: Operation::Add,
