@@ -392,7 +392,7 @@ impl RootFiles<'_> {
             return text.or_else(taken).unwrap_or_default();
         }
         if self.config.root.is_own() {
-            let opened = store::open(self.house, self.name, self.config).ok();
+            let opened = store::look(self.house, self.name, self.config).ok();
             return opened.and_then(|opened| read_at(opened.root(), file)).unwrap_or_default();
         }
         let kept = self.house.kept(self.name).join("overlay/upper");

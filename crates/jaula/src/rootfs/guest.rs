@@ -65,7 +65,7 @@ pub(crate) fn look(house: &House, name: &Name, config: &Config) -> Result<Vec<Fi
     if !config.guest.manage {
         return Ok(Vec::new());
     }
-    let tree = Beneath::new(store::open(house, name, config)?);
+    let tree = Beneath::new(store::look(house, name, config)?);
     Ok(fix_ups(&guest(name, config, When::Known)?, &mut View(&tree)))
 }
 
