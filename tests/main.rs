@@ -11,6 +11,7 @@ mod building;
 mod confinement;
 mod console;
 mod declared;
+mod documents;
 mod escapes;
 mod exec;
 mod families;
@@ -31,6 +32,7 @@ mod races;
 mod refresh;
 mod roots;
 mod selftest;
+mod servers;
 mod services;
 mod stores;
 mod trace;
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         building::trials(),
         confinement::trials(),
         console::trials(),
+        documents::trials(),
         escapes::trials(),
         exec::trials(),
         families::trials(),
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         refresh::trials(),
         roots::trials(),
         selftest::trials(),
+        servers::trials(),
         services::trials(),
         stores::trials(),
         trace::trials(),

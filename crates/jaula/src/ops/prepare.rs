@@ -134,7 +134,7 @@ fn prepare_as(
     let mut first = first(&command, environment, config.boot.directory.clone(), &identity, start.streams);
     if kind != Kind::Command {
         first.arguments = vec![kind.title(&config.boot).into()];
-        first.init = true;
+        first.init = kind;
     }
     let init = kind.is_ours().then(|| boot::own_init(kind, config));
     if start.traced.is_some() {
@@ -466,7 +466,7 @@ pub(crate) fn first(
         group: identity.group,
         groups: identity.groups.clone(),
         streams,
-        init: false,
+        init: Kind::Command,
         environment,
     }
 }
