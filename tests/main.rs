@@ -18,6 +18,7 @@ mod families;
 mod faults;
 mod ground;
 mod guest;
+mod images;
 mod interrupted;
 mod isolation;
 mod keeper;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         families::trials(),
         faults::trials(),
         guest::trials(),
+        images::trials(),
         interrupted::trials(),
         isolation::trials(),
         keeper::trials(),

@@ -273,9 +273,12 @@ fn of_image(template: &Template) -> Vec<Setting> {
     // One that boots is found by its files, and asked to stop as it wants to be.
     let boots = matches!(&template.command[..], [only] if INITS.contains(&only.as_str()));
     let command = if boots { &[][..] } else { &template.command[..] };
-    if let Some(first) = command.first() {
+    if !command.is_empty() {
         set("boot.init", "command");
-        set("boot.command", first);
+        // A list as TOML has it, whose strings are JSON's: words may have spaces in them.
+        let words: Vec<String> =
+            command.iter().map(|word| serde_json::Value::from(&word[..]).to_string()).collect();
+        set("boot.command", &format!("[{}]", words.join(", ")));
     }
     if let Some(user) = &template.user {
         // A group behind it is that of the user's line in passwd(5).
@@ -290,12 +293,6 @@ fn of_image(template: &Template) -> Vec<Setting> {
     for (name, value) in &template.environment {
         set(&format!("environment.{name}"), value);
     }
-    let rest = command.iter().skip(1);
-    settings.extend(rest.map(|word| Setting {
-        key: "boot.command".to_owned(),
-        operation: Operation::Add,
-        value: word.clone(),
-    }));
     settings
 }
 
