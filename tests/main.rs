@@ -14,10 +14,12 @@ mod declared;
 mod documents;
 mod escapes;
 mod exec;
+mod families;
 mod faults;
 mod firewall;
 mod ground;
 mod guest;
+mod images;
 mod interrupted;
 mod isolation;
 mod keeper;
@@ -55,9 +57,11 @@ fn main() -> ExitCode {
         documents::trials(),
         escapes::trials(),
         exec::trials(),
+        families::trials(),
         faults::trials(),
         firewall::trials(),
         guest::trials(),
+        images::trials(),
         interrupted::trials(),
         isolation::trials(),
         keeper::trials(),
