@@ -4,8 +4,10 @@
 //! plan (`model::plan`).
 
 pub(crate) mod bind;
+mod links;
 mod lower;
 pub(crate) mod ports;
+pub(crate) mod shared;
 
 use crate::error::Error;
 use crate::journal::{Entry, Journal};
@@ -124,6 +126,13 @@ fn host_steps(plan: &Plan, journal: &mut Journal) -> Result<Option<OwnedFd>, Err
                 let own = bind::Own::new(addresses.iter().copied(), *loopback, *low_ports);
                 bind::keep(&group(cgroup)?, &own).map_err(Error::call("keep the jail to its addresses"))?;
             }
+            HostStep::Shared(thing) => {
+                let (run, name) = place(plan)?;
+                journal.write(&Entry::Shared(shared::key(thing)))?;
+                shared::take(run, &name, thing)?;
+            }
+            // Done when parent and child meet.
+            HostStep::Link(_) | HostStep::LinkUp { .. } | HostStep::Answer { .. } => {}
             // Done by the claim, without which there would be no journal.
             HostStep::Claim(_) | HostStep::Number(_) => {}
             HostStep::MountPoint(path) => match sys::fs::make_dir(sys::fs::CWD, path, 0o755) {
@@ -141,6 +150,15 @@ fn host_steps(plan: &Plan, journal: &mut Journal) -> Result<Option<OwnedFd>, Err
         }
     }
     Ok(born)
+}
+
+/// The directory of running jails, and this one's name: what its claim says.
+fn place(plan: &Plan) -> Result<(&Path, Name), Error> {
+    let claim = plan.host.iter().find_map(|step| match step {
+        HostStep::Claim(path) => Some((path.parent()?, path.file_name()?.to_str()?.parse().ok()?)),
+        _ => None,
+    });
+    claim.ok_or_else(|| Error::refused("a plan without a claim", "this is a mistake in jaula"))
 }
 
 /// A control group, to attach programs to.
@@ -207,7 +225,7 @@ fn namespaces(kinds: &[Namespace]) -> i32 {
 }
 
 /// What the parent does while the child waits: the first process is known to the journal, has
-/// its ids, its trees and its version 1 groups. Returns the inode of its pidfd.
+/// its ids, its trees and its version 1 groups and its link. Returns the inode of its pidfd.
 fn meet(plan: &Plan, first: &Child, trees: &[OwnedFd], journal: &mut Journal) -> Result<u64, Error> {
     let inode = sys::fs::identity(&first.pidfd).map_err(Error::call("identify the first process"))?.inode;
     journal.write(&Entry::Process { pid: first.pid, inode })?;
@@ -223,8 +241,12 @@ fn meet(plan: &Plan, first: &Child, trees: &[OwnedFd], journal: &mut Journal) ->
     }
     set_attributes(plan, trees, first)?;
     for step in &plan.host {
-        if let HostStep::Cgroup { path, join: Join::Moved } = step {
-            crate::cgroup::join(path, first.pid)?;
+        match step {
+            HostStep::Cgroup { path, join: Join::Moved } => crate::cgroup::join(path, first.pid)?,
+            HostStep::Link(link) => links::make(link, first, journal)?,
+            HostStep::LinkUp { link, routes } => links::up(link, routes)?,
+            HostStep::Answer { ip, device } => links::answer(*ip, device, journal)?,
+            _ => {}
         }
     }
     Ok(inode)
@@ -294,6 +316,9 @@ pub fn undo(entries: &[Entry], name: &Name, run: &Path) -> Vec<Error> {
         let done = match entry {
             Entry::Process { pid, inode } => crate::process::kill(*pid, *inode),
             Entry::Cgroup(path) => crate::cgroup::remove(path),
+            Entry::Link(name) => links::remove(name),
+            Entry::Answer { device, ip } => links::silence(device, *ip),
+            Entry::Shared(key) => shared::leave(run, name, key),
             Entry::Id(id) => crate::claim::release_id(run, name, *id),
             // Whoever has the jail's claim sees to it.
             Entry::Keep => Ok(()),
