@@ -9,6 +9,7 @@ mod lower;
 pub(crate) mod ports;
 pub(crate) mod shared;
 
+use crate::claim::Claim;
 use crate::error::Error;
 use crate::journal::{Entry, Journal};
 use model::name::Name;
@@ -310,7 +311,7 @@ fn said(steps: &[Step], ours: BorrowedFd<'_>) -> Result<Said, Error> {
 }
 
 /// Undoes what the journal says, from its end; all of it, even if a part fails.
-pub fn undo(entries: &[Entry], name: &Name, run: &Path) -> Vec<Error> {
+pub fn undo(entries: &[Entry], claim: &Claim, run: &Path) -> Vec<Error> {
     let mut failures = Vec::new();
     for entry in entries.iter().rev() {
         let done = match entry {
@@ -318,8 +319,8 @@ pub fn undo(entries: &[Entry], name: &Name, run: &Path) -> Vec<Error> {
             Entry::Cgroup(path) => crate::cgroup::remove(path),
             Entry::Link(name) => links::remove(name),
             Entry::Answer { device, ip } => links::silence(device, *ip),
-            Entry::Shared(key) => shared::leave(run, name, key),
-            Entry::Id(id) => crate::claim::release_id(run, name, *id),
+            Entry::Shared(key) => shared::leave(run, &claim.name, key),
+            Entry::Id(id) => crate::claim::release_id(run, claim, *id),
             // Whoever has the jail's claim sees to it.
             Entry::Keep => Ok(()),
         };
