@@ -18,6 +18,8 @@ pub struct Changed {
     pub keys: Vec<&'static Key>,
     /// Does the jail run?
     pub running: bool,
+    /// What the jail does not see of its new limit, in words.
+    pub unseen: Option<String>,
     /// Why a change that counts at once could not be brought into the running jail.
     pub failure: Option<Error>,
 }
@@ -102,7 +104,8 @@ pub(crate) fn write(
             true => live::mounts(house, &name, &old.config.mounts, &new.mounts).err(),
             false => None,
         };
-        changed.push(Changed { name, keys, running, failure });
+        let unseen = store::unseen(&new).filter(|_| keys.iter().any(|key| key.path == "root.size"));
+        changed.push(Changed { name, keys, running, unseen, failure });
     }
     Ok(changed)
 }
