@@ -14,15 +14,18 @@ mod declared;
 mod documents;
 mod escapes;
 mod exec;
+mod families;
 mod faults;
 mod ground;
 mod guest;
+mod images;
 mod interrupted;
 mod isolation;
 mod keeper;
 mod keeping;
 mod lab;
 mod lifecycle;
+mod links;
 mod manage;
 mod mounts_live;
 mod needs;
@@ -54,14 +57,17 @@ fn main() -> ExitCode {
         documents::trials(),
         escapes::trials(),
         exec::trials(),
+        families::trials(),
         faults::trials(),
         guest::trials(),
+        images::trials(),
         interrupted::trials(),
         isolation::trials(),
         keeper::trials(),
         keeping::trials(),
         lab::trials(),
         lifecycle::trials(),
+        links::trials(),
         manage::trials(),
         mounts_live::trials(),
         needs::trials(),
