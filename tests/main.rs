@@ -26,6 +26,7 @@ mod keeper;
 mod keeping;
 mod lab;
 mod lifecycle;
+mod links;
 mod manage;
 mod mounts_live;
 mod needs;
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
         keeping::trials(),
         lab::trials(),
         lifecycle::trials(),
+        links::trials(),
         manage::trials(),
         mounts_live::trials(),
         needs::trials(),

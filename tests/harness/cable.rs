@@ -56,6 +56,12 @@ impl<'t> Cable<'t> {
         self.t.jaula().through(["nsenter", &into, "--"].map(Into::into).to_vec())
     }
 
+    /// A program of the host that has jails.
+    pub fn server(&self, words: &[&str]) -> Outcome<Done> {
+        let into = format!("--net=/proc/{}/ns/net", self.server.id());
+        command(&[&["nsenter", &into, "--"], words].concat())
+    }
+
     /// A program of the host that looks.
     pub fn client(&self, words: &[&str]) -> Outcome<Done> {
         let into = format!("--net=/proc/{}/ns/net", self.client.id());
