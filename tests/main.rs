@@ -8,6 +8,7 @@ mod bind;
 mod boot;
 mod bootorder;
 mod building;
+mod completion;
 mod confinement;
 mod console;
 mod declared;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         boot::trials(),
         bootorder::trials(),
         building::trials(),
+        completion::trials(),
         confinement::trials(),
         console::trials(),
         documents::trials(),

@@ -43,6 +43,13 @@ impl<'t> Cable<'t> {
         command(&[&["nsenter", &into, "ip"], words].concat())?.ok().map(drop)
     }
 
+    /// The host that has jails passes on what is not its own.
+    pub fn forwards(&self) -> Outcome {
+        let into = format!("--net=/proc/{}/ns/net", self.server.id());
+        let on = ["net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"];
+        command(&["nsenter", &into, "sysctl", "-qw", on[0], on[1]])?.ok().map(drop)
+    }
+
     /// jaula on the host that has jails.
     pub fn jaula(&self) -> Jaula {
         let into = format!("--net=/proc/{}/ns/net", self.server.id());
