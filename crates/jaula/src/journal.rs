@@ -5,6 +5,7 @@
 //! journal outlives processes, not the machine, and what it undoes does not either.
 
 use crate::error::{Error, Result};
+use model::firewall::Share;
 use model::name::Id;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -20,6 +21,8 @@ pub enum Entry {
     Id(Id),
     /// `cgroup PATH`: a control group directory.
     Cgroup(PathBuf),
+    /// `firewall JSON`: what the jail has in the host's table `jaula`.
+    Firewall(Box<Share>),
     /// `keep`: what the jail keeps is being changed ([`crate::keeping::settle`]).
     Keep,
     /// `link NAME`: the host's end of the jail's link.
@@ -47,6 +50,9 @@ impl Entry {
         match self {
             Self::Id(id) => format!("id {id}\n"),
             Self::Keep => "keep\n".to_owned(),
+            Self::Firewall(share) => {
+                format!("firewall {}\n", serde_json::to_string(share).unwrap_or_default())
+            }
             Self::Cgroup(path) => format!("cgroup {}\n", path.display()),
             Self::Link(name) => format!("link {name}\n"),
             Self::Answer { device, ip } => format!("answer {device} {ip}\n"),
@@ -62,6 +68,7 @@ impl Entry {
         let (word, rest) = line.split_once(' ')?;
         match word {
             "id" => rest.parse().ok().map(Self::Id),
+            "firewall" => serde_json::from_str(rest).ok().map(Self::Firewall),
             "cgroup" => Some(Self::Cgroup(PathBuf::from(rest))),
             "link" => Some(Self::Link(rest.to_owned())),
             "answer" => {
