@@ -63,10 +63,14 @@ fn refused(share: &Share, own: &[Element], made: bool, refused: Refused, others:
                     format!("network.forward: \"{forward}\" is taken: the jail behind {jail} has it"),
                     "take another port of the host, or another of its addresses: \"tcp ADDRESS:PORT -> PORT\"",
                 ),
-                None => Error::refused(
-                    format!("network.addresses: the jail behind {jail} has one of them already"),
-                    "give each jail its own",
-                ),
+                None => {
+                    let same = share.addresses.iter().find(|ip| other.addresses.contains(ip));
+                    let ip = same.map_or_else(|| "one of them".to_owned(), ToString::to_string);
+                    Error::refused(
+                        format!("network.addresses: the jail behind {jail} has {ip} already"),
+                        "give each jail its own",
+                    )
+                }
             };
         }
     }
