@@ -19,6 +19,8 @@ pub enum Entry {
     Id(Id),
     /// `cgroup PATH`: a control group directory.
     Cgroup(PathBuf),
+    /// `group PATH`: a control group of `jaula bind`, which stays as long as a process is in it.
+    Group(PathBuf),
     /// `keep`: what the jail keeps is being changed ([`crate::keeping::settle`]).
     Keep,
     /// `process PID INODE`: the first process, and the inode of its pidfd.
@@ -36,6 +38,7 @@ impl Entry {
             Self::Id(id) => format!("id {id}\n"),
             Self::Keep => "keep\n".to_owned(),
             Self::Cgroup(path) => format!("cgroup {}\n", path.display()),
+            Self::Group(path) => format!("group {}\n", path.display()),
             Self::Process { pid, inode } => format!("process {pid} {inode}\n"),
         }
     }
@@ -48,6 +51,7 @@ impl Entry {
         match word {
             "id" => rest.parse().ok().map(Self::Id),
             "cgroup" => Some(Self::Cgroup(PathBuf::from(rest))),
+            "group" => Some(Self::Group(PathBuf::from(rest))),
             "process" => {
                 let (pid, inode) = rest.split_once(' ')?;
                 Some(Self::Process { pid: pid.parse().ok()?, inode: inode.parse().ok()? })
@@ -117,11 +121,12 @@ mod tests {
             Entry::Id(Id::new(7).unwrap()),
             Entry::Keep,
             Entry::Cgroup("/sys/fs/cgroup/jaula.a b".into()),
+            Entry::Group("/sys/fs/cgroup/jaula.bind-1".into()),
             Entry::Process { pid: 12, inode: u64::MAX },
         ];
         let text: String = all.iter().map(Entry::line).collect();
         assert_eq!(parse(&text), all);
-        assert_eq!(parse(&text[..text.len() - 1]), all[..3], "a line that was cut off was never begun");
+        assert_eq!(parse(&text[..text.len() - 1]), all[..4], "a line that was cut off was never begun");
         assert_eq!(parse("nonsense\n\nprocess x y\n"), []);
     }
 }

@@ -6,6 +6,7 @@
 pub(crate) mod bind;
 mod lower;
 pub(crate) mod ports;
+pub(crate) mod rate;
 
 use crate::error::Error;
 use crate::journal::{Entry, Journal};
@@ -294,6 +295,7 @@ pub fn undo(entries: &[Entry], name: &Name, run: &Path) -> Vec<Error> {
         let done = match entry {
             Entry::Process { pid, inode } => crate::process::kill(*pid, *inode),
             Entry::Cgroup(path) => crate::cgroup::remove(path),
+            Entry::Group(path) => crate::cgroup::remove_empty(path),
             Entry::Id(id) => crate::claim::release_id(run, name, *id),
             // Whoever has the jail's claim sees to it.
             Entry::Keep => Ok(()),

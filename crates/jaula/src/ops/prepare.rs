@@ -7,6 +7,7 @@ mod writable;
 use crate::error::{Error, Result};
 use crate::facts;
 use crate::house::House;
+use crate::ops::listeners;
 use crate::rootfs::{guest, store};
 use model::boot::{Kind, Waits};
 use model::config::{Config, Init, MountSource, NetworkMode, RootSpec, Writes};
@@ -165,7 +166,15 @@ fn prepare_as(
         passing: start.passing,
         traced: start.traced,
     };
-    Ok(Prepared { plan: plan(&jail), confinement, boot: kind })
+    let mut plan = plan(&jail);
+    if config.network.mode == NetworkMode::Bind {
+        let waits = match kind.waits(&config.boot) {
+            Waits::Port(ports) => Some(ports),
+            _ => None,
+        };
+        plan.warnings.extend(listeners::look(&config.network, waits)?);
+    }
+    Ok(Prepared { plan, confinement, boot: kind })
 }
 
 /// What a jail's root is put together from, and who its first process is.
@@ -348,16 +357,25 @@ fn addresses(config: &Config, facts: &Facts) -> Result<()> {
         return Err(needs_root("network.mode = \"bind\""));
     }
     if facts.cgroups.unified.is_none() {
-        return Err(Error::refused(
-            "network.mode = \"bind\" needs cgroup version 2, which is not mounted",
-            "mount it (an empty one is enough), or take network.mode = \"host\"",
-        ));
+        return Err(no_unified("network.mode = \"bind\""));
     }
+    on_host(config.network.addresses.iter().copied())
+}
+
+pub(crate) fn no_unified(what: &str) -> Error {
+    Error::refused(
+        format!("{what} needs cgroup version 2, which is not mounted"),
+        "mount it (an empty one is enough): mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified",
+    )
+}
+
+/// The host must have these addresses.
+pub(crate) fn on_host(addresses: impl IntoIterator<Item = IpAddr>) -> Result<()> {
     // Whoever has an address may bind to it.
-    let missing = |ip: &&IpAddr| std::net::UdpSocket::bind((**ip, 0)).is_err();
-    match config.network.addresses.iter().find(missing) {
+    let missing = |ip: &IpAddr| std::net::UdpSocket::bind((*ip, 0)).is_err();
+    match addresses.into_iter().find(missing) {
         Some(ip) => Err(Error::refused(
-            format!("network.addresses: this host does not have {ip}"),
+            format!("this host does not have {ip}"),
             format!("give it to an interface, as in: ip address add {ip} dev eth0"),
         )),
         None => Ok(()),
@@ -522,7 +540,7 @@ fn below_init(first: &mut First) -> Result<()> {
     Ok(())
 }
 
-fn programs(name: &OsStr, path: &str) -> Vec<PathBuf> {
+pub(crate) fn programs(name: &OsStr, path: &str) -> Vec<PathBuf> {
     if name.as_encoded_bytes().contains(&b'/') {
         return vec![PathBuf::from(name)];
     }
