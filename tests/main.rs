@@ -27,6 +27,7 @@ mod mounts_live;
 mod needs;
 mod ports;
 mod races;
+mod rate;
 mod refresh;
 mod roots;
 mod selftest;
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
         needs::trials(),
         ports::trials(),
         races::trials(),
+        rate::trials(),
         refresh::trials(),
         roots::trials(),
         selftest::trials(),

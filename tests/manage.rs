@@ -334,7 +334,7 @@ fn faults_have_their_place(t: &Test) -> Outcome {
         format!("{}: jail \"{a}\" has id 5, which jail \"{b}\" has as well\n", place(&a)),
         format!("{}: jail \"{b}\" has id 5, which jail \"{a}\" has as well\n", place(&b)),
         format!(
-            "{}:2:10: network.mode: \"hots\" is not one of none, host, bind\nhelp: did you mean \"host\"?\n",
+            "{}:2:10: network.mode: \"hots\" is not one of none, host, bind, routed, bridge, macvlan\nhelp: did you mean \"host\"?\n",
             place(&c)
         ),
         format!("{}: root.from: there is no directory /nonexistent\n", place(&d)),

@@ -31,6 +31,7 @@ else:
     if protocol == "tcp":
         s.settimeout(20)
         s.connect((address, port))
+    print("begins", flush=True)
     start, bits, data = time.monotonic(), 0, bytes(1 << 16 if protocol == "tcp" else 1200)
     while (past := time.monotonic() - start) < seconds + 3:
         try:

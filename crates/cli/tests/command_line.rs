@@ -63,7 +63,7 @@ fn a_wrong_command_line_is_an_error_and_a_help() {
         ),
         (
             &["run", "--network=hots"],
-            "--network \"hots\" is not one of none, host, bind",
+            "--network \"hots\" is not one of none, host, bind, routed, bridge, macvlan",
             "did you mean \"host\"?",
         ),
         (&["run", "--root"], "--root needs a value: --root SPEC", "\"jaula help run\" lists its options"),
@@ -268,7 +268,7 @@ db|
 show|edit|check|path|keys|
 --ephemeral|
 host|
-none|host|bind|
+none|host|bind|routed|bridge|macvlan|
 network.mode=|
 boot.user=|
 dir:|

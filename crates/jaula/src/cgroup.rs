@@ -151,6 +151,11 @@ pub(crate) fn remove(group: &Path) -> Result<()> {
     }
 }
 
+/// Is it a group of version 2?
+pub(crate) fn is_unified(group: &Path) -> bool {
+    sys::fs::magic(group).is_ok_and(|magic| magic == CGROUP2)
+}
+
 /// Is a process in the group, or in one below it (cgroups(7), `cgroup.events`)?
 pub(crate) fn is_used(group: &Path) -> bool {
     let events = std::fs::read_to_string(group.join("cgroup.events")).unwrap_or_default();

@@ -125,6 +125,9 @@ fn host_steps(plan: &Plan, journal: &mut Journal) -> Result<Option<OwnedFd>, Err
                 let own = bind::Own::new(addresses.iter().copied(), *loopback, *low_ports);
                 bind::keep(&group(cgroup)?, &own).map_err(Error::call("keep the jail to its addresses"))?;
             }
+            HostStep::Rate { cgroup, rates } => {
+                rate::keep(&group(cgroup)?, rates).map_err(Error::call("limit the jail's data"))?;
+            }
             // Done by the claim, without which there would be no journal.
             HostStep::Claim(_) | HostStep::Number(_) => {}
             HostStep::MountPoint(path) => match sys::fs::make_dir(sys::fs::CWD, path, 0o755) {
@@ -145,7 +148,7 @@ fn host_steps(plan: &Plan, journal: &mut Journal) -> Result<Option<OwnedFd>, Err
 }
 
 /// A control group, to attach programs to.
-fn group(path: &Path) -> Result<OwnedFd, Error> {
+pub(crate) fn group(path: &Path) -> Result<OwnedFd, Error> {
     let flags = sys::fs::O_RDONLY | sys::fs::O_DIRECTORY;
     sys::fs::open(sys::fs::CWD, path, flags, 0).map_err(Error::call("open the control group"))
 }

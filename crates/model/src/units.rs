@@ -16,6 +16,10 @@ pub struct Count(pub u64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span(pub Duration);
 
+/// A rate of data in bits a second: `50mbit`, `1.5gbit`; powers of 1000, as `tc` has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rate(pub u64);
+
 /// Why a text is no quantity.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not {what}")]
@@ -108,6 +112,39 @@ impl fmt::Display for Count {
     }
 }
 
+impl FromStr for Rate {
+    type Err = BadUnit;
+
+    fn from_str(text: &str) -> Result<Self, BadUnit> {
+        let bad = || BadUnit {
+            text: text.chars().take(40).collect(),
+            what: "a rate such as 512kbit, 50mbit, 1.5gbit",
+        };
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let unit = match text[digits.len()..].to_ascii_lowercase().as_str() {
+            "bit" => "",
+            "kbit" => "k",
+            "mbit" => "M",
+            "gbit" => "G",
+            _ => return Err(bad()),
+        };
+        match format!("{digits}{unit}").parse() {
+            // Less is no rate that a packet gets through with; more fits no counter of the kernel's.
+            Ok(Count(bits @ 8000..=1_000_000_000_000)) => Ok(Self(bits)),
+            _ => Err(bad()),
+        }
+    }
+}
+
+impl fmt::Display for Rate {
+    /// The largest unit that divides the number.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = Count(self.0).to_string();
+        let digits = count.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        write!(f, "{digits}{}bit", count[digits.len()..].to_ascii_lowercase())
+    }
+}
+
 impl FromStr for Span {
     type Err = BadUnit;
 
@@ -182,7 +219,24 @@ mod tests {
         }
     }
 
+    #[test]
+    fn rates() {
+        for (text, n) in
+            [("8kbit", 8000), ("50mbit", 50_000_000), ("1.5Gbit", 1_500_000_000), ("64000bit", 64000)]
+        {
+            assert_eq!(text.parse(), Ok(Rate(n)), "{text}");
+        }
+        for bad in ["", "50", "50m", "50mbps", "0mbit", "1bit", "-1mbit", "9999gbit", "kbit", "mbit"] {
+            assert!(bad.parse::<Rate>().is_err(), "{bad:?}");
+        }
+    }
+
     proptest::proptest! {
+        #[test]
+        fn rates_round_trip(n in 8000u64..=1_000_000_000_000) {
+            proptest::prop_assert_eq!(Rate(n).to_string().parse(), Ok(Rate(n)));
+        }
+
         #[test]
         fn bytes_round_trip(n: u64) {
             proptest::prop_assert_eq!(Bytes(n).to_string().parse(), Ok(Bytes(n)));
@@ -201,7 +255,7 @@ mod tests {
 
         #[test]
         fn no_text_panics(text: String) {
-            let _ = (text.parse::<Bytes>(), text.parse::<Count>(), text.parse::<Span>());
+            let _ = (text.parse::<Bytes>(), text.parse::<Count>(), text.parse::<Span>(), text.parse::<Rate>());
         }
     }
 }

@@ -104,7 +104,8 @@ fn dump(socket: &OwnedFd, protocol: Protocol, family: u8, found: &mut Vec<Listen
 fn open() -> Result<OwnedFd> {
     // SAFETY: socket takes no pointers.
     let fd = unsafe { libc::socket(libc::AF_NETLINK, libc::SOCK_RAW | libc::SOCK_CLOEXEC, SOCK_DIAG) };
-    let socket = check(fd.into(), || "socket(AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG)".to_owned()).map(own)?;
+    let socket =
+        check(fd.into(), || "socket(AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG)".to_owned()).map(own)?;
     // SAFETY: all-zero is a valid sockaddr_nl: the kernel, which listens to port 0.
     let mut kernel: libc::sockaddr_nl = unsafe { std::mem::zeroed() };
     kernel.nl_family = libc::sa_family_t::try_from(libc::AF_NETLINK).unwrap_or_default();

@@ -243,7 +243,7 @@ mod tests {
             ("exec --user ", &["@users "]),
             ("console www ", &[]),
             ("run --net", &["--network"]),
-            ("run --network ", &["none", "host", "bind"]),
+            ("run --network ", &["none", "host", "bind", "routed", "bridge", "macvlan"]),
             ("run --network=h", &["--network=host"]),
             ("run --root ", &["dir:", "app:", "host"]),
             ("run --root d", &["dir:"]),

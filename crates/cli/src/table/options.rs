@@ -38,8 +38,8 @@ pub(crate) static GLOBAL: &[&Opt] = &[&QUIET, &COLOR, &HELP, &VERSION];
 
 /// What `run` and `create` share: the configuration of the new jail.
 pub(crate) static RUN: &[&Opt] = &[
-    &ROOT, &APP, &FILE, &MOUNT, &EPHEMERAL, &NETWORK, &IP, &PROFILE, &USER, &DIRECTORY, &ENV, &HOSTNAME,
-    &SET, &CONFIG, &NAME, &TTY, &NO_TTY, &DRY_RUN, &JSON_PLAN,
+    &ROOT, &APP, &FILE, &MOUNT, &EPHEMERAL, &NETWORK, &IP, &FORWARD, &PROFILE, &USER, &DIRECTORY, &ENV,
+    &HOSTNAME, &SET, &CONFIG, &NAME, &TTY, &NO_TTY, &DRY_RUN, &JSON_PLAN,
 ];
 /// See [`RUN`].
 pub(crate) static CREATE: &[&Opt] = &[
@@ -50,6 +50,7 @@ pub(crate) static CREATE: &[&Opt] = &[
     &MOUNT,
     &NETWORK,
     &IP,
+    &FORWARD,
     &PROFILE,
     &USER,
     &DIRECTORY,
@@ -80,6 +81,8 @@ pub(crate) static BUILD: &[&Opt] = &[
     &KEYRING,
     &HOSTNAME,
     &NETWORK,
+    &IP,
+    &FORWARD,
     &SET,
     &START,
     &VERBOSE,
@@ -194,9 +197,11 @@ value!(
     "network",
     None,
     "MODE",
-    Words::OneOf(&["none", "host", "bind"]),
-    "Whose network the jail has: `none` (loopback only, the default), `host` (the host's) or `bind` (the \
-     host's, with the addresses of `--ip` only). The key `network.mode`.",
+    Words::OneOf(&["none", "host", "bind", "routed", "bridge", "macvlan"]),
+    "Whose network the jail has: `none` (loopback only, the default), `host` (the host's), `bind` (the \
+     host's, with the addresses of `--ip` only), or its own, to which the host routes those addresses \
+     (`routed`), or which is on a bridge (`bridge`) or interface (`macvlan`) of the host. The key \
+     `network.mode`.",
     |given, mode| {
         given.set("network.mode", mode);
         Ok(())
@@ -208,11 +213,13 @@ value!(
     None,
     "ADDRESS",
     Words::Anything,
-    "An address of the host that is the jail's, with `--network bind`, which this implies. Several may be \
-     given; the first of a family is what \"any address\" becomes. The keys `network.mode` and \
-     `network.addresses`.",
+    "An address of the jail: `ADDRESS`, or `'ADDRESS/BITS dev INTERFACE'` for one that the host has only \
+     while the jail runs. Several may be given. Without `--network` the mode is `bind`: it is an address \
+     of the host. The key `network.addresses`.",
     |given, address| {
-        given.set("network.mode", "bind".to_owned());
+        if !given.settings.iter().any(|setting| setting.key == "network.mode") {
+            given.set("network.mode", "bind".to_owned());
+        }
         given.add("network.addresses", address);
         Ok(())
     }
@@ -227,6 +234,19 @@ value!(
      \"any address\" becomes. Without any it has no network.",
     |given, address| {
         given.addresses.push(address);
+        Ok(())
+    }
+);
+value!(
+    FORWARD,
+    "forward",
+    None,
+    "SPEC",
+    Words::Anything,
+    "Forward ports of the host to a jail with a network of its own: `'tcp 8080 -> 80'`, `'udp 53'`. May be \
+     repeated. The key `network.forward`.",
+    |given, spec| {
+        given.add("network.forward", spec);
         Ok(())
     }
 );

@@ -7,6 +7,7 @@
 //! It counts what the sockets of the group send and receive, in every mode of the network alike, with the headers of
 //! IP and not those of the wire.
 
+use model::config::Rates;
 use std::os::fd::AsFd;
 use std::time::Duration;
 use sys::bpf::asm::{Asm, Helper, Op, Reg::*, Size, When};
@@ -26,13 +27,13 @@ const LOSE_AND_SLOW_DOWN: i32 = 2;
 /// Bits after the point of the time that a byte takes, in nanoseconds.
 const FRACTION: i32 = 12;
 
-/// Gives the group these rates in bits a second, and takes others away that it had.
-pub(crate) fn keep(group: impl AsFd, inward: Option<u64>, outward: Option<u64>) -> sys::Result<()> {
-    for (hook, rate) in [(Hook::Ingress, inward), (Hook::Egress, outward)] {
+/// Gives the group these rates, and takes others away that it had.
+pub(crate) fn keep(group: impl AsFd, rates: &Rates) -> sys::Result<()> {
+    for (hook, rate) in [(Hook::Ingress, rates.inward), (Hook::Egress, rates.outward)] {
         let old = sys::bpf::attached(&group, hook, NAME)?;
         if let Some(rate) = rate {
             // The new one comes first, so that nothing passes in between.
-            made(hook, rate)?.attach(&group)?;
+            made(hook, rate.0)?.attach(&group)?;
         }
         old.iter().try_for_each(|program| program.detach(&group))?;
     }
@@ -46,6 +47,9 @@ fn made(hook: Hook, rate: u64) -> sys::Result<Program> {
 }
 
 fn program(clock: &Map, rate: u64, lost: i32) -> Vec<u64> {
+    let burst =
+        std::env::var("BURST").ok().and_then(|t| t.parse::<u64>().ok()).map_or(BURST, Duration::from_millis);
+    let lost = std::env::var("LOST").ok().and_then(|t| t.parse::<i32>().ok()).unwrap_or(lost);
     let mut asm = Asm::new();
     let (behind, pass) = (asm.label(), asm.label());
     asm.load(Size::B4, R6, R1, 0);
@@ -60,7 +64,7 @@ fn program(clock: &Map, rate: u64, lost: i32) -> Vec<u64> {
     asm.load(Size::B8, R2, R7, 0);
     // A pause is worth no more than BURST.
     asm.mov(R3, R0);
-    asm.constant(R4, u64::try_from(BURST.as_nanos()).unwrap_or(u64::MAX));
+    asm.constant(R4, u64::try_from(burst.as_nanos()).unwrap_or(u64::MAX));
     asm.alu(Op::Sub, R3, R4);
     asm.jump(R2, When::SGe, R3, behind);
     asm.mov(R2, R3);
@@ -121,6 +125,13 @@ mod experiment {
         let path = std::env::var("GROUP").unwrap();
         std::fs::create_dir_all(&path).unwrap();
         let group = sys::fs::open(sys::fs::CWD, &path, sys::fs::O_RDONLY | sys::fs::O_DIRECTORY, 0).unwrap();
-        super::keep(&group, rate("IN"), rate("OUT")).unwrap();
+        super::keep(
+            &group,
+            &super::Rates {
+                inward: rate("IN").map(model::units::Rate),
+                outward: rate("OUT").map(model::units::Rate),
+            },
+        )
+        .unwrap();
     }
 }

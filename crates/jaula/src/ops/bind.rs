@@ -34,8 +34,10 @@ pub fn bind(
     if sys::process::user() != 0 {
         return Err(Error::refused("jaula bind needs root", "run it as root"));
     }
-    let Some(unified) = crate::cgroup::find(false).unified else { return Err(prepare::no_unified("jaula bind")) };
-    prepare::on_host(addresses.iter().copied())?;
+    let Some(unified) = crate::cgroup::find(false).unified else {
+        return Err(prepare::network::no_unified("jaula bind"));
+    };
+    prepare::network::on_host(addresses.iter().copied())?;
     listeners::in_the_way(addresses, None).iter().map(listeners::Service::warning).for_each({
         let mut warn = warn;
         move |text| warn(&text)
@@ -87,7 +89,8 @@ fn inside(
     journal.write(&Entry::Group(group.to_owned()))?;
     sys::fs::make_dir(sys::fs::CWD, group, 0o755).map_err(Error::call("make a control group"))?;
     let flags = sys::fs::O_RDONLY | sys::fs::O_DIRECTORY;
-    let opened = sys::fs::open(sys::fs::CWD, group, flags, 0).map_err(Error::call("open the control group"))?;
+    let opened =
+        sys::fs::open(sys::fs::CWD, group, flags, 0).map_err(Error::call("open the control group"))?;
     let own = bind::Own::new(addresses.iter().copied(), id.loopback(), true);
     bind::keep(&opened, &own).map_err(Error::call("keep the command to its addresses"))?;
 
@@ -133,7 +136,9 @@ fn sweep(house: &House) -> Result<()> {
         let Some(Ok(name)) = name else { continue };
         if let Some(claim) = Claim::try_take(house, &name, false)? {
             let entries = crate::journal::read(&claim)?;
-            if entries.iter().any(|entry| matches!(entry, Entry::Group(_))) && !crate::recover::is_used(&entries) {
+            if entries.iter().any(|entry| matches!(entry, Entry::Group(_)))
+                && !crate::recover::is_used(&entries)
+            {
                 crate::recover::undo_all(house, claim, &entries)?;
             }
         }

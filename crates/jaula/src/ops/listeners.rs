@@ -86,9 +86,7 @@ pub(crate) fn everywhere() -> Vec<Service> {
 /// What a jail at these addresses cannot have: of `listen`, if it has such, else of all ports.
 pub(crate) fn in_the_way(addresses: &[IpAddr], listen: Option<&[Ports]>) -> Vec<Service> {
     let wanted = |service: &Service| {
-        let port = |p: &Ports| {
-            p.transport == service.transport && (p.first..=p.last).contains(&service.port)
-        };
+        let port = |p: &Ports| p.transport == service.transport && (p.first..=p.last).contains(&service.port);
         listen.is_none_or(|all| all.iter().any(port))
     };
     let mut found = taken(|listener| addresses.iter().any(|ip| covers(listener, *ip)));
@@ -116,8 +114,9 @@ fn covers(listener: &Listener, ip: IpAddr) -> bool {
 /// When it cannot have what it is known to want.
 pub(crate) fn look(network: &Network, waits: Option<Ports>) -> Result<Vec<String>> {
     let wanted: Vec<Ports> = network.listen.iter().flatten().copied().chain(waits).collect();
-    free(&network.addresses, &wanted)?;
-    let found = in_the_way(&network.addresses, network.listen.as_deref());
+    let addresses: Vec<IpAddr> = network.ips().collect();
+    free(&addresses, &wanted)?;
+    let found = in_the_way(&addresses, network.listen.as_deref());
     Ok(found.iter().map(Service::warning).collect())
 }
 
@@ -173,7 +172,8 @@ fn name(services: &mut [Service]) {
     pids.sort_unstable_by_key(|pid| (*pid == 1, *pid));
     for pid in pids {
         for entry in std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten() {
-            let Some(inode) = std::fs::read_link(entry.path()).ok().and_then(|to| socket(to.to_str()?)) else {
+            let Some(inode) = std::fs::read_link(entry.path()).ok().and_then(|to| socket(to.to_str()?))
+            else {
                 continue;
             };
             if services.iter().any(|service| service.inode == inode) && !owners.contains_key(&inode) {

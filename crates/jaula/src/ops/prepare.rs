@@ -2,15 +2,15 @@
 
 mod app;
 mod boot;
+pub(crate) mod network;
 mod writable;
 
 use crate::error::{Error, Result};
 use crate::facts;
 use crate::house::House;
-use crate::ops::listeners;
 use crate::rootfs::{guest, store};
 use model::boot::{Kind, Waits};
-use model::config::{Config, Init, MountSource, NetworkMode, RootSpec, Writes};
+use model::config::{Config, Init, MountSource, RootSpec, Writes};
 use model::confinement::{Confinement, may_mount};
 use model::facts::Facts;
 use model::name::{Id, Name};
@@ -22,7 +22,6 @@ pub use app::{Closure, closure};
 pub(crate) use boot::has_first;
 use model::users::Identity;
 use std::ffi::{OsStr, OsString};
-use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -167,13 +166,7 @@ fn prepare_as(
         traced: start.traced,
     };
     let mut plan = plan(&jail);
-    if config.network.mode == NetworkMode::Bind {
-        let waits = match kind.waits(&config.boot) {
-            Waits::Port(ports) => Some(ports),
-            _ => None,
-        };
-        plan.warnings.extend(listeners::look(&config.network, waits)?);
-    }
+    plan.warnings.extend(network::taken(config, kind)?);
     Ok(Prepared { plan, confinement, boot: kind })
 }
 
@@ -295,7 +288,7 @@ fn check(
             ));
         }
     }
-    wrong.extend(addresses(config, facts).err());
+    wrong.extend(network::check(config, facts));
     for mount in &config.mounts {
         let MountSource::Bind { path, mapped } = &mount.source else { continue };
         match std::fs::metadata(path) {
@@ -336,49 +329,6 @@ fn check(
         0 => Ok(files),
         1 => Err(wrong.remove(0)),
         _ => Err(Error::Several(wrong)),
-    }
-}
-
-/// A jail that is kept to addresses needs who keeps it, and a host that has them.
-fn addresses(config: &Config, facts: &Facts) -> Result<()> {
-    match config.network.mode {
-        NetworkMode::Bind => {}
-        _ if config.network.addresses.is_empty() => return Ok(()),
-        mode => {
-            return Err(Error::refused(
-                format!(
-                    "network.addresses: a jail with network.mode = \"{mode}\" has no addresses of its own"
-                ),
-                "say network.mode = \"bind\"",
-            ));
-        }
-    }
-    if !facts.root() {
-        return Err(needs_root("network.mode = \"bind\""));
-    }
-    if facts.cgroups.unified.is_none() {
-        return Err(no_unified("network.mode = \"bind\""));
-    }
-    on_host(config.network.addresses.iter().copied())
-}
-
-pub(crate) fn no_unified(what: &str) -> Error {
-    Error::refused(
-        format!("{what} needs cgroup version 2, which is not mounted"),
-        "mount it (an empty one is enough): mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified",
-    )
-}
-
-/// The host must have these addresses.
-pub(crate) fn on_host(addresses: impl IntoIterator<Item = IpAddr>) -> Result<()> {
-    // Whoever has an address may bind to it.
-    let missing = |ip: &IpAddr| std::net::UdpSocket::bind((*ip, 0)).is_err();
-    match addresses.into_iter().find(missing) {
-        Some(ip) => Err(Error::refused(
-            format!("this host does not have {ip}"),
-            format!("give it to an interface, as in: ip address add {ip} dev eth0"),
-        )),
-        None => Ok(()),
     }
 }
 

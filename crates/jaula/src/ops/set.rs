@@ -98,10 +98,12 @@ pub(crate) fn write(
         }
         let keys: Vec<_> = keys::all().filter(|k| k.written(&old.config) != k.written(&new)).collect();
         let running = registry::live(house, &name)?.is_some_and(|live| live.is_alive());
-        let failure = match running && old.config.mounts != new.mounts {
-            true => live::mounts(house, &name, &old.config.mounts, &new.mounts).err(),
-            false => None,
-        };
+        let mounts = running && old.config.mounts != new.mounts;
+        let rates = running && old.config.network.rate != new.network.rate;
+        let failure = mounts
+            .then(|| live::mounts(house, &name, &old.config.mounts, &new.mounts).err())
+            .or_else(|| rates.then(|| live::rates(house, &name, &new.network.rate).err()))
+            .flatten();
         changed.push(Changed { name, keys, running, failure });
     }
     Ok(changed)

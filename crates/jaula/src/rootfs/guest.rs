@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::house::House;
 use crate::rootfs::beneath::{Access, Beneath, Found};
 use crate::rootfs::store;
-use model::config::{Config, Nameserver, NetworkMode};
+use model::config::{Config, Nameserver};
 use model::guest::network::Network;
 use model::guest::{Action, Age, At, Files, FixUp, Guest, Resolver, fix_ups};
 use model::name::Name;
@@ -118,7 +118,7 @@ fn one(tree: &Beneath<impl AsFd>, FixUp { path, action, .. }: &FixUp) -> Result<
 /// A guest, as its configuration and this host have it.
 fn guest(name: &Name, config: &Config, when: When) -> Result<Guest> {
     // With mode bind, too, the interfaces are the host's.
-    let shared = config.network.mode != NetworkMode::None;
+    let shared = config.network.mode.is_hosts();
     let age = match when {
         When::Built => Age::Built { machine_id: machine_id()? },
         When::Cloned => Age::Cloned { machine_id: machine_id()? },

@@ -27,6 +27,9 @@ pub(super) fn network(jail: &Jail<'_>) -> Finding {
         NetworkMode::None => Finding::holds("loopback only"),
         NetworkMode::Host => Finding::open(1, "the host's network", no_network(jail)),
         NetworkMode::Bind => Finding::open(1, "the host's interfaces, seen", no_network(jail)),
+        NetworkMode::Routed | NetworkMode::Bridge | NetworkMode::Macvlan => {
+            Finding::holds("a link of its own")
+        }
     }
 }
 
@@ -34,8 +37,13 @@ pub(super) fn addresses(jail: &Jail<'_>) -> Finding {
     match jail.config.network.mode {
         NetworkMode::None => Finding::holds("none can be reached"),
         NetworkMode::Host => Finding::open(10, "all that the host reaches", no_network(jail)),
-        NetworkMode::Bind if jail.config.network.addresses.is_empty() => {
+        mode if jail.config.network.addresses.is_empty()
+            && (mode == NetworkMode::Bind || !jail.config.network.dhcp) =>
+        {
             Finding::holds("none can be reached")
+        }
+        NetworkMode::Routed | NetworkMode::Bridge | NetworkMode::Macvlan => {
+            Finding::open(9, "all that its link leads to", no_network(jail))
         }
         NetworkMode::Bind => Finding::open(9, "all that the host reaches but its loopback", no_network(jail)),
     }
@@ -54,15 +62,15 @@ pub(super) fn listen(jail: &Jail<'_>) -> Finding {
     let listed = jail.config.network.listen.as_deref().filter(|_| jail.decides_ports);
     match (jail.config.network.mode, listed) {
         (NetworkMode::None, _) => Finding::holds("nobody outside can reach one"),
-        (NetworkMode::Host | NetworkMode::Bind, None) => {
+        (_, None) => {
             let fix = match jail.config.network.listen {
                 Some(_) => Fix::Do("start it as root on a host with cgroup version 2".to_owned()),
                 None => Fix::set("network.listen=[]", "with the ports that it serves in the list"),
             };
             Finding::open(10, "every port", fix)
         }
-        (NetworkMode::Host | NetworkMode::Bind, Some([])) => Finding::holds("none"),
-        (NetworkMode::Host | NetworkMode::Bind, Some(ports)) => {
+        (_, Some([])) => Finding::holds("none"),
+        (_, Some(ports)) => {
             let count: u32 = ports.iter().map(|p| u32::from(p.last - p.first) + 1).sum();
             let words: Vec<String> = ports.iter().map(ToString::to_string).collect();
             let words: Vec<&str> = words.iter().map(String::as_str).collect();

@@ -2,11 +2,13 @@
 
 use super::problem::Found;
 use super::read::Reading;
-use super::{CapabilityChange, Change, Method, NetworkMode, Owners, Root, RootSpec, Store};
-use crate::address;
+use super::{CapabilityChange, Change, Method, Owners, Root, RootSpec, Store};
 use crate::caps::Capability;
-use crate::ports::MOST;
 use std::collections::BTreeMap;
+
+mod network;
+
+use network::network;
 
 /// Notes the contradictions between keys, each at one of them. That a key is missing is none:
 /// a file may be completed by what the command line says.
@@ -70,25 +72,7 @@ pub(super) fn contradictions(reading: &Reading, found: &mut Found<'_>) {
         let help = "give the jail a network of its own, or leave raw sockets to the host";
         note("security.raw_sockets", "the host's network gives no raw sockets to a jail".to_owned(), help);
     }
-    let addresses = &config.network.addresses;
-    let says_mode = reading.given.iter().any(|(key, _)| key.path == "network.mode");
-    if says_mode && !addresses.is_empty() && config.network.mode != NetworkMode::Bind {
-        let message =
-            format!("a jail with network.mode = \"{}\" has no addresses of its own", config.network.mode);
-        note("network.addresses", message, "say network.mode = \"bind\"");
-    }
-    if addresses.len() > address::MOST {
-        let message = format!("{} addresses are too many, {} is the most", addresses.len(), address::MOST);
-        note("network.addresses", message, "");
-    }
-    twice(addresses.iter(), |ip| {
-        note("network.addresses", format!("{ip} stands there twice"), "keep one of them");
-    });
-    let listen = config.network.listen.as_deref().unwrap_or_default();
-    if listen.len() > MOST {
-        let message = format!("{} entries are too many, {MOST} is the most", listen.len());
-        note("network.listen", message, "write ranges: \"tcp 8000-8080\"");
-    }
+    network(reading, &mut note);
     twice(
         security.capabilities.iter().map(|change| match change {
             CapabilityChange::RemoveAll => "all",

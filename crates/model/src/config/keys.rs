@@ -11,12 +11,13 @@ use toml_edit::{Array, Value};
 mod boot;
 mod guest;
 mod jail;
+mod network;
 mod root;
 mod security;
 
 /// All keys by section, in the order of a file.
 pub static SECTIONS: &[Section] =
-    &[jail::JAIL, root::ROOT, boot::BOOT, jail::NETWORK, security::SECURITY, jail::LIMITS, guest::GUEST];
+    &[jail::JAIL, root::ROOT, boot::BOOT, network::NETWORK, security::SECURITY, jail::LIMITS, guest::GUEST];
 
 /// A table of a jail's file.
 #[derive(Debug)]

@@ -80,8 +80,8 @@ fn problems_are_told_with_their_places() {
             "1:1: unknown key \"netwrok.mode\"\nhelp: did you mean \"network.mode\"?",
         ),
         (
-            "  netwrok.a = 1\n  netwrok.mode = 1",
-            "1:11: unknown key \"netwrok.a\"\nhelp: `jaula config keys` lists \
+            "  netwrok.qqqqqqq = 1\n  netwrok.mode = 1",
+            "1:11: unknown key \"netwrok.qqqqqqq\"\nhelp: `jaula config keys` lists \
           all keys\n2:11: unknown key \"netwrok.mode\"\nhelp: did you mean \"network.mode\"?",
         ),
         ("\n  [netwrok]\nmode = \"host\"", "2:4: unknown table \"netwrok\"\nhelp: did you mean [network]?"),
@@ -99,7 +99,7 @@ fn problems_are_told_with_their_places() {
         ("from = \"host\"", "1:1: unknown key \"from\"\nhelp: did you mean \"root.from\"?"),
         (
             "network.mode = \"hosts\"",
-            "1:16: network.mode: \"hosts\" is not one of none, host, bind\nhelp: did you mean \
+            "1:16: network.mode: \"hosts\" is not one of none, host, bind, routed, bridge, macvlan\nhelp: did you mean \
           \"host\"?",
         ),
         (

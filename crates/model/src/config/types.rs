@@ -1,9 +1,12 @@
 //! The types of a jail's configuration.
 
+use crate::address::Address;
 use crate::caps::Capability;
+use crate::forward::{Forward, Nat};
+use crate::link::Mac;
 use crate::name::{Id, Name};
 use crate::ports::Ports;
-use crate::units::{Bytes, Count, Span};
+use crate::units::{Bytes, Count, Rate, Span};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -257,16 +260,88 @@ pub enum Restart {
 }
 
 /// `[network]`
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Network {
     /// `network.mode`
     pub mode: NetworkMode,
     /// `network.addresses`: those of the jail, in their order.
-    pub addresses: Vec<IpAddr>,
+    pub addresses: Vec<Address>,
+    /// `"dhcp"` in `network.addresses`: the guest asks for more.
+    pub dhcp: bool,
+    /// `network.parent`: the bridge, or the interface of the host below a macvlan.
+    pub parent: Option<String>,
+    /// `network.interface`: what the jail's interface is called inside.
+    pub interface: Option<String>,
+    /// `network.gateway`: where all goes that is for nobody else.
+    pub gateway: Vec<IpAddr>,
+    /// `network.mac`: the hardware address of the jail's interface.
+    pub mac: Option<Mac>,
+    /// `network.mtu`: the longest packet of the jail's interface, in bytes.
+    pub mtu: Option<u16>,
+    /// `network.nat`
+    pub nat: Nat,
+    /// `network.forward`
+    pub forward: Vec<Forward>,
+    /// `network.rate`
+    pub rate: Rates,
+    /// `network.connections`: how many the host keeps track of for the jail.
+    pub connections: Option<Count>,
+    /// `network.guard`: is it kept to its own addresses?
+    pub guard: bool,
     /// `network.listen`: the only ports that the jail may bind to; absent for all.
     pub listen: Option<Vec<Ports>>,
     /// `network.nameservers`: whom a virtual server asks for names.
     pub nameservers: Option<Vec<Nameserver>>,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self {
+            mode: NetworkMode::default(),
+            addresses: Vec::new(),
+            dhcp: false,
+            parent: None,
+            interface: None,
+            gateway: Vec::new(),
+            mac: None,
+            mtu: None,
+            nat: Nat::default(),
+            forward: Vec::new(),
+            rate: Rates::default(),
+            connections: None,
+            guard: true,
+            listen: None,
+            nameservers: None,
+        }
+    }
+}
+
+impl Network {
+    /// What the jail's interface is called inside, if it has one beside `lo`.
+    pub fn inside(&self) -> Option<&str> {
+        let name = self.interface.as_deref().unwrap_or(crate::link::INSIDE);
+        self.mode.has_link().then_some(name)
+    }
+
+    /// The bridge of mode `bridge`, and whether jaula makes it.
+    pub fn bridge(&self) -> Option<(&str, bool)> {
+        let name = self.parent.as_deref().unwrap_or(crate::link::BRIDGE);
+        (self.mode == NetworkMode::Bridge).then_some((name, name == crate::link::BRIDGE))
+    }
+
+    /// Its addresses without what belongs to them.
+    pub fn ips(&self) -> impl Iterator<Item = IpAddr> {
+        self.addresses.iter().map(|address| address.ip)
+    }
+}
+
+/// `network.rate`: how much data passes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rates {
+    /// `in`: to the jail.
+    pub inward: Option<Rate>,
+    /// `out`: from the jail.
+    pub outward: Option<Rate>,
 }
 
 /// One of `network.nameservers`.
@@ -304,12 +379,28 @@ pub enum NetworkMode {
     Host,
     /// `bind`: the host's, and of its addresses the jail's own.
     Bind,
+    /// `routed`: its own, with a link to the host, which routes.
+    Routed,
+    /// `bridge`: its own, with a link to a bridge of the host.
+    Bridge,
+    /// `macvlan`: its own, with a second hardware address on an interface of the host.
+    Macvlan,
 }
 
 impl NetworkMode {
     /// Does the jail see the host's interfaces, in its network namespace?
     pub fn is_hosts(self) -> bool {
-        self != Self::None
+        matches!(self, Self::Host | Self::Bind)
+    }
+
+    /// Has it an interface of its own beside `lo`?
+    pub fn has_link(self) -> bool {
+        matches!(self, Self::Routed | Self::Bridge | Self::Macvlan)
+    }
+
+    /// Does what it sends and receives pass through the host's network stack on its way?
+    pub fn passes_host(self) -> bool {
+        matches!(self, Self::Routed | Self::Bridge)
     }
 }
 

@@ -81,6 +81,11 @@ words!(NetworkMode {
     None = "none": "a network of its own with a loopback interface only",
     Host = "host": "the host's network",
     Bind = "bind": "the host's network, and of its addresses only those of `network.addresses`",
+    Routed = "routed": "a network of its own, whose addresses the host routes to it: nobody else on the host's net sees \
+                        more of it than of the host",
+    Bridge = "bridge": "a network of its own, on a bridge of the host",
+    Macvlan = "macvlan": "a network of its own, with a second hardware address on an interface of the host; it reaches \
+                          everybody there but the host itself",
 });
 
 words!(Profile {

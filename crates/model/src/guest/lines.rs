@@ -49,15 +49,16 @@ pub fn block(text: &str, lines: &str, place: Place) -> String {
     }
 }
 
-/// Each line, and whether it stands between markers. A marker without the other is no marker.
+/// Each line, and whether it stands between markers. A marker without the other is no marker; markers
+/// nest, so that taking away what is between them makes no new pair.
 fn marked(text: &str) -> Vec<(&str, bool)> {
     let mut all: Vec<(&str, bool)> = split(text).map(|line| (line, false)).collect();
-    let mut begun = None;
+    let mut begun = Vec::new();
     for i in 0..all.len() {
         match all[i].0.trim_end() {
-            BEGIN => begun = Some(i),
+            BEGIN => begun.push(i),
             END => {
-                for (_, ours) in begun.take().map_or(&mut [][..], |from| &mut all[from..=i]) {
+                for (_, ours) in begun.pop().map_or(&mut [][..], |from| &mut all[from..=i]) {
                     *ours = true;
                 }
             }

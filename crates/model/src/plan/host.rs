@@ -2,7 +2,7 @@
 
 use super::{Directory, Jail, MOUNT_POINTS, Writable};
 use crate::caps::Capability;
-use crate::config::{NetworkMode, RootSpec};
+use crate::config::{NetworkMode, Rates, RootSpec};
 use crate::guest::FixUp;
 use crate::ports::Ports;
 use std::fmt;
@@ -51,6 +51,13 @@ pub enum HostStep {
         loopback: Ipv4Addr,
         /// May they bind to ports below 1024?
         low_ports: bool,
+    },
+    /// Let only so much data in and out of the group's sockets; goes with the group.
+    Rate {
+        /// Which group.
+        cgroup: PathBuf,
+        /// How much.
+        rates: Rates,
     },
     /// Make a directory that the jail keeps when it stops; no undo.
     Keep(PathBuf),
@@ -118,6 +125,11 @@ impl fmt::Display for HostStep {
                     if addresses.is_empty() { "no address".to_owned() } else { addresses.join(", ") };
                 write!(f, "bpf: be at {addresses}, 127.0.0.1 is {loopback}, {}", cgroup.display())
             }
+            Self::Rate { cgroup, rates } => {
+                let ways = [("in", rates.inward), ("out", rates.outward)];
+                let ways = ways.iter().filter_map(|(way, rate)| Some(format!("{way} {}", (*rate)?)));
+                write!(f, "bpf: pass {}, {}", ways.collect::<Vec<_>>().join(", "), cgroup.display())
+            }
             Self::Keep(path) => write!(f, "mkdir -p {}", path.display()),
             Self::Own { path, owner: Some((user, group)), mode } => {
                 write!(f, "mkdir -p {} {mode:#o} {user}:{group}", path.display())
@@ -142,6 +154,7 @@ impl HostStep {
             Self::LowPorts(_) => "cap_net_bind_service inside is none on the host's network",
             Self::Listen { .. } => "the only ports that it may listen on",
             Self::Bind { .. } => "the only addresses that it has",
+            Self::Rate { .. } => "network.rate",
             Self::Keep(_) => "what the jail writes, kept over stops",
             Self::Own { .. } => "root.writable: a directory as the host has it",
             Self::Guest(fix_up) => fix_up.why,
@@ -184,6 +197,10 @@ pub(super) fn steps(jail: &Jail<'_>) -> Vec<HostStep> {
             steps.push(HostStep::Delegate { cgroup: path.clone(), owner });
         }
         steps.extend(addresses(jail, &path));
+        let rates = jail.config.network.rate;
+        if rates != Rates::default() {
+            steps.push(HostStep::Rate { cgroup: path.clone(), rates });
+        }
         steps.extend(listening(jail, path));
     }
     // Moving a process between version 1 groups takes up to 10 ms (it waits for all processors
@@ -206,7 +223,7 @@ fn addresses(jail: &Jail<'_>, cgroup: &Path) -> Option<HostStep> {
     let network = &jail.config.network;
     (network.mode == NetworkMode::Bind).then(|| HostStep::Bind {
         cgroup: cgroup.to_owned(),
-        addresses: network.addresses.clone(),
+        addresses: network.ips().collect(),
         loopback: jail.id.loopback(),
         low_ports: may_bind_low(jail),
     })

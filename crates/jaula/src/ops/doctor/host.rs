@@ -81,7 +81,9 @@ fn limited_directories(house: &House) -> Option<Finding> {
 
 /// A port that no jail at an address of the host can have.
 fn everywhere(service: &listeners::Service) -> Finding {
-    let why = format!("{service} listens on every address: no jail with network.mode = \"bind\" can have this port");
+    let why = format!(
+        "{service} listens on every address: no jail with network.mode = \"bind\" can have this port"
+    );
     Finding::warning(service.port(), why, service.mend())
 }
 

@@ -1,11 +1,9 @@
-//! The keys before the first table, and the short tables: `[network]` and `[limits]`.
+//! The keys before the first table, and `[limits]`.
 
 use super::{Applies, Key, PLAIN, Section, Shape, Split, list, text};
-use crate::address;
 use crate::config::problem::BadValue;
-use crate::config::{ACCOUNTED, NetworkMode, PROCESS_LIMITS, mount, value};
+use crate::config::{ACCOUNTED, PROCESS_LIMITS, mount, value};
 use crate::name::{BadId, Id};
-use crate::ports::Ports;
 use std::str::FromStr;
 use toml_edit::{InlineTable, Value};
 
@@ -79,67 +77,6 @@ pub(super) const JAIL: Section = Section {
                 let entries = c.environment.iter().map(|(name, value)| (name, Value::from(value)));
                 Some(entries.collect::<InlineTable>().into())
             },
-            ..PLAIN
-        },
-    ],
-};
-
-/// `[network]`
-pub(super) const NETWORK: Section = Section {
-    name: "network",
-    doc: "What the jail sees of networks.",
-    keys: &[
-        Key {
-            path: "network.mode",
-            takes: "a word",
-            choices: NetworkMode::CHOICES,
-            default: "`none`",
-            doc: "Whose network the jail sees.",
-            example: r#""bind""#,
-            read: |c, v| v.text(&mut c.network.mode, NetworkMode::from_str),
-            write: |c| Some(text(c.network.mode)),
-            ..PLAIN
-        },
-        Key {
-            path: "network.addresses",
-            shape: Shape::List(Split::Commas),
-            takes: "a list of addresses",
-            default: "none: with mode `bind` the jail reaches nobody but itself",
-            doc: "For mode `bind`: the jail's addresses, IPv4 and IPv6. A program that binds to any address gets \
-                  the first of its family, `::` the first IPv4 address if there is no other; every other \
-                  address of the host is refused. 127.0.0.1 inside is the jail's own. The host must have the \
-                  addresses. Needs root and cgroup version 2.",
-            example: r#"["192.0.2.10", "2001:db8::10"]"#,
-            read: |c, v| v.list(&mut c.network.addresses, address::parse),
-            write: |c| Some(list(&c.network.addresses)),
-            ..PLAIN
-        },
-        Key {
-            path: "network.listen",
-            shape: Shape::List(Split::Commas),
-            takes: "a list of `\"tcp PORT\"`, `\"udp PORT\"` and `\"tcp FIRST-LAST\"`",
-            default: "no limit",
-            doc: "The only ports that the jail may bind to and listen on, those below 1024 without the \
-                  capability `net_bind_service` too; with an empty list, none. A client may still bind to \
-                  port 0, which stands for any that is free: connections to such a port are not let in. \
-                  Needs root and cgroup version 2.",
-            example: r#"["tcp 80", "tcp 443", "udp 5000-5010"]"#,
-            read: |c, v| v.list(&mut c.network.listen, Ports::from_str),
-            write: |c| c.network.listen.as_ref().map(list),
-            ..PLAIN
-        },
-        Key {
-            path: "network.nameservers",
-            shape: Shape::List(Split::Commas),
-            takes: "a list of addresses, or `[\"inherit\"]`",
-            default: "`[\"inherit\"]` for a virtual server on the host's network (`host`, `bind`), else its own \
-                      `/etc/resolv.conf` stays",
-            doc: "Whom a virtual server asks for names. `inherit` stands for those that the host asks, as far as the \
-                  jail can reach them; they are looked up anew at each start. With an empty list its own \
-                  `/etc/resolv.conf` stays.",
-            example: r#"["192.0.2.53", "2001:db8::53"]"#,
-            read: |c, v| v.list(&mut c.network.nameservers, value::nameserver),
-            write: |c| c.network.nameservers.as_ref().map(list),
             ..PLAIN
         },
     ],

@@ -1,13 +1,16 @@
 //! What holds for any configuration, any settings and any text.
 
 use super::WWW;
+use crate::address::Address;
 use crate::caps::Capability;
 use crate::config::edit::{Operation, Setting, apply};
 use crate::config::up::UpFile;
 use crate::config::*;
+use crate::forward::Nat;
+use crate::link::Mac;
 use crate::name::Id;
 use crate::signal::Signal;
-use crate::units::{Bytes, Count, Span};
+use crate::units::{Bytes, Count, Rate, Span};
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option::of;
 use proptest::prelude::*;
@@ -233,6 +236,63 @@ fn limits() -> impl Strategy<Value = Limits> {
         .prop_map(|(account, process)| Limits { account, process })
 }
 
+/// Addresses that this mode can have.
+fn addresses(mode: NetworkMode) -> impl Strategy<Value = Vec<Address>> {
+    use NetworkMode::{Bind, Bridge, Host, Macvlan, None, Routed};
+    btree_set((1u8..255, any::<bool>(), 20u8..=30, any::<bool>()), 0..4).prop_map(move |all| {
+        let mut seen = BTreeSet::new();
+        let all = all.into_iter().filter(|(n, v4, ..)| seen.insert((*n, *v4)));
+        let address = all.map(|(n, v4, prefix, device)| Address {
+            ip: match v4 {
+                true => IpAddr::from([10, 1, 2, n]),
+                false => IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, n.into()]),
+            },
+            device: (device && matches!(mode, Bind | Routed)).then(|| "eth0".to_owned()),
+            prefix: match (mode, device) {
+                (Bridge | Macvlan, _) | (Bind | Routed, true) => Some(prefix),
+                _ => Option::None,
+            },
+        });
+        let good = |address: &Address| address.to_string().parse::<Address>().is_ok();
+        if matches!(mode, None | Host) { vec![] } else { address.filter(good).collect() }
+    })
+}
+
+fn network() -> impl Strategy<Value = Network> {
+    let link = (of("[a-z]{1,8}"), of("[a-z]{1,8}[0-9]"), of(any::<[u8; 5]>()), of(1280u16..), any::<bool>());
+    let forward = "(tcp|udp) (192\\.0\\.2\\.1:)?[1-9][0-9]{0,3}( -> [1-9][0-9]{0,3})?";
+    let nat = select(vec!["auto", "none", "masquerade", "192.0.2.1"]);
+    let rate = || of((8000u64..=1_000_000_000_000).prop_map(Rate));
+    let way = (nat, of(forward), rate(), rate(), of(any::<u64>()), any::<bool>());
+    let listen = of(vec("(tcp|udp) [1-9][0-9]{0,3}(-[1-5][0-9]{4})?", 0..3));
+    let mode = word(NetworkMode::CHOICES).prop_map(|word| word.parse::<NetworkMode>().unwrap());
+    (mode.prop_flat_map(|mode| (Just(mode), addresses(mode))), link, way, listen).prop_map(
+        |((mode, addresses), link, (nat, forward, inward, outward, connections, guard), listen)| {
+            let (parent, interface, mac, mtu, asks) = link;
+            let (leads, passes) = (mode.has_link(), mode.passes_host());
+            let has_parent = matches!(mode, NetworkMode::Bridge | NetworkMode::Macvlan);
+            let rated = mode != NetworkMode::None;
+            Network {
+                mode,
+                addresses,
+                dhcp: asks && has_parent,
+                parent: parent.filter(|_| has_parent),
+                interface: interface.filter(|_| leads),
+                gateway: if asks && has_parent { vec![IpAddr::from([192, 0, 2, 1])] } else { vec![] },
+                mac: mac.filter(|_| leads).map(|[a, b, c, d, e]| Mac([2, a, b, c, d, e])),
+                mtu: mtu.filter(|_| leads),
+                nat: if passes { nat.parse().unwrap() } else { Nat::Auto },
+                forward: forward.filter(|_| passes).iter().map(|one| one.parse().unwrap()).collect(),
+                rate: Rates { inward: inward.filter(|_| rated), outward: outward.filter(|_| rated) },
+                connections: connections.filter(|_| passes).map(Count),
+                guard: guard || !passes,
+                listen: listen.map(|ports| ports.iter().map(|port| port.parse().unwrap()).collect()),
+                nameservers: None,
+            }
+        },
+    )
+}
+
 prop_compose! {
     fn config()(
         id in of(1..Id::MAX),
@@ -240,23 +300,14 @@ prop_compose! {
         declared_in in of(path()),
         root in root(),
         boot in boot(),
-        mode in word(NetworkMode::CHOICES),
-        addresses in btree_set(any::<(u8, bool)>(), 0..4),
-        listen in of(vec("(tcp|udp) [1-9][0-9]{0,3}(-[1-5][0-9]{4})?", 0..3)),
+        network in network(),
         security in security(),
         limits in limits(),
         mounts in mounts(),
         environment in btree_map("[A-Za-z_][A-Za-z0-9_]{0,8}", text(), 0..4),
         (guest, nameservers) in guest(),
     ) -> Config {
-        let listen = listen.map(|ports| ports.iter().map(|port| port.parse().unwrap()).collect());
-        let mode = if addresses.is_empty() { mode.parse().unwrap() } else { NetworkMode::Bind };
-        let address = |(n, v4): (u8, bool)| match v4 {
-            true => IpAddr::from([192, 0, 2, n]),
-            false => IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, n.into()]),
-        };
-        let addresses = addresses.into_iter().map(address).collect();
-        let (id, network) = (id.map(|id| Id::new(id).unwrap()), Network { mode, addresses, listen, nameservers });
+        let (id, network) = (id.map(|id| Id::new(id).unwrap()), Network { nameservers, ..network });
         Config { id, hostname, declared_in, root, boot, network, security, limits, guest, mounts, environment }
     }
 }
@@ -290,8 +341,7 @@ fn comments(text: &str) -> Vec<&str> {
 /// strewn in, and one more setting.
 fn any_layout() -> impl Strategy<Value = (String, &'static keys::Key)> {
     // Without those that contradict others.
-    let contradict =
-        ["root.files", "root.method", "root.store", "root.users", "root.writable", "security.raw_sockets"];
+    let contradict = ["root.files", "root.method", "root.store", "root.users", "root.writable"];
     let keys: Vec<&'static keys::Key> = keys::all().filter(|key| !contradict.contains(&key.path)).collect();
     let some = subsequence(keys.clone(), 0..12);
     let noise = vec(select(vec!["", "", "\n", "# note\n", "\n# note\n\n", "  "]), 60);
