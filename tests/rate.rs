@@ -50,7 +50,7 @@ fn streams_and_datagrams_keep_to_it(t: &Test) -> Outcome {
         for protocol in ["tcp", "udp"] {
             for way in ["in", "out"] {
                 port += 1;
-                let (port, limit) = (port.to_string(), format!("network.rate={{ {way} = \"20mbit\" }}"));
+                let (port, limit) = (port.to_string(), format!("network.rate.{way}=20mbit"));
                 let limited = [options, &["--set", &limit]].concat();
                 let (to, receives, sends) = if way == "in" {
                     (address, &limited[..], &[][..])
@@ -82,7 +82,7 @@ fn it_changes_while_the_jail_runs(t: &Test) -> Outcome {
         "--ip",
         "192.0.2.10",
         "--set",
-        "network.rate={ out = \"4mbit\" }",
+        "network.rate.out=4mbit",
         "--",
         "sleep",
         "1000",
@@ -101,7 +101,7 @@ fn it_changes_while_the_jail_runs(t: &Test) -> Outcome {
     let slow = measure("7001")?;
     assert!((slow / 4e6 - 1.0).abs() < 0.1, "{slow}");
     for (value, port, expected) in
-        [("network.rate={ out = \"24mbit\" }", "7002", 24e6), ("network.rate=", "7003", 120e6)]
+        [("network.rate.out=24mbit", "7002", 24e6), ("network.rate=", "7003", 120e6)]
     {
         let set = net.jaula(&["set", "www", value])?;
         assert!(set.status.success() && !set.stderr.contains("next start"), "{set:?}");
@@ -123,7 +123,7 @@ fn the_plan_says_it(t: &Test) -> Outcome {
         "--network",
         "host",
         "--set",
-        "network.rate={ in = \"1mbit\" }",
+        "network.rate.in=1mbit",
         "--dry-run",
     ];
     let plan = t.jaula().run(&[&words[..], &["--", "true"]].concat())?;

@@ -32,6 +32,9 @@ def answer_all():
         asked.sendto(b"to all", ("224.0.0.251", 5353))
 
 
+abstract = socket.socket(socket.AF_UNIX)
+abstract.bind("\0jaula-host")
+abstract.listen()
 threading.Thread(target=answer_all, daemon=True).start()
 serve(socket.AF_INET, "0.0.0.0", 9000)
 serve(socket.AF_INET, "127.0.0.1", 9001)

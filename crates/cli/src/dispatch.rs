@@ -92,7 +92,7 @@ fn command(result: jaula::Result<ExitCode>, color: When) -> ExitCode {
     result.unwrap_or_else(|error| {
         report(&error, error.help().as_deref(), color);
         ExitCode::from(match error {
-            jaula::Error::NoProgram { .. } => exit::NOT_FOUND,
+            jaula::Error::NoProgram { .. } | jaula::Error::NoCommand { .. } => exit::NOT_FOUND,
             jaula::Error::NotExecutable { .. } => exit::NOT_EXECUTABLE,
             _ => exit::NOT_BEGUN,
         })

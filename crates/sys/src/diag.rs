@@ -160,7 +160,7 @@ mod tests {
     use std::net::{TcpListener, UdpSocket};
     use std::os::unix::fs::MetadataExt;
 
-    fn inode(fd: impl AsRawFd) -> u32 {
+    fn inode(fd: &impl AsRawFd) -> u32 {
         let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
         u32::try_from(std::fs::metadata(path).unwrap().ino()).unwrap()
     }

@@ -124,7 +124,10 @@ fn begin(group: &OwnedFd, command: &[OsString]) -> Result<Child> {
         Err(error) => {
             // It ends by itself after it said why.
             let _ = sys::process::wait(&child.pidfd);
-            Err(error)
+            Err(match error {
+                Error::NoProgram { command } => Error::NoCommand { command },
+                other => other,
+            })
         }
     }
 }
