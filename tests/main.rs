@@ -24,6 +24,7 @@ mod lab;
 mod lifecycle;
 mod manage;
 mod mounts_live;
+mod names;
 mod needs;
 mod ports;
 mod races;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
         lifecycle::trials(),
         manage::trials(),
         mounts_live::trials(),
+        names::trials(),
         needs::trials(),
         ports::trials(),
         races::trials(),

@@ -116,16 +116,7 @@ fn it_changes_while_the_jail_runs(t: &Test) -> Outcome {
 }
 
 fn the_plan_says_it(t: &Test) -> Outcome {
-    let words = [
-        "run",
-        "--root",
-        "host",
-        "--network",
-        "host",
-        "--set",
-        "network.rate.in=1mbit",
-        "--dry-run",
-    ];
+    let words = ["run", "--root", "host", "--network", "host", "--set", "network.rate.in=1mbit", "--dry-run"];
     let plan = t.jaula().run(&[&words[..], &["--", "true"]].concat())?;
     assert!(plan.stdout.contains("bpf: pass in 1mbit"), "{plan:?}");
     Ok(())

@@ -21,6 +21,8 @@ pub enum Entry {
     Cgroup(PathBuf),
     /// `group PATH`: a control group of `jaula bind`, which stays as long as a process is in it.
     Group(PathBuf),
+    /// `names PATH`: the jail is in this list.
+    Names(PathBuf),
     /// `keep`: what the jail keeps is being changed ([`crate::keeping::settle`]).
     Keep,
     /// `process PID INODE`: the first process, and the inode of its pidfd.
@@ -38,6 +40,7 @@ impl Entry {
             Self::Id(id) => format!("id {id}\n"),
             Self::Keep => "keep\n".to_owned(),
             Self::Cgroup(path) => format!("cgroup {}\n", path.display()),
+            Self::Names(path) => format!("names {}\n", path.display()),
             Self::Group(path) => format!("group {}\n", path.display()),
             Self::Process { pid, inode } => format!("process {pid} {inode}\n"),
         }
@@ -51,6 +54,7 @@ impl Entry {
         match word {
             "id" => rest.parse().ok().map(Self::Id),
             "cgroup" => Some(Self::Cgroup(PathBuf::from(rest))),
+            "names" => Some(Self::Names(PathBuf::from(rest))),
             "group" => Some(Self::Group(PathBuf::from(rest))),
             "process" => {
                 let (pid, inode) = rest.split_once(' ')?;
@@ -122,11 +126,12 @@ mod tests {
             Entry::Keep,
             Entry::Cgroup("/sys/fs/cgroup/jaula.a b".into()),
             Entry::Group("/sys/fs/cgroup/jaula.bind-1".into()),
+            Entry::Names("/run/jaula/.hosts".into()),
             Entry::Process { pid: 12, inode: u64::MAX },
         ];
         let text: String = all.iter().map(Entry::line).collect();
         assert_eq!(parse(&text), all);
-        assert_eq!(parse(&text[..text.len() - 1]), all[..4], "a line that was cut off was never begun");
+        assert_eq!(parse(&text[..text.len() - 1]), all[..5], "a line that was cut off was never begun");
         assert_eq!(parse("nonsense\n\nprocess x y\n"), []);
     }
 }

@@ -125,6 +125,10 @@ fn host_steps(plan: &Plan, journal: &mut Journal) -> Result<Option<OwnedFd>, Err
                 let own = bind::Own::new(addresses.iter().copied(), *loopback, *low_ports);
                 bind::keep(&group(cgroup)?, &own).map_err(Error::call("keep the jail to its addresses"))?;
             }
+            HostStep::Names { file, name, hostname, ips } => {
+                journal.write(&Entry::Names(file.clone()))?;
+                crate::names::enter(file, name, hostname.as_deref(), ips)?;
+            }
             HostStep::Rate { cgroup, rates } => {
                 rate::keep(&group(cgroup)?, rates).map_err(Error::call("limit the jail's data"))?;
             }
@@ -298,6 +302,7 @@ pub fn undo(entries: &[Entry], name: &Name, run: &Path) -> Vec<Error> {
         let done = match entry {
             Entry::Process { pid, inode } => crate::process::kill(*pid, *inode),
             Entry::Cgroup(path) => crate::cgroup::remove(path),
+            Entry::Names(path) => crate::names::leave(path, name),
             Entry::Group(path) => crate::cgroup::remove_empty(path),
             Entry::Id(id) => crate::claim::release_id(run, name, *id),
             // Whoever has the jail's claim sees to it.

@@ -14,6 +14,7 @@ pub mod confinement;
 pub mod facts;
 pub mod forward;
 pub mod guest;
+pub mod hosts;
 pub mod limits;
 pub mod link;
 pub mod manifest;

@@ -49,8 +49,6 @@ fn made(hook: Hook, rate: u64) -> sys::Result<Program> {
 }
 
 fn program(clock: &Map, rate: u64, lost: i32) -> Vec<u64> {
-    let burst =
-        std::env::var("BURST").ok().and_then(|t| t.parse::<u64>().ok()).map_or(BURST, Duration::from_millis);
     let mut asm = Asm::new();
     let (behind, pass) = (asm.label(), asm.label());
     asm.load(Size::B4, R6, R1, 0);

@@ -2,10 +2,12 @@
 
 use crate::error::{Error, Result};
 use model::config::Network;
+use model::forward::Forward;
 use model::ports::{Ports, Transport};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use sys::diag::{Listener, Protocol, listeners};
 
 /// A service that listens on every address.
@@ -144,11 +146,38 @@ fn at(ip: IpAddr, port: u16) -> String {
     std::net::SocketAddr::new(ip, port).to_string()
 }
 
+/// Whose port it is that is forwarded to a jail: what comes from outside does not reach that service any more.
+pub(crate) fn covered(forwards: &[Forward]) -> Vec<String> {
+    let mut found = Vec::new();
+    for forward in forwards {
+        let at = |listener: &Listener| match forward.host {
+            Some(ip) => listener.ip == ip || covers(listener, ip),
+            None => !listener.ip.is_loopback(),
+        };
+        let port = |s: &Service| s.transport == forward.transport && (forward.first..=forward.last).contains(&s.port);
+        found.extend(taken(at).into_iter().filter(port));
+    }
+    if found.is_empty() {
+        return Vec::new();
+    }
+    name(&mut found);
+    let warning = |service: &Service| {
+        format!(
+            "{} is forwarded to the jail: {service} of the host, which listens there, is not reached from outside",
+            service.port()
+        )
+    };
+    found.iter().map(warning).collect()
+}
+
 fn taken(is_it: impl Fn(&Listener) -> bool) -> Vec<Service> {
     let mut found = Vec::new();
+    // A datagram socket at a port of the kernel's choice is a client's.
+    let chosen = chosen_by_the_kernel();
     for (transport, protocol) in [(Transport::Tcp, Protocol::Tcp), (Transport::Udp, Protocol::Udp)] {
         let all = listeners(protocol).unwrap_or_default();
-        found.extend(all.iter().filter(|listener| is_it(listener)).map(|listener| Service {
+        let serves = |l: &&Listener| transport == Transport::Tcp || !chosen.contains(&l.port);
+        found.extend(all.iter().filter(serves).filter(|listener| is_it(listener)).map(|listener| Service {
             transport,
             port: listener.port,
             at: listener.ip,
@@ -157,6 +186,16 @@ fn taken(is_it: impl Fn(&Listener) -> bool) -> Vec<Service> {
         }));
     }
     found
+}
+
+/// The ports that sockets get that ask for none (ip(7), `ip_local_port_range`).
+fn chosen_by_the_kernel() -> RangeInclusive<u16> {
+    let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    let mut ports = text.split_whitespace().filter_map(|port| port.parse().ok());
+    match (ports.next(), ports.next()) {
+        (Some(first), Some(last)) => first..=last,
+        _ => 32768..=60999,
+    }
 }
 
 /// Finds the processes that have these sockets: the first of those that share one, but what

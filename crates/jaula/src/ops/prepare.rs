@@ -107,7 +107,7 @@ fn prepare_as(
         Some(stored) if !foreseen => store::check(name, stored),
         _ => Ok(()),
     };
-    let files = check(name, config, &facts, start, there)?;
+    let mut files = check(name, config, &facts, start, there)?;
     let kind = boot::kind(house, name, config, &facts, start, foreseen)?;
     let confinement = match start.traced {
         Some(_) => checked(Confinement::traced(config, facts::ARCH))?,
@@ -118,6 +118,12 @@ fn prepare_as(
     }
     let inside = inside(house, name, config, &facts, start.passing, foreseen)?;
     let Inside { program, app, tree, in_tmp, writable, identity } = inside;
+    let with_names =
+        start.traced.is_none() && network::shows_names(config, &facts, &confinement, &app, tree.as_deref());
+    let config = &with_names.then(|| network::with_names(house, config)).unwrap_or_else(|| config.clone());
+    if with_names {
+        files.push(network::names(house));
+    }
     let command: Vec<OsString> = match (start.command, &config.boot.command[..], program) {
         ([], [], Some(program)) => vec![program.into_os_string()],
         ([], own, _) => own.iter().map(OsString::from).collect(),

@@ -4,6 +4,7 @@ use super::{Directory, Jail, MOUNT_POINTS, Writable};
 use crate::caps::Capability;
 use crate::config::{NetworkMode, Rates, RootSpec};
 use crate::guest::FixUp;
+use crate::name::Name;
 use crate::ports::Ports;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -58,6 +59,17 @@ pub enum HostStep {
         cgroup: PathBuf,
         /// How much.
         rates: Rates,
+    },
+    /// Put the jail into the list of names that jails share; its undo takes it out.
+    Names {
+        /// Where the list is.
+        file: PathBuf,
+        /// The jail.
+        name: Name,
+        /// What it calls itself.
+        hostname: Option<String>,
+        /// Its addresses.
+        ips: Vec<IpAddr>,
     },
     /// Make a directory that the jail keeps when it stops; no undo.
     Keep(PathBuf),
@@ -125,6 +137,10 @@ impl fmt::Display for HostStep {
                     if addresses.is_empty() { "no address".to_owned() } else { addresses.join(", ") };
                 write!(f, "bpf: be at {addresses}, 127.0.0.1 is {loopback}, {}", cgroup.display())
             }
+            Self::Names { file, name, ips, .. } => {
+                let ips: Vec<String> = ips.iter().map(IpAddr::to_string).collect();
+                write!(f, "{name} [{}] >> {}", ips.join(", "), file.display())
+            }
             Self::Rate { cgroup, rates } => {
                 let ways = [("in", rates.inward), ("out", rates.outward)];
                 let ways = ways.iter().filter_map(|(way, rate)| Some(format!("{way} {}", (*rate)?)));
@@ -154,6 +170,7 @@ impl HostStep {
             Self::LowPorts(_) => "cap_net_bind_service inside is none on the host's network",
             Self::Listen { .. } => "the only ports that it may listen on",
             Self::Bind { .. } => "the only addresses that it has",
+            Self::Names { .. } => "other jails know it by its name, and it knows them",
             Self::Rate { .. } => "network.rate",
             Self::Keep(_) => "what the jail writes, kept over stops",
             Self::Own { .. } => "root.writable: a directory as the host has it",
@@ -183,6 +200,14 @@ pub(super) fn steps(jail: &Jail<'_>) -> Vec<HostStep> {
     steps.extend(jail.writable.iter().flat_map(|writable| own(jail, writable)));
     if !jail.facts.root() {
         return steps;
+    }
+    if jail.config.network.mode != NetworkMode::None && jail.traced.is_none() {
+        steps.push(HostStep::Names {
+            file: run.join(".hosts"),
+            name: jail.name.clone(),
+            hostname: jail.config.hostname.clone(),
+            ips: jail.config.network.ips().collect(),
+        });
     }
     let directory = match jail.facts.house.as_str() {
         "" => format!("jaula.{}", jail.name),
