@@ -13,14 +13,17 @@ pub(crate) fn trials() -> Vec<Trial> {
     [systemd::trials(), inits::trials(), console::trials()].into_iter().flatten().collect()
 }
 
-/// A jail over a template's tree, which stays as it is. Nothing that it does takes longer than two minutes.
-struct Server<'t> {
+/// A jail that boots a distribution. Nothing that it does takes longer than two minutes.
+pub(crate) struct Server<'t> {
     t: &'t Test,
-    name: String,
+    pub(crate) name: String,
+    /// On the host that it runs on.
+    jaula: Jaula,
 }
 
 impl<'t> Server<'t> {
-    fn of(t: &'t Test, template: Template, options: &[&str]) -> Outcome<Self> {
+    /// Over a template's tree, which stays as it is.
+    pub(crate) fn of(t: &'t Test, template: Template, options: &[&str]) -> Outcome<Self> {
         let tree = template.kept(t)?.join("tree");
         Self::over(t, &tree.to_string_lossy(), options)
     }
@@ -30,27 +33,49 @@ impl<'t> Server<'t> {
         let root = format!("dir:{tree}");
         let create = ["create", &name, "--quiet", "--profile", "server", "--root", &root];
         t.jaula().ok(&[&create[..], options].concat())?;
-        Ok(Self { t, name })
+        Ok(Self { t, name, jaula: t.jaula() })
     }
 
-    fn jaula(&self) -> Jaula {
-        self.t.jaula().within(Duration::from_secs(120))
+    /// Built from a template by this command, with files of its own.
+    pub(crate) fn built(
+        t: &'t Test,
+        jaula: Jaula,
+        template: Template,
+        word: &str,
+        options: &[&str],
+    ) -> Outcome<Self> {
+        let name = t.name(word);
+        if !t.root().join("var/lib/jaula/templates").join(template.name()).exists() {
+            template.put(t)?;
+        }
+        let from = format!("template:{}", template.name());
+        jaula.ok(&[&["build", &name, "--quiet", "--from", &from], options].concat())?;
+        Ok(Self { t, name, jaula })
     }
 
-    fn start(&self) -> Outcome {
+    /// One that is there.
+    pub(crate) fn known(t: &'t Test, name: String) -> Self {
+        Self { t, name, jaula: t.jaula() }
+    }
+
+    pub(crate) fn jaula(&self) -> Jaula {
+        self.jaula.clone().within(Duration::from_secs(120))
+    }
+
+    pub(crate) fn start(&self) -> Outcome {
         self.jaula().ok(&["start", &self.name]).map(drop)
     }
 
-    fn stop(&self) -> Outcome {
+    pub(crate) fn stop(&self) -> Outcome {
         self.jaula().ok(&["stop", &self.name]).map(drop)
     }
 
     /// A line of shell inside, which must succeed; gives what it printed.
-    fn shell(&self, script: &str) -> Outcome<String> {
+    pub(crate) fn shell(&self, script: &str) -> Outcome<String> {
         self.jaula().ok(&["exec", &self.name, "--", "sh", "-c", script])
     }
 
-    fn status(&self) -> Outcome<serde_json::Value> {
+    pub(crate) fn status(&self) -> Outcome<serde_json::Value> {
         let done = self.jaula().run(&["status", &self.name, "--json"])?;
         let all: serde_json::Value =
             serde_json::from_str(&done.stdout).map_err(|e| format!("{e}: {done}"))?;
@@ -68,7 +93,7 @@ impl<'t> Server<'t> {
     }
 
     /// Stopped, it has left nothing.
-    fn end(self) -> Outcome {
+    pub(crate) fn end(self) -> Outcome {
         if self.status()?["state"] != "stopped" {
             self.stop()?;
         }

@@ -288,7 +288,7 @@ fn what_a_killed_build_leaves_gc_removes(t: &Test) -> Outcome {
 }
 
 /// The mirror that this machine's own packages come from.
-fn mirror(t: &Test) -> Outcome<String> {
+pub(crate) fn mirror(t: &Test) -> Outcome<String> {
     let read = "cat /etc/apt/sources.list /etc/apt/sources.list.d/*.sources /etc/apt/sources.list.d/*.list 2>/dev/null; true";
     let text = command(&["sh", "-c", read])?.ok()?;
     let found = text
@@ -297,6 +297,17 @@ fn mirror(t: &Test) -> Outcome<String> {
     match found {
         Some(mirror) => Ok(mirror.to_owned()),
         None => t.skip("this machine has no mirror of Debian"),
+    }
+}
+
+/// Skips the test where nothing can be built from it.
+pub(crate) fn reachable(t: &Test, mirror: &str) -> Outcome {
+    let reach = format!("{mirror}/dists/trixie/InRelease");
+    let probe = Command::new("/usr/lib/apt/apt-helper").args(["download-file", &reach, "/dev/null"]).output();
+    let here = Path::new("/usr/bin/mmdebstrap").exists();
+    match here && probe.is_ok_and(|done| String::from_utf8_lossy(&done.stdout).contains("Get:")) {
+        true => Ok(()),
+        false => t.skip("it needs mmdebstrap and a mirror that can be reached"),
     }
 }
 
@@ -344,12 +355,7 @@ fn repository(place: &Path, script: &str) -> Outcome {
 /// A whole Debian from this machine's mirror, with a package that attacks whoever installs it.
 fn a_debian_is_built_and_its_scripts_do_nothing_to_the_host(t: &Test) -> Outcome {
     let mirror = mirror(t)?;
-    let reach = format!("{mirror}/dists/trixie/InRelease");
-    let probe = Command::new("/usr/lib/apt/apt-helper").args(["download-file", &reach, "/dev/null"]).output();
-    let here = Path::new("/usr/bin/mmdebstrap").exists();
-    if !here || !probe.is_ok_and(|done| String::from_utf8_lossy(&done.stdout).contains("Get:")) {
-        return t.skip("it needs mmdebstrap and a mirror that can be reached");
-    }
+    reachable(t, &mirror)?;
     // Not below /tmp, which is the building jail's own.
     let place = PathBuf::from(format!("/var/tmp/{}", t.mark()));
     fs::create_dir(&place)?;

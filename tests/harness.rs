@@ -2,6 +2,7 @@
 //! [`run`] runs them.
 
 mod build;
+mod cable;
 mod fault;
 mod host;
 mod jaula;
@@ -13,6 +14,7 @@ mod template;
 mod test;
 
 pub use build::{c_program, target_directory};
+pub use cable::{CLIENT, Cable};
 pub use fault::{SmallDisk, Survived, Victim, fault_at_calls, fault_at_every_call, fault_at_those};
 pub use host::{Kind as ThingKind, Snapshot, Thing};
 pub use jaula::{Done, Jaula, command};

@@ -11,6 +11,7 @@ mod building;
 mod confinement;
 mod console;
 mod declared;
+mod documents;
 mod escapes;
 mod exec;
 mod faults;
@@ -32,6 +33,7 @@ mod rate;
 mod refresh;
 mod roots;
 mod selftest;
+mod servers;
 mod services;
 mod stores;
 mod trace;
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         building::trials(),
         confinement::trials(),
         console::trials(),
+        documents::trials(),
         escapes::trials(),
         exec::trials(),
         faults::trials(),
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         refresh::trials(),
         roots::trials(),
         selftest::trials(),
+        servers::trials(),
         services::trials(),
         stores::trials(),
         trace::trials(),

@@ -34,8 +34,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             a_jail_of_somebody_else_is_left_alone,
             a_host_is_examined,
             a_hidden_proc_is_noticed,
-            json_is_as_documented,
-        ],
+            ],
     )
 }
 
@@ -604,53 +603,4 @@ fn a_hidden_proc_is_noticed(t: &Test) -> Outcome {
     assert_eq!(done.status.code(), Some(1), "{done}");
     assert!(done.stdout.contains("missing  /proc: something is mounted over parts"), "{done}");
     Ok(())
-}
-
-/// Every name in the JSON that is printed stands in `docs/json.md`, in the section of its verb.
-fn json_is_as_documented(t: &Test) -> Outcome {
-    let docs = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/json.md"))?;
-    let name = create(t, "j", &["sleep", "1000"])?;
-    t.jaula().ok(&["start", &name])?;
-    let broken = put(t, "broken", "id = 1\nx = 2\n")?;
-    for (verb, words) in [
-        ("list", &["list"][..]),
-        ("status", &["status"]),
-        ("audit", &["audit", &name]),
-        ("plan", &["plan", &name]),
-        ("config show", &["config", "show", &name, "--effective"]),
-        ("config check", &["config", "check", &broken]),
-        ("config keys", &["config", "keys"]),
-        ("doctor", &["doctor"]),
-        ("version", &["version"]),
-        ("gc", &["gc", "--dry-run"]),
-    ] {
-        let heading = format!("\n## `jaula {verb}");
-        let section = docs.split_once(&heading).ok_or_else(|| format!("no section of {verb}"))?.1;
-        let section = section.split("\n## ").next().unwrap_or_default();
-        let printed = t.jaula().run(&[words, &["--json"]].concat())?;
-        let mut names = BTreeSet::new();
-        keys(
-            &serde_json::from_str(&printed.stdout).map_err(|e| format!("{verb}: {e}: {printed}"))?,
-            &mut names,
-        );
-        for key in names {
-            assert!(section.contains(&format!("`{key}`")), "{verb}: `{key}` is not documented");
-        }
-    }
-    t.jaula().ok(&["stop", &name])?;
-    Ok(())
-}
-
-fn keys(value: &serde_json::Value, all: &mut BTreeSet<String>) {
-    match value {
-        serde_json::Value::Object(map) => map.iter().for_each(|(key, value)| {
-            all.insert(key.clone());
-            // What stands below `value` and `example` is the user's own.
-            if key != "value" && key != "example" {
-                keys(value, all);
-            }
-        }),
-        serde_json::Value::Array(list) => list.iter().for_each(|value| keys(value, all)),
-        _ => {}
-    }
 }

@@ -21,7 +21,7 @@ pub(super) fn trials() -> Vec<Trial> {
 }
 
 fn system_v_boots_and_halts(t: &Test) -> Outcome {
-    let server = Server::of(t, Template::Debian13Sysv, &[])?;
+    let server = Server::built(t, t.jaula(), Template::Debian13Sysv, "web", &[])?;
     server.start()?;
     // As the document shows it: the first process is `init` with its runlevel.
     let list = server.shell("ps ax")?;

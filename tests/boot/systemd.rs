@@ -24,7 +24,7 @@ pub(super) fn trials() -> Vec<Trial> {
 const NOTES: &str = "[Unit]\nAfter=multi-user.target\n[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'sleep 1; echo up >/var/up'\nExecStop=/bin/sh -c 'echo down >/var/down'\n[Install]\nWantedBy=graphical.target\n";
 
 fn runs(t: &Test, template: Template) -> Outcome {
-    let server = Server::of(t, template, &[])?;
+    let server = Server::built(t, t.jaula(), template, "web", &[])?;
     server.start()?;
     assert_eq!(server.shell("systemctl is-system-running")?, "running\n");
     let failed = server.shell("systemctl list-units --failed --plain --no-legend")?;

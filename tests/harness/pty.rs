@@ -59,7 +59,12 @@ impl Pty {
 
     /// Waits until this text appears; gives everything up to and with it.
     pub fn expect(&mut self, text: &str) -> Outcome<String> {
-        let deadline = Instant::now() + Self::PATIENCE;
+        self.expect_within(text, Self::PATIENCE)
+    }
+
+    /// The same of what takes longer.
+    pub fn expect_within(&mut self, text: &str, patience: Duration) -> Outcome<String> {
+        let deadline = Instant::now() + patience;
         loop {
             if let Some(at) = self.unread.find(text) {
                 let rest = self.unread.split_off(at + text.len());

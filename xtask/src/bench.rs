@@ -2,15 +2,18 @@
 //! run on one machine.
 
 mod app;
+mod boot;
 mod contender;
 mod exec;
 mod many;
+mod peers;
 mod plot;
 mod report;
 mod start;
 mod store;
 mod timing;
 mod trace;
+mod unpack;
 
 use crate::release;
 use crate::shell::{Result, command, output, run, target, top};
@@ -18,7 +21,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// `bench start|exec|many|trace|app|store|all`
+/// `bench start|exec|many|trace|app|store|unpack|boot|all`
 pub(crate) fn bench(which: &str) -> Result {
     let ground = Ground::prepare()?;
     match which {
@@ -28,15 +31,19 @@ pub(crate) fn bench(which: &str) -> Result {
         "trace" => trace::trace(&ground),
         "app" => app::app(&ground),
         "store" => store::store(&ground),
+        "unpack" => unpack::unpack(&ground),
+        "boot" => boot::boot(&ground),
         "all" => {
             start::start(&ground)?;
             exec::exec(&ground)?;
             many::many(&ground)?;
             trace::trace(&ground)?;
             app::app(&ground)?;
-            store::store(&ground)
+            store::store(&ground)?;
+            unpack::unpack(&ground)?;
+            boot::boot(&ground)
         }
-        _ => Err("usage: cargo xtask bench start|exec|many|trace|app|store|all".into()),
+        _ => Err("usage: cargo xtask bench start|exec|many|trace|app|store|unpack|boot|all".into()),
     }
 }
 

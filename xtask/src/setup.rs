@@ -25,6 +25,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("busybox", "busybox-static"),
     ("nft", "nftables"),
     ("nginx", "nginx-light"),
+    ("ssh", "openssh-client"),
     ("hyperfine", "hyperfine"),
     ("bwrap", "bubblewrap"),
     ("crun", "crun"),

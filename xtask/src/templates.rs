@@ -20,9 +20,10 @@ const SERVER: Recipe = Recipe {
     variant: "apt",
     packages: &[],
     // Its own resolv.conf would be that of whoever made it; services get their keys and databases where they run.
+    // Directories of /dev are mounts as long as this runs.
     hooks: [
         "true",
-        r#"cd "$1" && find dev -mindepth 1 -delete && rm -rf var/lib/apt/lists/* var/cache/apt/* var/cache/debconf/*-old var/log/*.log etc/ssh/ssh_host_*; : > etc/machine-id"#,
+        r#"cd "$1" && find dev -mindepth 1 -maxdepth 1 ! -type d -delete && rm -rf var/lib/apt/lists/* var/cache/apt/* var/cache/debconf/*-old var/log/*.log etc/ssh/ssh_host_* && : > etc/machine-id"#,
     ],
     within: "tree",
     beside: describe,

@@ -144,6 +144,10 @@ pub(crate) enum Words {
     Jails,
     /// The same, or a file of the host.
     JailsOrFiles,
+    /// `JAIL@SNAPSHOT` of a snapshot that is there.
+    Snapshots,
+    /// The same, or a jail.
+    JailsOrSnapshots,
     /// `KEY=VALUE` with a key of the configuration.
     Assignment,
     /// A file of the host.

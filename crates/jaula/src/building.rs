@@ -16,7 +16,7 @@ const PREFIX: &str = ".new.";
 pub struct Building {
     path: PathBuf,
     /// Locked.
-    _directory: OwnedFd,
+    directory: OwnedFd,
     settled: bool,
 }
 
@@ -36,7 +36,7 @@ impl Building {
             }
             // Between the two calls `jaula gc` may have found it without a lock, and removes it.
             if let Some(directory) = locked(&path)? {
-                return Ok(Self { path, _directory: directory, settled: false });
+                return Ok(Self { path, directory, settled: false });
             }
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
@@ -45,6 +45,19 @@ impl Building {
     /// Where it is made.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Sees to it that the disk has all that was made so far (syncfs(2)). What could not be written since the
+    /// beginning is an error.
+    pub fn sync(&self) -> Result<()> {
+        sys::fs::sync_file_system(&self.directory).map_err(Error::call("write what was made to the disk"))
+    }
+
+    /// It is whole and on the disk, and goes where it belongs, also for whoever looks after a crash.
+    pub fn settle_for_good(self, to: &Path) -> Result<()> {
+        self.settle(to)?;
+        let parent = to.parent().unwrap_or_else(|| Path::new("/"));
+        std::fs::File::open(parent).and_then(|parent| parent.sync_all()).map_err(Error::io("write", parent))
     }
 
     /// It is whole, and goes where it belongs. What is there already stays, and this fails.

@@ -92,25 +92,65 @@ pub fn make_private(path: &Path) -> Result<(), Error> {
 /// Replaces a file as a whole: temporary file, fsync, rename. A reader sees the old one or the
 /// new one, and so does the next start after a crash.
 pub fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {
-    let directory = path.parent().unwrap_or_else(|| Path::new("/"));
-    let temporary = path.with_extension(format!("new.{}", std::process::id()));
-    // Who could read the old one may read the new one.
-    let mode = std::fs::metadata(path).map_or(0o600, |old| old.mode() & 0o777);
-    let write = || {
-        let mut file = std::fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(mode)
-            .open(&temporary)?;
-        file.write_all(content)?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)?;
-        std::fs::File::open(directory)?.sync_all()
-    };
-    write().map_err(|e| {
-        // The old file stands; what could not be written whole must not lie about.
-        let _ = std::fs::remove_file(&temporary);
-        Error::io("write", path)(e)
-    })
+    let aside = Aside::write(path, content)?;
+    aside.sync()?;
+    aside.put()
+}
+
+/// A file that is written, and not in its place yet. What is not put there is removed.
+#[derive(Debug)]
+pub(crate) struct Aside {
+    file: std::fs::File,
+    temporary: PathBuf,
+    path: PathBuf,
+    put: bool,
+}
+
+impl Aside {
+    /// Writes it beside its place.
+    pub(crate) fn write(path: &Path, content: &[u8]) -> Result<Self, Error> {
+        let temporary = path.with_extension(format!("new.{}", std::process::id()));
+        // Who could read the old one may read the new one.
+        let mode = std::fs::metadata(path).map_or(0o600, |old| old.mode() & 0o777);
+        let failed = || Error::io("write", path);
+        let mut options = std::fs::OpenOptions::new();
+        let file = options.write(true).create(true).truncate(true).mode(mode).open(&temporary);
+        let mut aside = Self { file: file.map_err(failed())?, temporary, path: path.to_owned(), put: false };
+        aside.file.write_all(content).map_err(failed())?;
+        Ok(aside)
+    }
+
+    /// Sees to it that the disk has it (fsync(2)). Before that it must not be put in its place.
+    pub(crate) fn sync(&self) -> Result<(), Error> {
+        self.file.sync_all().map_err(Error::io("write", &self.path))
+    }
+
+    /// Sees to it that the disk has it when it has its place.
+    pub(crate) fn before_what_follows(&self) -> Result<(), Error> {
+        crate::disk::file_before_what_follows(&self.file, &self.path)
+    }
+
+    /// Where it is as long as it is not in its place.
+    pub(crate) fn temporary(&self) -> &Path {
+        &self.temporary
+    }
+
+    /// Puts it in its place, also for the next start after a crash.
+    pub(crate) fn put(mut self) -> Result<(), Error> {
+        let directory = self.path.parent().unwrap_or_else(|| Path::new("/"));
+        let failed = || Error::io("write", &self.path);
+        std::fs::rename(&self.temporary, &self.path).map_err(failed())?;
+        std::fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed())?;
+        self.put = true;
+        Ok(())
+    }
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        if !self.put {
+            // The old file stands; what could not be written whole must not lie about.
+            let _ = std::fs::remove_file(&self.temporary);
+        }
+    }
 }

@@ -4,6 +4,7 @@
 pub mod building;
 mod cgroup;
 pub mod claim;
+mod disk;
 pub mod error;
 pub mod facts;
 mod files;

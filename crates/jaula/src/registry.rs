@@ -5,7 +5,7 @@ mod ids;
 pub use ids::Ids;
 
 use crate::error::{Error, Result};
-use crate::house::{House, make_private, replace};
+use crate::house::{Aside, House, make_private};
 use crate::state::State;
 use model::config::{Config, LONGEST_TEXT};
 use model::name::{Id, Name};
@@ -247,10 +247,17 @@ pub fn lock(house: &House) -> Result<Lock> {
 
 /// Writes a jail's file, as a whole or not at all. Where it is a link, the file that it leads to
 /// is written.
-pub fn write(house: &House, name: &Name, text: &str, _lock: &Lock) -> Result<()> {
+pub fn write(house: &House, name: &Name, text: &str, lock: &Lock) -> Result<()> {
+    let aside = write_aside(house, name, text, lock)?;
+    aside.sync()?;
+    aside.put()
+}
+
+/// Writes it, but not into its place yet.
+pub(crate) fn write_aside(house: &House, name: &Name, text: &str, _lock: &Lock) -> Result<Aside> {
     let path = house.config(name);
     let path = std::fs::canonicalize(&path).unwrap_or(path);
-    replace(&path, text.as_bytes())
+    Aside::write(&path, text.as_bytes())
 }
 
 /// Removes a jail's file and gives its number back.

@@ -11,6 +11,7 @@ mod host;
 mod tail;
 pub mod traced;
 
+use crate::boot::Kind;
 use crate::config::{Config, MountSource, Owners, RootSpec, Writes};
 use crate::confinement::Confinement;
 use crate::facts::Facts;
@@ -153,8 +154,9 @@ pub struct First {
     pub groups: Vec<u32>,
     /// What its standard input, output and error are.
     pub streams: [Stream; 3],
-    /// Is it an init? One takes no terminal to be controlled by: that is for those who log in there.
-    pub init: bool,
+    /// Which init it is, if it is one. An init takes no terminal to be controlled by: that is for those who log
+    /// in there.
+    pub init: Kind,
 }
 
 /// What a standard stream of a process inside is.

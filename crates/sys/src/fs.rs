@@ -158,6 +158,25 @@ pub fn sync_file_system(fd: impl AsFd) -> Result<()> {
     check(unsafe { libc::syncfs(fd) }.into(), || format!("syncfs({fd})")).map(drop)
 }
 
+/// Begins to write what a file has in memory to the disk, and waits for nothing (sync_file_range(2)).
+pub fn begin_to_write(fd: impl AsFd) -> Result<()> {
+    write_out(fd.as_fd(), libc::SYNC_FILE_RANGE_WRITE)
+}
+
+/// Waits until all bytes of a file have their place on the disk and are written there (sync_file_range(2)). Its
+/// name, its length and where its bytes are may not be, nor does the disk's own cache count.
+pub fn wait_for_writes(fd: impl AsFd) -> Result<()> {
+    let (before, after) = (libc::SYNC_FILE_RANGE_WAIT_BEFORE, libc::SYNC_FILE_RANGE_WAIT_AFTER);
+    write_out(fd.as_fd(), before | libc::SYNC_FILE_RANGE_WRITE | after)
+}
+
+fn write_out(fd: BorrowedFd<'_>, flags: libc::c_uint) -> Result<()> {
+    let fd = fd.as_raw_fd();
+    // SAFETY: sync_file_range takes no pointers; no length means to the end.
+    let done = unsafe { libc::sync_file_range(fd, 0, 0, flags) };
+    check(done.into(), || format!("sync_file_range({fd}, 0, 0, {flags:#x})")).map(drop)
+}
+
 /// Writes all bytes in one call where the kernel takes them (write(2)).
 pub fn write(fd: impl AsFd, mut bytes: &[u8]) -> Result<()> {
     while !bytes.is_empty() {

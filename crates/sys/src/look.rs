@@ -1,10 +1,11 @@
 //! Looking at files without using them: what they are, whose, and how they are mounted.
 
 use crate::call::{check, path as c};
-use crate::error::{CallError, Errno, Result};
+use crate::error::Result;
 use std::ffi::OsString;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
 pub use libc::{S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK};
@@ -86,19 +87,43 @@ pub fn has_attribute(fd: impl AsFd, name: &str) -> bool {
     unsafe { libc::getxattr(path.as_ptr(), name.as_ptr(), std::ptr::null_mut(), 0) >= 0 }
 }
 
-/// The names in a directory, in no order; at most `most` of them, and whether that is all.
+/// So many bytes of entries are read at a time: those of most directories.
+const ENTRIES: usize = 16 << 10;
+
+/// The names in a directory, in no order; at most `most` of them, and whether that is all (getdents64(2)). The
+/// descriptor may be one of `O_PATH`, and its position does not matter.
 pub fn names(dir: impl AsFd, most: usize) -> Result<(Vec<OsString>, bool)> {
-    let fd = dir.as_fd().as_raw_fd();
-    let failed = |e: std::io::Error| CallError {
-        call: format!("getdents64({fd})"),
-        errno: Errno(e.raw_os_error().unwrap_or(0)),
-    };
+    let own = crate::fs::open(dir, ".", libc::O_RDONLY | libc::O_DIRECTORY, 0)?;
+    let fd = own.as_raw_fd();
     let mut names = Vec::new();
-    for entry in std::fs::read_dir(format!("/proc/self/fd/{fd}")).map_err(failed)? {
-        if names.len() == most {
-            return Ok((names, false));
+    let mut buffer = vec![0u8; ENTRIES];
+    loop {
+        // SAFETY: the pointer and length are those of `buffer`, which is ours alone.
+        let got = unsafe { libc::syscall(libc::SYS_getdents64, fd, buffer.as_mut_ptr(), buffer.len()) };
+        let got = check(got, || format!("getdents64({fd})"))?;
+        let mut entries = buffer.get(..usize::try_from(got).unwrap_or(0)).unwrap_or_default();
+        if entries.is_empty() {
+            return Ok((names, true));
         }
-        names.push(entry.map_err(failed)?.file_name());
+        while let Some((name, rest)) = entry(entries) {
+            entries = rest;
+            if name == b"." || name == b".." {
+                continue;
+            }
+            if names.len() == most {
+                return Ok((names, false));
+            }
+            names.push(OsString::from_vec(name.to_vec()));
+        }
     }
-    Ok((names, true))
+}
+
+/// The first entry's name, and what is behind the entry. It is `struct linux_dirent64`: two numbers of 64 bits, its
+/// length in 16 and its kind in 8, and the name with a zero at its end.
+fn entry(entries: &[u8]) -> Option<(&[u8], &[u8])> {
+    const NAME: usize = 19;
+    let length = usize::from(u16::from_ne_bytes(entries.get(16..18)?.try_into().ok()?));
+    let name = entries.get(NAME..length)?;
+    let end = name.iter().position(|byte| *byte == 0)?;
+    Some((&name[..end], &entries[length..]))
 }

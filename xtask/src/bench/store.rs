@@ -6,31 +6,20 @@
 //! none of them afterwards.
 
 use super::timing::Times;
-use super::{Ground, report};
+use super::{Ground, peers, report};
 use crate::shell::{Result, command, has, output, run};
 use std::fmt::Write;
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// Set for the process that is in the namespace.
-const INSIDE: &str = "JAULA_BENCH_INSIDE";
 /// MiB of each root, in files of 32 KiB.
 const SIZES: &[usize] = &[30, 300, 1000];
 const FILE: usize = 32 * 1024;
 const RUNS: usize = 5;
-/// Of Debian: what has `lxc-copy` and `systemd-nspawn`, and what those need.
-const PEERS: &[&str] =
-    &["lxc", "liblxc1", "liblxc-common", "rsync", "libpopt0", "libxxhash0", "systemd-container"];
 
 pub(super) fn store(ground: &Ground) -> Result {
-    if std::env::var_os(INSIDE).is_some() {
-        return measure(ground);
-    }
-    let this = std::env::current_exe()?;
-    let words = ["unshare", "--mount", "--propagation", "private"];
-    run(command(&words).arg(this).args(["bench", "store"]).env(INSIDE, "1"))
+    peers::among("store", &ground.directory, || measure(ground))
 }
 
 /// A way to make one more of a root: the words for a root, a directory on its file system and a name.
@@ -95,7 +84,21 @@ const WAYS: &[Way] = &[
         fails_later: false,
     },
     Way { name: "cp -a --reflink=auto", place: "ext4", words: copy, makes: "", fails_later: false },
+    Way {
+        name: "cp -a --reflink=auto, sync -f",
+        place: "ext4",
+        words: copy_synced,
+        makes: "",
+        fails_later: false,
+    },
     Way { name: "cp -a --reflink=auto", place: "btrfs", words: copy, makes: "", fails_later: false },
+    Way {
+        name: "cp -a --reflink=auto, sync -f",
+        place: "btrfs",
+        words: copy_synced,
+        makes: "",
+        fails_later: false,
+    },
     Way {
         name: "lxc-copy",
         place: "ext4",
@@ -120,6 +123,12 @@ fn copy(roots: &Roots<'_>, name: &str) -> Vec<String> {
     words.map(str::to_owned).to_vec()
 }
 
+/// On the disk, as what jaula makes is when it says so.
+fn copy_synced(roots: &Roots<'_>, name: &str) -> Vec<String> {
+    let line = format!("{} && sync -f {}", copy(roots, name).join(" "), roots.top.display());
+    ["sh", "-c", &line].map(str::to_owned).to_vec()
+}
+
 fn lxc(roots: &Roots<'_>, name: &str, how: &[&str]) -> Vec<String> {
     let (path, base) = (roots.top.join("lxc"), format!("t{}", roots.size));
     let words = ["lxc-copy", "-P", &path.to_string_lossy(), "-n", &base, "-N", name];
@@ -139,13 +148,12 @@ fn nspawn(roots: &Roots<'_>, name: &str) -> Vec<String> {
 fn measure(ground: &Ground) -> Result {
     let jaula = ground.jaula.as_deref().ok_or("there is no jaula to measure")?.display().to_string();
     let directory = ground.fresh("store")?;
-    peers(&ground.directory)?;
     let mut table = String::from("| | on |");
     SIZES.iter().try_for_each(|size| write!(table, " {size} MiB, ms | KiB more |"))?;
     table.push_str("\n| --- | --- |");
     SIZES.iter().for_each(|_| table.push_str(" ---: | ---: |"));
     table.push('\n');
-    let tops = ["ext4", "btrfs"].map(|kind| file_system(&directory, kind));
+    let tops = ["ext4", "btrfs"].map(|kind| peers::file_system(&directory, kind));
     let mut figures = Vec::new();
     let mut rows: Vec<String> = WAYS.iter().map(|way| format!("| {} | {} |", way.name, way.place)).collect();
     for size in SIZES {
@@ -171,7 +179,8 @@ fn measure(ground: &Ground) -> Result {
     let text = format!(
         "One more virtual server from a root of files of 32 KiB each, all in the page cache; medians of {RUNS},\n\
          and how much more of its file system is used afterwards. `jaula build` writes the configuration as well and\n\
-         waits for the disk (fsync); cp, lxc-copy and systemd-nspawn do not. systemd-nspawn starts a program in its\n\
+         returns when the disk has all of it; cp, lxc-copy and systemd-nspawn do not, so that cp is measured with\n\
+         `sync -f` behind it, too. systemd-nspawn starts a program in its\n\
          copy, which fails on a host without systemd; the time is that of both. A dash: it does not run here.\n\n{table}"
     );
     report::write_section("store", "Stores", &text)?;
@@ -224,18 +233,6 @@ fn used(top: &Path) -> Result<i64> {
     Ok(said.lines().last().unwrap_or_default().trim().parse()?)
 }
 
-/// A file system in a sparse file, mounted for this process only; it goes with the namespace.
-fn file_system(directory: &Path, kind: &str) -> Result<PathBuf> {
-    let (file, top) = (directory.join(format!("{kind}.img")), directory.join(kind));
-    fs::File::create(&file)?.set_len(12 << 30)?;
-    output(command(&[&format!("mkfs.{kind}"), "-q"]).arg(&file))?;
-    fs::create_dir(&top)?;
-    run(command(&["mount", "-o", "loop"]).arg(&file).arg(&top))?;
-    // Its blocks go when this process has ended.
-    fs::remove_file(&file)?;
-    Ok(top)
-}
-
 /// A template, and a container of LXC's with the same files.
 fn make_root(top: &Path, size: usize) -> Result {
     let template = top.join(format!("var/lib/jaula/templates/t{size}"));
@@ -274,27 +271,4 @@ fn make_root(top: &Path, size: usize) -> Result {
         format!("lxc.rootfs.path = dir:{}/rootfs\nlxc.uts.name = t{size}\n", base.display()),
     )?;
     run(command(&["cp", "-a", "--reflink=auto"]).arg(tree).arg(base.join("rootfs")))
-}
-
-/// Debian's packages of the peers, unpacked over `/usr` in this mount namespace.
-fn peers(directory: &Path) -> Result {
-    let place = directory.join("peers");
-    if !place.is_dir() {
-        let new = super::empty(directory.join("peers.new"))?;
-        for package in PEERS {
-            if let Err(error) = output(command(&["apt-get", "download", package]).current_dir(&new)) {
-                println!("bench: without {package}: {error}");
-            }
-        }
-        for entry in fs::read_dir(&new)? {
-            let file = entry?.path();
-            if file.as_os_str().as_bytes().ends_with(b".deb") {
-                run(command(&["dpkg", "-x"]).arg(&file).arg(new.join("root")))?;
-                fs::remove_file(file)?;
-            }
-        }
-        fs::rename(new, &place)?;
-    }
-    let layers = format!("lowerdir={}/root/usr:/usr", place.display());
-    run(&mut command(&["mount", "-t", "overlay", "overlay", "-o", &layers, "/usr"]))
 }

@@ -4,6 +4,8 @@
 //! as the table says that the words will be understood.
 
 use crate::table::{Count, Operand, Opt, ROOT, Verb, Words};
+use jaula::house::House;
+use model::name::Name;
 use std::ffi::OsString;
 use std::fmt;
 
@@ -155,6 +157,10 @@ impl Place {
             Words::OneOf(words) => words.iter().map(|word| fixed(word, "")).collect(),
             Words::Jails => vec![Candidate::Jails],
             Words::JailsOrFiles => vec![Candidate::Jails, Candidate::Files(prefix)],
+            Words::Snapshots => snapshots(&prefix, current),
+            // A jail's own name comes without the `@` behind it.
+            Words::JailsOrSnapshots if current.contains('@') => snapshots(&prefix, current),
+            Words::JailsOrSnapshots => vec![Candidate::Jails],
             Words::Assignment if current.contains('=') => Vec::new(),
             Words::Assignment => vec![Candidate::Keys(prefix)],
             Words::Templates => templates(&prefix),
@@ -163,14 +169,17 @@ impl Place {
             Words::Directories => vec![Candidate::Directories(prefix)],
             Words::RootSpec if current.starts_with("dir:") => vec![Candidate::Directories(prefix + "dir:")],
             Words::RootSpec if current.starts_with("app:") => vec![Candidate::Files(prefix + "app:")],
+            Words::RootSpec if current.starts_with("template:") => templates(&(prefix + "template:")),
             Words::RootSpec => vec![
                 fixed("dir:", "a directory tree"),
                 fixed("app:", "a program with what it needs"),
+                fixed("template:", "a template that is there"),
                 fixed("host", "the host's own files"),
             ],
             Words::BuildSpec if current.starts_with("dir:") => {
                 vec![Candidate::Directories(prefix + "dir:")]
             }
+            Words::BuildSpec if current.starts_with("clone:") => jails(&(prefix + "clone:")),
             Words::BuildSpec if current.starts_with("oci:") => vec![Candidate::Files(prefix + "oci:")],
             Words::BuildSpec => vec![
                 fixed("debootstrap:", "a Debian, Ubuntu or relative"),
@@ -207,9 +216,33 @@ fn brief(help: &str) -> String {
     help[..end].replace('`', "")
 }
 
+/// The jails of the house that the environment names.
+fn jails(prefix: &str) -> Vec<Candidate> {
+    let all = jaula::registry::all(&House::from_environment()).unwrap_or_default();
+    all.into_iter().map(|name| Candidate::Word(format!("{prefix}{name}"), String::new())).collect()
+}
+
+/// Their snapshots, each with its note; once the jail is named, of that one only.
+fn snapshots(prefix: &str, current: &str) -> Vec<Candidate> {
+    let house = House::from_environment();
+    let mut all = jaula::registry::all(&house).unwrap_or_default();
+    if let Some((jail, _)) = current.split_once('@') {
+        all.retain(|name| name.as_str() == jail);
+    }
+    let of = |jail: Name| {
+        let snapshots = jaula::keeping::shelf::list(&house, &jail).unwrap_or_default();
+        snapshots.into_iter().map(move |(snapshot, about)| {
+            let note = about.note.unwrap_or_default();
+            let note = note.split(['\n', '\t']).next().unwrap_or_default();
+            Candidate::Word(format!("{prefix}{jail}@{snapshot}"), note.to_owned())
+        })
+    };
+    all.into_iter().flat_map(of).collect()
+}
+
 /// The templates of the house that the environment names.
 fn templates(prefix: &str) -> Vec<Candidate> {
-    let all = jaula::rootfs::template::list(&jaula::house::House::from_environment()).unwrap_or_default();
+    let all = jaula::rootfs::template::list(&House::from_environment()).unwrap_or_default();
     all.into_iter().map(|name| Candidate::Word(format!("{prefix}{name}"), String::new())).collect()
 }
 
@@ -245,7 +278,8 @@ mod tests {
             ("run --net", &["--network"]),
             ("run --network ", &["none", "host", "bind", "routed", "bridge", "macvlan"]),
             ("run --network=h", &["--network=host"]),
-            ("run --root ", &["dir:", "app:", "host"]),
+            ("run --root ", &["dir:", "app:", "template:", "host"]),
+            ("clone w", &["@jails"]),
             ("run --root d", &["dir:"]),
             ("run --root dir:/s", &["@directories dir:"]),
             ("run --root=app:/b", &["@files --root=app:"]),

@@ -8,8 +8,12 @@ use crate::exit;
 use crate::given::text;
 
 /// A snapshot that is there.
-const SNAPSHOT: Operand =
-    Operand { name: "NAME@SNAPSHOT", count: Count::One, words: Words::Jails, help: "A snapshot of a jail." };
+const SNAPSHOT: Operand = Operand {
+    name: "NAME@SNAPSHOT",
+    count: Count::One,
+    words: Words::Snapshots,
+    help: "A snapshot of a jail.",
+};
 
 pub(crate) static SNAPSHOT_FAMILY: Verb = Verb {
     name: "snapshot",
@@ -123,7 +127,7 @@ pub(crate) static CLONE: Verb = Verb {
         Operand {
             name: "NAME[@SNAPSHOT]",
             count: Count::One,
-            words: Words::Jails,
+            words: Words::JailsOrSnapshots,
             help: "A jail, or one of its snapshots.",
         },
         Operand { name: "NEW", count: Count::One, words: Words::Anything, help: "The new jail's name." },

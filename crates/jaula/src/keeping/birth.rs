@@ -2,10 +2,14 @@
 //!
 //! The files come first, with a mark that says that nobody has them; the jail's file comes next, and with
 //! it there is a jail; then the mark goes. Files with a mark and no jail are nobody's.
+//!
+//! After a crash, too, the jail's file is there only if its files are (see [`disk`]).
 
 use crate::building::Building;
+use crate::disk;
 use crate::error::{Error, Result};
 use crate::house::House;
+use crate::keeping::data;
 use crate::registry::{self, Ids};
 use model::config::{Config, Operation, Setting, edit};
 use model::name::{Id, Name};
@@ -43,12 +47,23 @@ pub fn clear(house: &House, name: &Name) -> Result<()> {
     Ok(())
 }
 
+/// How much of a new jail's files the disk does not have yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unwritten {
+    /// A few in this directory of it, each of them new.
+    Few(&'static str),
+    /// Anything.
+    Any,
+}
+
 /// Puts what was built in the place of a new jail's files and writes its file, with this number or a free
-/// one. `last` does what must be done before there is a jail; it may open its files.
+/// one. `last` does what must be done before there is a jail; it may open its files. When this returns, the disk
+/// has all of it.
 pub fn settle(
     house: &House,
     name: &Name,
     building: Building,
+    unwritten: Unwritten,
     text: &str,
     wanted: Option<Id>,
     last: impl FnOnce(Id, &Config) -> Result<()>,
@@ -67,7 +82,19 @@ pub fn settle(
     ids.take(id, name)?;
     let born = building.settle(&house.kept(name)).and_then(|()| {
         last(id, &config)?;
-        registry::write(house, name, &text, &lock)
+        let kept = house.kept(name);
+        let file = registry::write_aside(house, name, &text, &lock)?;
+        match unwritten {
+            Unwritten::Few(directory) if disk::are_together(file.temporary(), &kept) => {
+                disk::before_what_follows(&kept.join(directory))?;
+                file.before_what_follows()?;
+            }
+            _ => {
+                data::sync(&kept)?;
+                file.sync()?;
+            }
+        }
+        file.put()
     });
     if let Err(error) = born {
         // The number is free again at the next look in any case.

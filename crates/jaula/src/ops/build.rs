@@ -9,6 +9,7 @@ use crate::building::Building;
 use crate::claim::Claim;
 use crate::error::{Error, Result};
 use crate::house::House;
+use crate::keeping::birth::{self, Unwritten};
 use crate::ops::create::{Created, free};
 use crate::registry::{self, Ids};
 use crate::rootfs::beneath::Beneath;
@@ -19,12 +20,9 @@ use model::config::{Config, Operation, RootSpec, Setting, Store, edit};
 use model::name::{Id, Name};
 use model::plan::Stored;
 use model::template::{TREE, Template};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-
-/// A file in a jail's directory that says: without a configuration this is nobody's, and may be removed.
-const ORPHAN: &str = ".orphan";
 
 /// What to build.
 #[derive(Clone, Debug)]
@@ -190,40 +188,38 @@ pub(crate) fn settle(
     fill: &mut dyn FnMut(&Path) -> Result<()>,
     progress: &mut duplicate::Progress<'_>,
 ) -> Result<(Id, PathBuf, Vec<String>)> {
-    let foreseen = number(house, config)?;
     let building = Building::begin(&house.lib.join("jails"), name.as_str())?;
-    let opened = store::make(house, building.path(), foreseen, config, fill, progress)?;
-    let fixed = guest::fix(&Beneath::new(opened), name, config, When::Built)?;
-    // Until the configuration is there, it is nobody's.
-    let orphan = building.path().join(ORPHAN);
-    std::fs::write(&orphan, "").map_err(Error::io("write", &orphan))?;
-    let lock = registry::lock(house)?;
-    if registry::exists(house, name)? {
-        return Err(Error::Exists(name.clone()));
+    let (copied, mut foreseen) = (Cell::new(false), None);
+    let mut fill = |into: &Path| {
+        copied.set(true);
+        fill(into)
+    };
+    let mut progress = |count: &duplicate::Count| {
+        copied.set(true);
+        progress(count)
+    };
+    let mut number = || {
+        let id = number(house, config)?;
+        foreseen = Some(id);
+        Ok(id)
+    };
+    let opened = store::make(house, building.path(), &mut number, config, &mut fill, &mut progress)?;
+    let tree = Beneath::new(opened);
+    let fixed = guest::fix(&tree, name, config, When::Built)?;
+    tree.into_top().sync()?;
+    if copied.get() {
+        // Nobody else that makes a jail waits for that.
+        building.sync()?;
     }
-    let mut ids = Ids::load(house, &lock)?;
-    // Somebody else may have got the number meanwhile.
-    let id = config.id.map_or_else(|| ids.free(), Ok)?;
-    let text =
-        edit::apply(text, &[Setting::set("id", id.to_string())]).map_err(|p| Error::problems(&p, None))?;
-    ids.take(id, name)?;
-    let kept = house.kept(name);
-    // Of a build that was killed here.
-    if kept.join(ORPHAN).exists() {
-        crate::tree::remove(&kept)?;
-    }
-    let written = building.settle(&kept).and_then(|()| registry::write(house, name, &text, &lock));
-    if let Err(error) = written {
-        // The number is free again at the next look in any case: no file says that it is taken.
-        let _ = ids.release(name);
-        crate::tree::remove(&kept)?;
-        return Err(error);
-    }
-    std::fs::remove_file(kept.join(ORPHAN)).map_err(Error::io("remove", &kept.join(ORPHAN)))?;
-    drop(lock);
-    if id != foreseen {
-        store::limit(house, name, id, config)?;
-    }
+    let unwritten = match store::few(building.path()) {
+        Some(directory) if !copied.get() => Unwritten::Few(directory),
+        _ => Unwritten::Any,
+    };
+    let id = birth::settle(house, name, building, unwritten, text, config.id, |id, config| match foreseen {
+        // Somebody else has got the number meanwhile.
+        Some(foreseen) if foreseen != id => store::limit(house, name, id, config),
+        _ => Ok(()),
+    })?;
     Ok((id, house.config(name), fixed.failed.iter().map(Error::line).collect()))
 }
 
@@ -249,8 +245,11 @@ pub(crate) fn complete(house: &House, name: &Name) -> Result<()> {
     let _claim = Claim::take(house, name)?;
     let building = Building::begin(&house.lib.join("jails"), name.as_str())?;
     let mut fill = |_: &Path| Err(Error::Inside("a template fills its jails itself".to_owned()));
-    let opened = store::make(house, building.path(), id, &config, &mut fill, &mut |_| Ok(()))?;
-    guest::fix(&Beneath::new(opened), name, &config, When::Built)?;
+    let opened = store::make(house, building.path(), &mut || Ok(id), &config, &mut fill, &mut |_| Ok(()))?;
+    let tree = Beneath::new(opened);
+    guest::fix(&tree, name, &config, When::Built)?;
+    tree.into_top().sync()?;
+    building.sync()?;
     // What lies there is no more than an earlier configuration's.
     let _ = std::fs::remove_dir(house.kept(name));
     building.settle(&house.kept(name))

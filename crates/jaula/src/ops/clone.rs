@@ -3,9 +3,10 @@
 use crate::building::Building;
 use crate::error::{Error, Result};
 use crate::house::House;
+use crate::keeping::birth::{self, Unwritten};
 use crate::keeping::hold::Hold;
 use crate::keeping::shelf::{self, DATA, Shelf};
-use crate::keeping::{birth, data, settle};
+use crate::keeping::{data, settle};
 use crate::registry;
 use crate::rootfs::duplicate::{Count, Progress};
 use crate::rootfs::guest;
@@ -55,9 +56,10 @@ pub fn clone(
         }
     };
     drop(shelf);
-    data::sync(building.path())?;
+    // Nobody else that makes a jail waits for that.
+    building.sync()?;
     let mut failed = Vec::new();
-    let id = birth::settle(house, new, building, &text, config.id, |id, config| {
+    let id = birth::settle(house, new, building, Unwritten::Any, &text, config.id, |id, config| {
         if config.root.store.is_some() {
             crate::rootfs::store::limit(house, new, id, config)?;
             // What tells one server from another: host name, machine id, keys of its sshd.

@@ -154,7 +154,8 @@ pub(crate) fn covered(forwards: &[Forward]) -> Vec<String> {
             Some(ip) => listener.ip == ip || covers(listener, ip),
             None => !listener.ip.is_loopback(),
         };
-        let port = |s: &Service| s.transport == forward.transport && (forward.first..=forward.last).contains(&s.port);
+        let Ports { transport, first, last } = forward.ports;
+        let port = |s: &Service| s.transport == transport && (first..=last).contains(&s.port);
         found.extend(taken(at).into_iter().filter(port));
     }
     if found.is_empty() {

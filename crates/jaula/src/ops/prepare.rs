@@ -140,7 +140,7 @@ fn prepare_as(
     let mut first = first(&command, environment, config.boot.directory.clone(), &identity, start.streams);
     if kind != Kind::Command {
         first.arguments = vec![kind.title(&config.boot).into()];
-        first.init = true;
+        first.init = kind;
     }
     let init = kind.is_ours().then(|| boot::own_init(kind, config));
     if start.traced.is_some() {
@@ -400,7 +400,7 @@ impl RootFiles<'_> {
             return text.or_else(taken).unwrap_or_default();
         }
         if self.config.root.is_own() {
-            let opened = store::open(self.house, self.name, self.config).ok();
+            let opened = store::look(self.house, self.name, self.config).ok();
             return opened.and_then(|opened| read_at(opened.root(), file)).unwrap_or_default();
         }
         let kept = self.house.kept(self.name).join("overlay/upper");
@@ -474,7 +474,7 @@ pub(crate) fn first(
         group: identity.group,
         groups: identity.groups.clone(),
         streams,
-        init: false,
+        init: Kind::Command,
         environment,
     }
 }

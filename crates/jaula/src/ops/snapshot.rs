@@ -46,8 +46,8 @@ pub fn create(
     let about =
         About { made: now(), files: count.files, bytes: count.bytes, shared: count.shared, frozen, note };
     shelf::describe(building.path(), &about, &text)?;
-    data::sync(building.path())?;
-    building.settle(&shelf.at(&snapshot))?;
+    building.sync()?;
+    building.settle_for_good(&shelf.at(&snapshot))?;
     Ok((snapshot, about))
 }
 

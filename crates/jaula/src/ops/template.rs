@@ -134,8 +134,8 @@ pub fn import(house: &House, import: Import, work: &mut Work<'_>) -> Result<Summ
         }
         about.digest = Some(format!("sha256:{}", done.digest));
         work.left_out(&done.left_out);
-        work.say("reading what it holds");
-        Ok(())
+        work.say("listing what it holds");
+        Ok(done.contents)
     };
     template::make(house, &name, about, &mut fill).map_err(|error| match error {
         Error::Archive { source, .. } => Error::Archive { archive: called, source },

@@ -72,7 +72,7 @@ pub fn export(house: &House, name: &Name, to: impl Write, work: &mut Work<'_>) -
     }
     let claim = Claim::take(house, name)?;
     crate::recover::stale(house, &claim)?;
-    let packed = store::open(house, name, &config)
+    let packed = store::look(house, name, &config)
         .and_then(|opened| pack.tree(opened.root(), "root/", 0, &mut report))
         .and_then(|()| pack.finish());
     claim.remove()?;
@@ -136,10 +136,11 @@ fn unpack(house: &House, given: Import, work: &mut Work<'_>) -> Result<Created> 
             let mut report = work.unpacking(size);
             tree.rest(first, entries, &mut report)?
         };
-        work.left_out(&tree.finish()?.left_out);
+        let done = tree.finish()?;
+        work.left_out(&done.left_out);
         match wanted.clone() {
             Some(wanted) if wanted != found => Err(ArchiveError::Digest { wanted, found }.into()),
-            _ => Ok(()),
+            _ => Ok(done.contents),
         }
     };
     let mut quiet = |_: &crate::rootfs::duplicate::Count| Ok(());
@@ -156,7 +157,7 @@ fn unpack(house: &House, given: Import, work: &mut Work<'_>) -> Result<Created> 
         // Not copied from a template again.
         let mut own = config.clone();
         own.root.from = Some(RootSpec::Skeleton);
-        settle(house, &name, &text, &own, &mut fill, &mut quiet)?
+        settle(house, &name, &text, &own, &mut |into| fill(into).map(drop), &mut quiet)?
     };
     Ok(Created { name, id, path })
 }

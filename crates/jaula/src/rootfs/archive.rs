@@ -8,6 +8,7 @@
 //! makes the files.
 
 mod ahead;
+mod contents;
 mod entries;
 mod error;
 mod input;
@@ -20,6 +21,7 @@ mod tests;
 mod unpack;
 mod walk;
 
+pub use contents::Contents;
 pub use entries::Entries;
 pub use error::ArchiveError;
 pub use input::{Input, hex};

@@ -76,6 +76,11 @@ impl<T: AsFd> Beneath<T> {
         Self { top }
     }
 
+    /// What it was made of.
+    pub fn into_top(self) -> T {
+        self.top
+    }
+
     /// The descriptor of the top.
     pub fn top(&self) -> BorrowedFd<'_> {
         self.top.as_fd()
@@ -154,6 +159,11 @@ impl<T: AsFd> Beneath<T> {
     /// Makes a directory and those above it that are missing; what is there stays as it is.
     pub fn make_dirs(&self, path: impl AsRef<Path>, new: Access) -> Result<()> {
         let path = path.as_ref();
+        let is_plain = inside(path).components().all(|part| matches!(part, Component::Normal(_)));
+        // Most are there.
+        if is_plain && self.find(path, O_DIRECTORY).is_ok() {
+            return Ok(());
+        }
         let mut parent = self.find(Path::new(""), O_DIRECTORY).map_err(failed("open", path))?;
         let mut so_far = PathBuf::new();
         for component in inside(path).components() {
@@ -175,6 +185,10 @@ impl<T: AsFd> Beneath<T> {
         let (path, target) = (path.as_ref(), target.as_ref());
         (|| {
             let (directory, name) = self.parent(path)?;
+            match sys::fs::make_link(target, &directory, name) {
+                Err(e) if e.is(EEXIST) => {}
+                made => return made,
+            }
             let aside = (0..TRIES).map(aside_name).find_map(|aside| {
                 remove_left(&directory, &aside);
                 match sys::fs::make_link(target, &directory, &aside) {

@@ -17,6 +17,7 @@ pub use work::{Report, Work};
 
 use crate::error::{Error, Result};
 use crate::house::House;
+use crate::rootfs::archive::Contents;
 use model::bootstrap::Recipe;
 use model::config::RootSpec;
 use model::oci::Reference;
@@ -82,16 +83,22 @@ impl Origin {
             Self::Bootstrap(recipe) => bootstrap::make(house, recipe, into, work),
             Self::Host => host::copy(house, into, work),
             Self::Directory(path) => copy::tree(path, into, work),
-            Self::Image(_) => self.fill(house, into, &mut Template::default(), work),
+            Self::Image(_) => self.fill(house, into, &mut Template::default(), work).map(drop),
             Self::Skeleton => skeleton::make(into),
         }
     }
 
     /// The same, and completes what is known of them.
-    pub fn fill(&self, house: &House, into: &Path, about: &mut Template, work: &mut Work<'_>) -> Result<()> {
+    pub fn fill(
+        &self,
+        house: &House,
+        into: &Path,
+        about: &mut Template,
+        work: &mut Work<'_>,
+    ) -> Result<Contents> {
         match self {
             Self::Image(reference) => image::fetch(reference, into, about, work),
-            other => other.make(house, into, work),
+            other => other.make(house, into, work).map(|()| Contents::default()),
         }
     }
 }

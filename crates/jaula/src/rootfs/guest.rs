@@ -66,7 +66,7 @@ pub(crate) fn look(house: &House, name: &Name, config: &Config) -> Result<Vec<Fi
     if !config.guest.manage {
         return Ok(Vec::new());
     }
-    let tree = Beneath::new(store::open(house, name, config)?);
+    let tree = Beneath::new(store::look(house, name, config)?);
     let mut guest = guest(name, config, When::Known)?;
     if config.network.mode != NetworkMode::None {
         guest.others = others(house, name);

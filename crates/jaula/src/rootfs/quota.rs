@@ -134,7 +134,17 @@ pub fn lack(directory: &Path) -> Result<Option<Lack>> {
 
 /// What would not be enforced is not taken.
 pub fn refused(what: &str, lack: &Lack) -> Error {
-    Error::refused(format!("{what} cannot be kept: {lack}"), lack.mend())
+    let mend = lack.mend();
+    let help = match lack {
+        Lack::Kernel | Lack::Kind(_) => mend,
+        // What needs no change of the host stands first: it may be its root that would be unmounted.
+        Lack::Off { .. } | Lack::Counted { .. } => {
+            format!(
+                "take root.store = \"image\", whose size is its file's, or btrfs; or switch it on: {mend}"
+            )
+        }
+    };
+    Error::refused(format!("{what} cannot be kept: {lack}"), help)
 }
 
 /// Does a directory, and what is made in it, belong to a project?
@@ -311,6 +321,11 @@ mod tests {
         assert!(off("ext4").mend().contains("tune2fs -O quota,project -Q prjquota /dev/sda1"));
         assert!(off("xfs").mend().contains("mount -o prjquota /dev/sda1 /srv"));
         assert!(Lack::Counted { at: "/".to_owned() }.mend().starts_with("quotaon -P /"));
+        let refused = super::refused("root.size", &off("ext4"));
+        assert!(
+            refused.help().is_some_and(|help| help.starts_with("take root.store = \"image\"")),
+            "{refused}"
+        );
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod tests;
 use crate::error::{Error, Result};
 use crate::house::House;
 use model::config::{Config, RootSpec, Store};
-use model::name::Name;
+use model::name::{Id, Name};
 use model::plan::Stored;
 use model::template::TREE;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -34,6 +34,9 @@ const OVERLAY_IMAGE: &str = "overlay.img";
 const ROOT: &str = "root";
 const IMAGE: &str = "root.img";
 
+/// Tells a jail's number. It is asked only where the store counts by it.
+pub type NumberOf<'a> = &'a mut dyn FnMut() -> Result<Id>;
+
 /// The root of a jail that does not run, as a directory that is mounted nowhere. Ids are those on
 /// disk, which are those inside.
 #[derive(Debug)]
@@ -41,7 +44,11 @@ pub struct Opened(Root);
 
 #[derive(Debug)]
 enum Root {
-    Mounted(image::Top),
+    Image(image::Top),
+    /// An overlay that is looked at.
+    Look(image::Top),
+    /// An overlay that is written to.
+    Layers(overlay::Written),
     Directory(OwnedFd),
 }
 
@@ -50,12 +57,24 @@ impl Opened {
     pub fn root(&self) -> BorrowedFd<'_> {
         self.as_fd()
     }
+
+    /// What was written is in the file system that the store is on, if it has one of its own. The disk has it
+    /// when that one is written there.
+    pub(crate) fn sync(&self) -> Result<()> {
+        match &self.0 {
+            Root::Image(top) => {
+                sys::fs::sync_file_system(top).map_err(Error::call("write the jail's files to its image"))
+            }
+            Root::Look(_) | Root::Layers(_) | Root::Directory(_) => Ok(()),
+        }
+    }
 }
 
 impl AsFd for Opened {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match &self.0 {
-            Root::Mounted(top) => top.as_fd(),
+            Root::Image(top) | Root::Look(top) => top.as_fd(),
+            Root::Layers(layers) => layers.as_fd(),
             Root::Directory(top) => top.as_fd(),
         }
     }
@@ -78,6 +97,11 @@ fn at(house: &House, kept: &Path, config: &Config) -> Option<Stored> {
         Store::Dir | Store::Btrfs => Stored::Directory(kept.join(ROOT)),
         Store::Image => Stored::Image(kept.join(IMAGE)),
     })
+}
+
+/// Where the files are that were written since an overlay was made here, if it is one in a directory.
+pub(crate) fn few(kept: &Path) -> Option<&'static str> {
+    kept.join(OVERLAY).is_dir().then_some(OVERLAY)
 }
 
 /// The tree of the template that a jail is made from.
@@ -134,8 +158,25 @@ pub(crate) fn may_change(house: &House, name: &Name, old: &Config, new: &Config)
 }
 
 /// Opens the root of a jail that does not run and that the caller has claimed. It must be closed
-/// before the jail starts.
+/// before the jail starts. What is written is on the disk when somebody asks for it.
 pub fn open(house: &House, name: &Name, config: &Config) -> Result<Opened> {
+    open_stored(&own(house, name, config)?)
+}
+
+/// The same to look at only.
+pub fn look(house: &House, name: &Name, config: &Config) -> Result<Opened> {
+    match own(house, name, config)? {
+        Stored::Layers { base, kept, image: false } => Ok(Opened(Root::Look(overlay::look(&base, &kept)?))),
+        Stored::Layers { base, kept, image: true } => {
+            let at = kept.parent().unwrap_or(&kept);
+            let layers = overlay::in_image(&image::mount(&kept)?, at, |at| overlay::look(&base, at))?;
+            Ok(Opened(Root::Look(layers)))
+        }
+        stored => open_stored(&stored),
+    }
+}
+
+fn own(house: &House, name: &Name, config: &Config) -> Result<Stored> {
     let Some(stored) = find(house, name, config) else {
         return Err(Error::refused(
             format!("the files of jail {name} are not its own"),
@@ -143,22 +184,22 @@ pub fn open(house: &House, name: &Name, config: &Config) -> Result<Opened> {
         ));
     };
     check(name, &stored)?;
-    open_stored(&stored)
+    Ok(stored)
 }
 
 fn open_stored(stored: &Stored) -> Result<Opened> {
     let root = match stored {
-        Stored::Layers { base, kept, image: false } => Root::Mounted(overlay::open(base, kept)?),
+        Stored::Layers { base, kept, image: false } => Root::Layers(overlay::open(base, kept)?),
         Stored::Layers { base, kept, image: true } => {
             let at = kept.parent().unwrap_or(kept);
-            Root::Mounted(overlay::open_image(base, &image::mount(kept)?, at)?)
+            Root::Layers(overlay::in_image(&image::mount(kept)?, at, |at| overlay::open(base, at))?)
         }
         Stored::Directory(path) => {
             let flags = sys::fs::O_RDONLY | sys::fs::O_DIRECTORY | sys::fs::O_NOFOLLOW;
             let open = sys::fs::open(sys::fs::CWD, path, flags, 0);
             Root::Directory(open.map_err(Error::call("open the jail's files"))?)
         }
-        Stored::Image(path) => Root::Mounted(image::top(image::mount(path)?)?),
+        Stored::Image(path) => Root::Image(image::top(image::mount(path)?)?),
     };
     Ok(Opened(root))
 }
@@ -166,5 +207,5 @@ fn open_stored(stored: &Stored) -> Result<Opened> {
 /// An overlay over a directory, with `upper` and `work` beside it, as tests have it.
 #[cfg(test)]
 pub(crate) fn test_overlay(base: &Path, kept: &Path) -> Opened {
-    Opened(Root::Mounted(overlay::open(base, kept).unwrap()))
+    Opened(Root::Layers(overlay::open(base, kept).unwrap()))
 }

@@ -3,32 +3,32 @@
 
 use crate::building::Building;
 use crate::error::{Error, Result};
-use crate::house::{House, replace};
+use crate::house::House;
 use crate::registry;
-use crate::rootfs::archive::Report;
-use crate::rootfs::archive::manifest::Manifest;
+use crate::rootfs::archive::manifest::{Extent, Manifest};
+use crate::rootfs::archive::{Contents, Report};
 use crate::rootfs::beneath::{Beneath, Found};
 use crate::rootfs::store;
 use model::config::RootSpec;
 use model::name::Name;
 use model::template::{FILE, LIST, TREE, Template};
 use model::units::Bytes;
-use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// No list is longer.
 const MOST_LIST: u64 = 4 << 30;
 
-/// Fills an empty tree, and completes what is known of it.
-pub type Fill<'a> = &'a mut dyn FnMut(&Path, &mut Template) -> Result<()>;
+/// Fills an empty tree, and completes what is known of it. What its files hold that were made whole is told for
+/// them not to be read again.
+pub type Fill<'a> = &'a mut dyn FnMut(&Path, &mut Template) -> Result<Contents>;
 
 /// Makes a template: `fill` fills its tree, which is empty. `about` says what the tree itself does not: its
 /// origin, and what an image says of itself.
 pub fn make(house: &House, name: &Name, about: Template, fill: Fill<'_>) -> Result<Template> {
     let building = begin(house, name, about, fill)?;
-    building.0.settle(&house.template(name))?;
+    building.0.settle_for_good(&house.template(name))?;
     Ok(building.1)
 }
 
@@ -50,20 +50,29 @@ fn begin(house: &House, name: &Name, mut about: Template, fill: Fill<'_>) -> Res
     // A subvolume where that can be, so that jails are snapshots of it.
     store::make_tree(building.path(), TREE)?;
     let tree = building.path().join(TREE);
-    fill(&tree, &mut about)?;
-    let mut template = describe(&tree, about)?;
-    let list = manifest(&tree, &mut |_| Ok(()))?;
+    let contents = fill(&tree, &mut about)?;
+    let top = top(&tree)?;
+    let (list, extent) = Manifest::knowing(&contents, top.as_fd(), &mut |_| Ok(()))?;
+    let mut template = describe(&tree, about, extent)?;
     template.tree = Some(format!("sha256:{}", list.digest()));
     let packed = zstd::encode_all(list.text.as_bytes(), 3).map_err(Error::io("write", Path::new(LIST)))?;
-    replace(&building.path().join(LIST), &packed)?;
-    replace(&building.path().join(FILE), template.to_text().as_bytes())?;
+    for (file, content) in [(LIST, &packed[..]), (FILE, template.to_text().as_bytes())] {
+        let path = building.path().join(file);
+        std::fs::write(&path, content).map_err(Error::io("write", &path))?;
+    }
+    // What has a digest must be what it is after a crash as well.
+    building.sync()?;
     Ok((building, template))
+}
+
+fn top(tree: &Path) -> Result<OwnedFd> {
+    let top = sys::fs::open(sys::fs::CWD, tree, sys::fs::O_RDONLY | sys::fs::O_DIRECTORY, 0);
+    top.map_err(|e| Error::tree(tree, "the files of a template", e))
 }
 
 /// The list of a tree's files as they are now.
 pub fn manifest(tree: &Path, report: Report<'_>) -> Result<Manifest> {
-    let top = sys::fs::open(sys::fs::CWD, tree, sys::fs::O_RDONLY | sys::fs::O_DIRECTORY, 0);
-    Manifest::of(top.map_err(|e| Error::tree(tree, "the files of a template", e))?.as_fd(), report)
+    Manifest::of(top(tree)?.as_fd(), report)
 }
 
 /// The list that was made with a template; `None` if none was. It must have the digest that the template tells.
@@ -116,8 +125,7 @@ pub fn missing(house: &House, name: &Name) -> Result<Error> {
 }
 
 /// Completes what is known of a tree by what it says itself.
-pub fn describe(tree: &Path, about: Template) -> Result<Template> {
-    let (files, size) = extent(tree)?;
+pub fn describe(tree: &Path, about: Template, extent: Extent) -> Result<Template> {
     let inside = Beneath::at(tree)?;
     let release =
         ["etc/os-release", "usr/lib/os-release"].iter().find_map(|path| inside.read(path, 1 << 16).ok()?);
@@ -134,8 +142,8 @@ pub fn describe(tree: &Path, about: Template) -> Result<Template> {
         distribution: field("ID"),
         version: field("VERSION_ID").or_else(|| field("VERSION_CODENAME")),
         init: init(&inside).map(str::to_owned),
-        size,
-        files,
+        size: Bytes(extent.room),
+        files: extent.files,
         ..about
     })
 }
@@ -153,25 +161,6 @@ fn init(tree: &Beneath) -> Option<&'static str> {
         return None;
     }
     table.iter().find(|(paths, _)| has(paths)).map_or(Some("plain"), |(_, word)| Some(word))
-}
-
-/// How many files a tree has, and how much room they take. No link is followed.
-fn extent(tree: &Path) -> Result<(u64, Bytes)> {
-    let (mut files, mut blocks) = (0u64, 0u64);
-    let mut left: Vec<PathBuf> = vec![tree.to_owned()];
-    while let Some(directory) = left.pop() {
-        for entry in std::fs::read_dir(&directory).map_err(Error::io("read", &directory))? {
-            let entry = entry.map_err(Error::io("read", &directory))?;
-            let about = entry.metadata().map_err(Error::io("look at", &entry.path()))?;
-            files += 1;
-            // A file with several names is counted once, by and large.
-            blocks += if about.is_dir() { about.blocks() } else { about.blocks() / about.nlink().max(1) };
-            if about.is_dir() {
-                left.push(entry.path());
-            }
-        }
-    }
-    Ok((files, Bytes(blocks * 512)))
 }
 
 /// What is known of a template; `None` if there is none.

@@ -5,6 +5,7 @@ use super::call::{Arg, Call, Expect, Flag, Text};
 use super::child::{Steps, prctl};
 use super::flags::*;
 use super::{First, Step, Stream};
+use crate::boot::Kind;
 use crate::confinement::Confinement;
 use crate::facts::Facts;
 use std::ffi::OsString;
@@ -61,7 +62,12 @@ pub fn execute_here(programs: &[PathBuf], arguments: &[OsString], environment: V
 
 /// Takes away all that the process must not have.
 pub(super) fn confine(steps: &mut Steps, confinement: &Confinement, first: &First, facts: &Facts) {
-    steps.say("a session of its own", Call::new("setsid", []));
+    // System V's init opens its console before it makes a session of its own. If it had one already, the
+    // console would control it, and nobody who logs in there. Until then it is in the keeper's group of
+    // processes, to which no other user of the host may send signals: a jail of a plain user is its keeper's user.
+    if first.init != Kind::Sysv || !facts.root() {
+        steps.say("a session of its own", Call::new("setsid", []));
+    }
     streams(steps, first);
     steps.say(
         "no key of the host's",
@@ -88,7 +94,7 @@ pub(super) fn confine(steps: &mut Steps, confinement: &Confinement, first: &Firs
 }
 
 fn streams(steps: &mut Steps, first: &First) {
-    if first.streams.contains(&Stream::Terminal) && !first.init {
+    if first.streams.contains(&Stream::Terminal) && !first.init.is_init() {
         steps.say(
             "the terminal controls it",
             Call::new("ioctl", [Arg::Fd("terminal".into()), Arg::Flags(&[TIOCSCTTY]), Arg::Number(0)]),

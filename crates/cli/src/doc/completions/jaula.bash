@@ -2,7 +2,7 @@
 
 _jaula() {
     local rest=${COMP_LINE:0:COMP_POINT} words=() word line prefix current i
-    # bash cuts words at "=" and ":"; what no blank separates is one word to jaula.
+    # bash cuts words at "=", ":" and "@"; what no blank separates is one word to jaula.
     for ((i = 0; i <= COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
         if ((i == 0)) || [[ $rest == [[:blank:]]* ]]; then
@@ -45,7 +45,7 @@ _jaula() {
     done < <("$1" complete -- "${words[@]:1}" 2>/dev/null)
 
     # readline replaces only what stands behind the last character that cuts words.
-    word=${COMP_WORDBREAKS//[^:=]/} prefix=
+    word=${COMP_WORDBREAKS//[^:=@]/} prefix=
     [[ $word ]] && prefix=${current%"${current##*["$word"]}"}
     COMPREPLY=("${found[@]#"$prefix"}")
     if ((${#COMPREPLY[@]} == 1)) && [[ ${COMPREPLY[0]} == *[:=] ]]; then

@@ -104,7 +104,7 @@ impl Root<'_> {
         let mount = Mount { writable, setuid, devices: false, hosts: self.hosts() };
         match &config.root.from {
             _ if config.root.is_own() => {
-                let opened = store::open(self.house, self.name, config)?;
+                let opened = store::look(self.house, self.name, config)?;
                 let path = format!("/proc/self/fd/{}", opened.root().as_raw_fd());
                 self.directory(Path::new(&path), (mount, mapped), &mut budget, &mut tree)?;
             }

@@ -66,7 +66,7 @@ pub(super) fn kind(
 /// What lies in the root; none if it is yet to be made.
 fn looks(house: &House, name: &Name, config: &Config, foreseen: bool) -> Result<Option<Looks>> {
     match &config.root.from {
-        _ if config.root.is_own() => match store::open(house, name, config) {
+        _ if config.root.is_own() => match store::look(house, name, config) {
             Err(_) if foreseen => Ok(None),
             opened => opened.map(|opened| Some(look(opened.root()))),
         },

@@ -7,7 +7,7 @@
 //! is SHA-256 of the list.
 
 use super::walk::{self, LeftOut, failed, read};
-use super::{Progress, Report, hex};
+use super::{Contents, Progress, Report, hex};
 use crate::error::Result;
 use model::tar::Kind;
 use sha2::{Digest, Sha256};
@@ -15,6 +15,7 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::BorrowedFd;
+use std::os::unix::fs::MetadataExt;
 use sys::fs::{O_NONBLOCK, O_RDONLY};
 
 /// A tree's list.
@@ -33,23 +34,48 @@ pub struct Difference {
     pub what: Vec<&'static str>,
 }
 
+/// How much a tree is, its top not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// Names of every kind.
+    pub files: u64,
+    /// Bytes that they take on the disk.
+    pub room: u64,
+}
+
 impl Manifest {
     /// Looks at a tree, and reads all of it.
     pub fn of(top: BorrowedFd<'_>, report: Report<'_>) -> Result<Self> {
+        Self::knowing(&Contents::default(), top, report).map(|(list, _)| list)
+    }
+
+    /// The same, without reading those files whose content is known. Also says how much it is.
+    pub fn knowing(known: &Contents, top: BorrowedFd<'_>, report: Report<'_>) -> Result<(Self, Extent)> {
         let mut text = String::new();
         let mut buffer = vec![0; 256 << 10];
-        let mut done = Progress::default();
+        let (mut done, mut extent) = (Progress::default(), Extent::default());
         walk::each(top, 0, &mut LeftOut::new(), &mut |found| {
             let entry = &found.entry;
+            if !entry.path.is_empty() {
+                extent.files += 1;
+            }
+            if !entry.path.is_empty() && !matches!(entry.kind, Kind::Hardlink(_)) {
+                extent.room += found.about.blocks() * 512;
+            }
             let (letter, last) = match &entry.kind {
                 Kind::Directory => ('d', String::new()),
                 Kind::Symlink(to) => ('l', escaped(to)),
                 Kind::Hardlink(to) => ('h', escaped(to)),
                 Kind::Fifo | Kind::Device { .. } => ('p', String::new()),
                 Kind::File => {
-                    let file =
-                        sys::fs::reopen(found.fd, O_RDONLY | O_NONBLOCK).map_err(failed(&entry.path))?;
-                    let digest = content(&mut File::from(file), &mut buffer).map_err(read(&entry.path))?;
+                    let digest = match known.of(found.about) {
+                        Some(digest) => digest,
+                        None => {
+                            let file = sys::fs::reopen(found.fd, O_RDONLY | O_NONBLOCK)
+                                .map_err(failed(&entry.path))?;
+                            content(&mut File::from(file), &mut buffer).map_err(read(&entry.path))?
+                        }
+                    };
                     done.bytes += entry.size;
                     ('f', digest)
                 }
@@ -62,7 +88,7 @@ impl Manifest {
             done.files += 1;
             report(&done)
         })?;
-        Ok(Self { text })
+        Ok((Self { text }, extent))
     }
 
     /// SHA-256 of the list, in hexadecimal.

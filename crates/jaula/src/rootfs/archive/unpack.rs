@@ -4,11 +4,12 @@ mod like;
 
 use super::error::ArchiveError;
 use super::place::{Place, make};
-use super::{Entries, Input, Limits, MOST_ID, Progress, Report};
+use super::{Contents, Entries, Input, Limits, MOST_ID, Progress, Report};
 use crate::error::{Error, Result};
 use like::{group, user};
 use model::tar::path::{beneath, split};
 use model::tar::{Entry, Kind};
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::File;
@@ -48,6 +49,8 @@ pub struct Unpacked {
     pub bytes: u64,
     /// What has no place in a tree, and how many of it were left out.
     pub left_out: BTreeMap<String, u64>,
+    /// What its files hold.
+    pub contents: Contents,
 }
 
 /// Unpacks an archive that is a whole tree into an empty directory.
@@ -259,10 +262,11 @@ impl Unpack<'_> {
         };
         match &entry.sparse {
             None => {
-                let mut told = 0u64;
+                let (mut told, mut sum) = (0u64, Sha256::new());
                 while let Some(part) = entries.part()? {
                     let length = part.len();
                     sys::fs::write(&file, part).map_err(make(path))?;
+                    sum.update(part);
                     entries.take(length);
                     told += length as u64;
                     if told > 16 << 20 {
@@ -270,6 +274,8 @@ impl Unpack<'_> {
                         report(&self.progress(entries.input().read_so_far()))?;
                     }
                 }
+                let status = sys::look::status_at(&file, "").map_err(make(path))?;
+                self.done.contents.add(&status, entry.changed, sum);
             }
             Some(sparse) => {
                 for piece in &sparse.pieces {
@@ -288,6 +294,8 @@ impl Unpack<'_> {
                     Some(EFBIG) => ArchiveError::Large(sparse.real - 1),
                     _ => failed(e),
                 })?;
+                let status = sys::look::status_at(&file, "").map_err(make(path))?;
+                self.done.contents.forget(&status);
             }
         }
         self.done.bytes += entry.size;

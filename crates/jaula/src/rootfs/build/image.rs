@@ -2,7 +2,7 @@
 
 use super::Work;
 use crate::error::{Error, Result};
-use crate::rootfs::archive::Limits;
+use crate::rootfs::archive::{Contents, Limits};
 use crate::rootfs::oci;
 use model::oci::Reference;
 use model::template::Template;
@@ -15,7 +15,7 @@ pub(super) fn fetch(
     into: &Path,
     about: &mut Template,
     work: &mut Work<'_>,
-) -> Result<()> {
+) -> Result<Contents> {
     let top = sys::fs::open(sys::fs::CWD, into, sys::fs::O_RDONLY | sys::fs::O_DIRECTORY, 0);
     let top = top.map_err(|e| Error::tree(into, "a tree to unpack into", e))?;
     let limits = Limits::of(&top, None).map_err(Error::call("see how much room there is"))?;
@@ -36,5 +36,5 @@ pub(super) fn fetch(
     about.user = said(run.user);
     about.directory = said(run.working_dir);
     about.stop_signal = said(run.stop_signal);
-    Ok(())
+    Ok(image.unpacked.contents)
 }

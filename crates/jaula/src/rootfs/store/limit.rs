@@ -1,7 +1,7 @@
 //! `root.size` and `root.inodes`: set, read back, told.
 
 use super::make::{layers_image, through};
-use super::{OVERLAY, OVERLAY_IMAGE, btrfs, find, image};
+use super::{NumberOf, OVERLAY, OVERLAY_IMAGE, btrfs, find, image};
 use crate::error::{Error, Result};
 use crate::house::House;
 use crate::registry;
@@ -50,7 +50,7 @@ pub fn limit(house: &House, name: &Name, id: Id, config: &Config) -> Result<()> 
                     format!("stop it first: jaula stop {name}"),
                 ));
             }
-            directory(house, path, id, config)
+            directory(house, path, &mut || Ok(id), config)
         }
     }
 }
@@ -77,14 +77,15 @@ pub fn usage(house: &House, name: &Name, config: &Config) -> Option<Usage> {
 }
 
 /// Limits a directory, which gets the jail's project if its file system has any.
-pub(super) fn directory(house: &House, path: &Path, id: Id, config: &Config) -> Result<()> {
-    let (project, limits) = (Project::of(house, id), Limits::of(config));
+pub(super) fn directory(house: &House, path: &Path, id: NumberOf<'_>, config: &Config) -> Result<()> {
+    let limits = Limits::of(config);
     if let Some(lack) = quota::lack(path)? {
         return match limits.is_empty() {
             true => Ok(()),
             false => Err(quota::refused("root.size and root.inodes", &lack)),
         };
     }
+    let project = Project::of(house, id()?);
     quota::mark(path, project)?;
     quota::limit(path, project, &limits)
 }

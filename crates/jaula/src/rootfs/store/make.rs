@@ -1,16 +1,17 @@
 //! Making a jail's files, from a template or by whoever knows how to fill a directory.
 
-use super::{IMAGE, OVERLAY, OVERLAY_IMAGE, Opened, ROOT, at, btrfs, image, limit, open_stored, overlay};
+use super::{
+    IMAGE, NumberOf, OVERLAY, OVERLAY_IMAGE, Opened, ROOT, at, btrfs, image, limit, open_stored, overlay,
+};
 use crate::error::{Error, Result};
 use crate::house::House;
 use crate::rootfs::duplicate;
 use model::config::{Config, Store};
-use model::name::Id;
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
 
 /// Makes the store of a jail in an empty directory that will be `lib/jails/NAME`, limited as the
-/// configuration says, and opens it.
+/// configuration says, and opens it. Nothing of it is on the disk for sure yet.
 ///
 /// With a template as its origin it holds the template's files: at once for `overlay`, and for `btrfs`
 /// if the template is a subvolume beside it. Otherwise `fill` puts them into an empty directory; its
@@ -18,7 +19,7 @@ use std::path::{Path, PathBuf};
 pub fn make(
     house: &House,
     kept: &Path,
-    id: Id,
+    id: NumberOf<'_>,
     config: &Config,
     fill: &mut dyn FnMut(&Path) -> Result<()>,
     progress: &mut duplicate::Progress<'_>,
@@ -45,14 +46,12 @@ pub fn make(
             sys::fs::make_dir(sys::fs::CWD, &root, 0o755).map_err(Error::call("make the jail's root"))?;
             limit::directory(house, &root, id, config)?;
             put(&root)?;
-            on_disk(&root)?;
         }
         Store::Btrfs => {
             let filled = btrfs::make(kept, ROOT, template.as_deref())?;
             btrfs::limit(&root, config.root.size)?;
             if !filled {
                 put(&root)?;
-                on_disk(&root)?;
             }
         }
         Store::Image => {
@@ -65,7 +64,6 @@ pub fn make(
                 _ => {}
             }
             put(&through(&top))?;
-            on_disk(&through(&top))?;
         }
     }
     let stored = at(house, kept, config).ok_or_else(|| Error::Inside("the jail has no store".to_owned()))?;
@@ -73,7 +71,7 @@ pub fn make(
 }
 
 /// The layers that an overlay writes to: a directory, or if that cannot be limited, an image.
-fn layers(house: &House, kept: &Path, id: Id, config: &Config) -> Result<()> {
+fn layers(house: &House, kept: &Path, id: NumberOf<'_>, config: &Config) -> Result<()> {
     let limited = config.root.size.is_some() || config.root.inodes.is_some();
     if limited && limit::why_not(kept).is_some() {
         return layers_image(&kept.join(OVERLAY_IMAGE), kept, config).map(drop);
@@ -94,14 +92,6 @@ pub(super) fn layers_image(file: &Path, kept: &Path, config: &Config) -> Result<
     let top = image::top(image::mount(file)?)?;
     overlay::make(&top)?;
     Ok(top)
-}
-
-/// Whoever puts files where they belong is sure that they are there after a crash as well.
-fn on_disk(root: &Path) -> Result<()> {
-    let failed = || Error::call("write the jail's files to the disk");
-    let top =
-        sys::fs::open(sys::fs::CWD, root, sys::fs::O_RDONLY | sys::fs::O_DIRECTORY, 0).map_err(failed())?;
-    sys::fs::sync_file_system(&top).map_err(failed())
 }
 
 /// The path of a directory that has none.

@@ -43,9 +43,14 @@ impl Trial {
         let name: Name = "web".parse().unwrap();
         let building = crate::building::Building::begin(&self.house.lib.join("jails"), "web")?;
         let id = Id::new(300).unwrap();
-        make(&self.house, building.path(), id, &config, &mut |_| panic!("it has a template"), &mut |_| {
-            Ok(())
-        })?;
+        make(
+            &self.house,
+            building.path(),
+            &mut || Ok(id),
+            &config,
+            &mut |_| panic!("it has a template"),
+            &mut |_| Ok(()),
+        )?;
         building.settle(&self.house.kept(&name))?;
         Ok((name, config))
     }

@@ -1,0 +1,40 @@
+//! What a virtual server is there for: somebody logs in from elsewhere, a page is served, packages are
+//! installed, its users are its own, and its root stays inside.
+
+mod kept;
+mod login;
+mod packages;
+mod probes;
+mod processes;
+mod users;
+mod web;
+
+use crate::boot::Server;
+use jaula_tests::harness::Outcome;
+use libtest_mimic::Trial;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let files = [
+        kept::trials(),
+        login::trials(),
+        packages::trials(),
+        probes::trials(),
+        processes::trials(),
+        users::trials(),
+        web::trials(),
+    ];
+    files.into_iter().flatten().collect()
+}
+
+/// With systemd, all that it started stands.
+fn nothing_failed(server: &Server<'_>) -> Outcome {
+    assert_eq!(server.shell("systemctl list-units --failed --plain --no-legend")?, "");
+    assert_eq!(server.shell("systemctl is-system-running")?, "running\n");
+    Ok(())
+}
+
+/// What the host has of users and packages.
+fn hosts_own() -> Vec<(&'static str, Option<Vec<u8>>)> {
+    let files = ["/etc/passwd", "/etc/shadow", "/etc/group", "/etc/hosts", "/var/lib/dpkg/status"];
+    files.map(|path| (path, std::fs::read(path).ok())).to_vec()
+}
