@@ -1,7 +1,7 @@
 //! Addresses without a jail.
 
 use super::options as opt;
-use super::{Count, Group, Kind, Operand, VERB, Verb, Words};
+use super::{Count, Group, Kind, Operand, Verb, Words};
 use crate::command::{Bind, Command};
 use crate::exit;
 
@@ -36,5 +36,4 @@ pub(crate) static BIND: Verb = Verb {
     kind: Kind::Command(|given| {
         Ok(Command::Bind(Bind { addresses: given.addresses, command: given.operands }))
     }),
-    ..VERB
 };

@@ -97,7 +97,7 @@ mod tests {
     fn a_byte_takes_its_time() {
         assert_eq!(time_of_a_byte(8000) >> FRACTION, 1_000_000);
         // 64 KiB at 10 Gbit/s: to a thousandth.
-        let packet = 65536 * time_of_a_byte(10_000_000_000) >> FRACTION;
+        let packet = (65536 * time_of_a_byte(10_000_000_000)) >> FRACTION;
         assert!((52_400..52_450).contains(&packet), "{packet}");
         // The longest packet at the lowest rate.
         assert!(time_of_a_byte(8000).checked_mul(1 << 20).is_some());

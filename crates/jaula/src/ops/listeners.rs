@@ -131,7 +131,7 @@ fn free(addresses: &[IpAddr], wanted: &[Ports]) -> Result<()> {
     }
     let Some(service) = in_the_way(addresses, Some(&ports)).into_iter().next() else { return Ok(()) };
     let covered = |ip: &&IpAddr| ip.is_ipv4() == service.at.is_ipv4();
-    let ip = addresses.iter().find(covered).or(addresses.first()).map(|ip| at(*ip, service.port));
+    let ip = addresses.iter().find(covered).or_else(|| addresses.first()).map(|ip| at(*ip, service.port));
     Err(Error::refused(
         format!(
             "{} is taken by {service} on the host, which listens on {}",

@@ -120,7 +120,7 @@ fn prepare_as(
     let Inside { program, app, tree, in_tmp, writable, identity } = inside;
     let with_names =
         start.traced.is_none() && network::shows_names(config, &facts, &confinement, &app, tree.as_deref());
-    let config = &with_names.then(|| network::with_names(house, config)).unwrap_or_else(|| config.clone());
+    let config = &if with_names { network::with_names(house, config) } else { config.clone() };
     if with_names {
         files.push(network::names(house));
     }

@@ -39,7 +39,11 @@ fn unbuilt(config: &Config) -> Option<Error> {
 /// What the jail will not get, since services of the host have it.
 pub(super) fn taken(config: &Config, kind: Kind) -> Result<Vec<String>> {
     if config.network.mode != NetworkMode::Bind {
-        return Ok(if config.network.forward.is_empty() { Vec::new() } else { listeners::covered(&config.network.forward) });
+        return Ok(if config.network.forward.is_empty() {
+            Vec::new()
+        } else {
+            listeners::covered(&config.network.forward)
+        });
     }
     let waits = match kind.waits(&config.boot) {
         Waits::Port(ports) => Some(ports),
