@@ -66,7 +66,10 @@ fn who_died_without_a_word_is_forgotten(t: &Test) -> Outcome {
     assert_eq!(find(&net, "stays", "dies")?, "192.0.2.10");
     let state = std::fs::read(t.root().join("run/jaula/dies/state"))?;
     // The filter stands behind it.
-    let state = serde_json::Deserializer::from_slice(&state).into_iter::<serde_json::Value>().next().ok_or("no state")??;
+    let state = serde_json::Deserializer::from_slice(&state)
+        .into_iter::<serde_json::Value>()
+        .next()
+        .ok_or("no state")??;
     for who in ["keeper", "first"] {
         let pid = state[who]["pid"].as_i64().ok_or("no number")?;
         std::process::Command::new("kill").args(["-KILL", &pid.to_string()]).status()?;

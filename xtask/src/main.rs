@@ -6,6 +6,7 @@ mod debian;
 mod docs;
 mod fuzz;
 mod lab;
+mod order;
 mod release;
 mod setup;
 mod shell;
@@ -22,7 +23,8 @@ cargo xtask bench WHAT                    measure start, exec, many, trace, app,
 cargo xtask lab make|run CMD…|test [FILTER]|shell   a virtual machine with systemd, cgroup v2, AppArmor, quota
 cargo xtask build                         the program for installing: static, for musl; says where it is
 cargo xtask fuzz [TARGET] [--seconds N]   feed the parsers with mutated input (60 s each)
-cargo xtask docs                          write the generated documents";
+cargo xtask docs                          write the generated documents
+cargo xtask order                         run the release build step by step, for the order of its functions";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -46,6 +48,7 @@ fn run(words: &[&str]) -> Result {
         ["fuzz", rest @ ..] => fuzz::fuzz(rest),
         ["build"] => release::build().map(|path| println!("{}", path.display())),
         ["docs"] => docs::docs(),
+        ["order"] => order::order(),
         _ => Err(format!("no such task\n\n{USAGE}").into()),
     }
 }

@@ -5,6 +5,7 @@ use crate::house::{House, make_private};
 use crate::journal::{self, Entry, Journal};
 use crate::state;
 use model::name::{Id, Name};
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -25,6 +26,8 @@ pub struct Claim {
     pub config: PathBuf,
     /// Its run directory was made just now: nothing of an earlier start can be in it.
     pub fresh: bool,
+    /// The number that was taken with it and not given back yet.
+    number: Cell<Option<Id>>,
     directory: OwnedFd,
 }
 
@@ -72,7 +75,8 @@ impl Claim {
         }
         // Whoever had it may have removed it while we waited for the lock.
         let current = !sys::fs::is_removed(&directory).map_err(Error::call("lock the jail"))?;
-        Ok(current.then(|| Self { name: name.clone(), path, config: house.config(name), fresh, directory }))
+        let (config, number) = (house.config(name), Cell::new(None));
+        Ok(current.then(|| Self { name: name.clone(), path, config, fresh, number, directory }))
     }
 
     /// Gives the lock back; the jail stays what it is.
@@ -100,7 +104,9 @@ impl Claim {
         let ids = house.run.join(IDS);
         let mut take = |id| {
             journal.write(&Entry::Id(id))?;
-            claim_id(&ids, id, &self.name)
+            let other = claim_id(&ids, id, &self.name)?;
+            self.number.set(other.is_none().then_some(id));
+            Ok::<_, Error>(other)
         };
         if let Some(id) = wanted {
             return match take(id)? {
@@ -121,8 +127,8 @@ impl Claim {
         Err(Error::NoId)
     }
 
-    /// Removes the run directory with all in it. The claim ends with it.
-    pub fn remove(self) -> Result<()> {
+    /// Removes the run directory with all in it. The claim means nothing any more.
+    pub fn remove(&self) -> Result<()> {
         let remove = || sys::fs::remove(sys::fs::CWD, &self.path, true);
         // Those that every jail has; most have no others.
         self.remove_files([state::STATE, journal::FILE].map(OsString::from))?;
@@ -215,9 +221,11 @@ pub(crate) fn id_owner(ids: &Path, number: &str) -> Option<(String, bool)> {
 }
 
 /// Gives a number back, if it is this jail's.
-pub(crate) fn release_id(run: &Path, name: &Name, id: Id) -> Result<()> {
+pub(crate) fn release_id(run: &Path, claim: &Claim, id: Id) -> Result<()> {
     let link = run.join(IDS).join(id.to_string());
-    if std::fs::read_link(&link).is_ok_and(|owner| owner.as_os_str() == name.as_str()) {
+    let reads = || std::fs::read_link(&link);
+    let ours = claim.number.take() == Some(id);
+    if ours || reads().is_ok_and(|owner| owner.as_os_str() == claim.name.as_str()) {
         match sys::fs::remove(sys::fs::CWD, &link, false) {
             Err(e) if !e.is(sys::errno::ENOENT) => return Err(Error::call("give the number back")(e)),
             _ => {}

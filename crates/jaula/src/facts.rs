@@ -1,10 +1,12 @@
 //! What plans must know of this host.
 
 use crate::house::House;
-use model::config::Config;
+use model::config::{Config, NetworkMode};
 use model::facts::{Cgroups, Facts};
 use model::seccomp::Arch;
+use std::net::IpAddr;
 use std::path::PathBuf;
+use sys::netlink::{Socket, route};
 
 /// The architecture that jaula was built for.
 pub const ARCH: Arch = if cfg!(target_arch = "aarch64") { Arch::Aarch64 } else { Arch::X86_64 };
@@ -22,6 +24,8 @@ pub(crate) fn of_process(scoped: bool) -> Facts {
         run: PathBuf::new(),
         lib: PathBuf::new(),
         house: String::new(),
+        machine: String::new(),
+        answers: Vec::new(),
     }
 }
 
@@ -35,6 +39,49 @@ pub fn gather(house: &House, config: &Config) -> Facts {
         run: house.run.clone(),
         lib: house.lib.join("jails"),
         house: house.tag.clone(),
+        machine: if config.network.mode.has_link() { machine() } else { String::new() },
+        answers: answers(config),
         ..of_process(shared_network)
     }
+}
+
+/// What tells this host from others (machine-id(5)), or else its name.
+fn machine() -> String {
+    let read = |path| std::fs::read_to_string(path).ok().filter(|text| text.trim().len() > 1);
+    read("/etc/machine-id")
+        .or_else(|| read("/proc/sys/kernel/hostname"))
+        .unwrap_or_default()
+        .trim()
+        .to_owned()
+}
+
+/// Where the host answers for the addresses of a `routed` jail: on the interface that `dev` names, or else on the one
+/// that has the net around the address. What comes to the host through a router needs no answer.
+fn answers(config: &Config) -> Vec<(IpAddr, String)> {
+    let network = &config.network;
+    if network.mode != NetworkMode::Routed || network.addresses.is_empty() || sys::process::user() != 0 {
+        return Vec::new();
+    }
+    let Ok(socket) = Socket::route() else { return Vec::new() };
+    let links = route::links(&socket).unwrap_or_default();
+    let around = |ip: IpAddr| {
+        let way = route::way(&socket, ip).ok().filter(|way| !way.via && !way.local)?;
+        let link = links.iter().find(|link| link.index == way.index)?;
+        // Another jail's link, or one of a run that has ended, is no net.
+        (link.kind != "veth" || route::addresses(&socket).is_ok_and(|all| around(&all, link.index, ip)))
+            .then(|| link.name.clone())
+    };
+    let device = |address: &model::address::Address| {
+        let device = address.device.clone().or_else(|| around(address.ip))?;
+        Some((address.ip, device))
+    };
+    network.addresses.iter().filter_map(device).collect()
+}
+
+/// Has the interface an address whose net this one is in?
+fn around(all: &[(u32, IpAddr, u8)], index: u32, ip: IpAddr) -> bool {
+    let net = |own: IpAddr, prefix| model::address::Address { ip: own, prefix: Some(prefix), device: None };
+    all.iter().any(|(on, own, prefix)| {
+        *on == index && *prefix < model::address::bits(*own) && net(*own, *prefix).reaches(ip)
+    })
 }

@@ -6,6 +6,7 @@
 
 use crate::error::{Error, Result};
 use model::name::Id;
+use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 
@@ -25,6 +26,17 @@ pub enum Entry {
     Names(PathBuf),
     /// `keep`: what the jail keeps is being changed ([`crate::keeping::settle`]).
     Keep,
+    /// `link NAME`: the host's end of the jail's link.
+    Link(String),
+    /// `answer INTERFACE ADDRESS`: the host answers there for an address of the jail.
+    Answer {
+        /// The interface.
+        device: String,
+        /// The address.
+        ip: IpAddr,
+    },
+    /// `shared KEY`: the jail needs something that others may need ([`crate::launch::shared`]).
+    Shared(String),
     /// `process PID INODE`: the first process, and the inode of its pidfd.
     Process {
         /// Its number on the host.
@@ -42,6 +54,9 @@ impl Entry {
             Self::Cgroup(path) => format!("cgroup {}\n", path.display()),
             Self::Names(path) => format!("names {}\n", path.display()),
             Self::Group(path) => format!("group {}\n", path.display()),
+            Self::Link(name) => format!("link {name}\n"),
+            Self::Answer { device, ip } => format!("answer {device} {ip}\n"),
+            Self::Shared(key) => format!("shared {key}\n"),
             Self::Process { pid, inode } => format!("process {pid} {inode}\n"),
         }
     }
@@ -56,6 +71,12 @@ impl Entry {
             "cgroup" => Some(Self::Cgroup(PathBuf::from(rest))),
             "names" => Some(Self::Names(PathBuf::from(rest))),
             "group" => Some(Self::Group(PathBuf::from(rest))),
+            "link" => Some(Self::Link(rest.to_owned())),
+            "answer" => {
+                let (device, ip) = rest.split_once(' ')?;
+                Some(Self::Answer { device: device.to_owned(), ip: ip.parse().ok()? })
+            }
+            "shared" => Some(Self::Shared(rest.to_owned())),
             "process" => {
                 let (pid, inode) = rest.split_once(' ')?;
                 Some(Self::Process { pid: pid.parse().ok()?, inode: inode.parse().ok()? })
@@ -127,11 +148,14 @@ mod tests {
             Entry::Cgroup("/sys/fs/cgroup/jaula.a b".into()),
             Entry::Group("/sys/fs/cgroup/jaula.bind-1".into()),
             Entry::Names("/run/jaula/.hosts".into()),
+            Entry::Link("jv101".to_owned()),
+            Entry::Answer { device: "eth0".to_owned(), ip: "2001:db8::1".parse().unwrap() },
+            Entry::Shared("address eth0 192.0.2.10 24".to_owned()),
             Entry::Process { pid: 12, inode: u64::MAX },
         ];
         let text: String = all.iter().map(Entry::line).collect();
         assert_eq!(parse(&text), all);
-        assert_eq!(parse(&text[..text.len() - 1]), all[..5], "a line that was cut off was never begun");
+        assert_eq!(parse(&text[..text.len() - 1]), all[..8], "a line that was cut off was never begun");
         assert_eq!(parse("nonsense\n\nprocess x y\n"), []);
     }
 }

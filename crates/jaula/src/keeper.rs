@@ -117,7 +117,7 @@ fn keep(house: &House, name: &Name, begin: Begin, report: &control::Report<'_>) 
         if let (Some(jail), Verdict::Ended(ended) | Verdict::Stopped(ended)) = (running.take(), &verdict) {
             remember(house, name, ended);
             let entries = journal::read(&claim)?;
-            let failures = launch::undo(&entries, name, &house.run);
+            let failures = launch::undo(&entries, &claim, &house.run);
             if !failures.is_empty() {
                 return Err(Error::Several(failures));
             }
@@ -135,7 +135,7 @@ fn keep(house: &House, name: &Name, begin: Begin, report: &control::Report<'_>) 
                     Err(error) => {
                         let failed = Ended::failed(error.line());
                         remember(house, name, &failed);
-                        launch::undo(&journal::read(&claim)?, name, &house.run);
+                        launch::undo(&journal::read(&claim)?, &claim, &house.run);
                         waiting(&claim, restarts, &failed);
                     }
                 }

@@ -4,10 +4,13 @@
 //! plan (`model::plan`).
 
 pub(crate) mod bind;
+mod links;
 mod lower;
 pub(crate) mod ports;
 pub(crate) mod rate;
+pub(crate) mod shared;
 
+use crate::claim::Claim;
 use crate::error::Error;
 use crate::journal::{Entry, Journal};
 use model::name::Name;
@@ -132,6 +135,13 @@ fn host_steps(plan: &Plan, journal: &mut Journal) -> Result<Option<OwnedFd>, Err
             HostStep::Rate { cgroup, rates } => {
                 rate::keep(&group(cgroup)?, rates).map_err(Error::call("limit the jail's data"))?;
             }
+            HostStep::Shared(thing) => {
+                let (run, name) = place(plan)?;
+                journal.write(&Entry::Shared(shared::key(thing)))?;
+                shared::take(run, &name, thing)?;
+            }
+            // Done when parent and child meet.
+            HostStep::Link(_) | HostStep::LinkUp { .. } | HostStep::Answer { .. } => {}
             // Done by the claim, without which there would be no journal.
             HostStep::Claim(_) | HostStep::Number(_) => {}
             HostStep::MountPoint(path) => match sys::fs::make_dir(sys::fs::CWD, path, 0o755) {
@@ -149,6 +159,15 @@ fn host_steps(plan: &Plan, journal: &mut Journal) -> Result<Option<OwnedFd>, Err
         }
     }
     Ok(born)
+}
+
+/// The directory of running jails, and this one's name: what its claim says.
+fn place(plan: &Plan) -> Result<(&Path, Name), Error> {
+    let claim = plan.host.iter().find_map(|step| match step {
+        HostStep::Claim(path) => Some((path.parent()?, path.file_name()?.to_str()?.parse().ok()?)),
+        _ => None,
+    });
+    claim.ok_or_else(|| Error::refused("a plan without a claim", "this is a mistake in jaula"))
 }
 
 /// A control group, to attach programs to.
@@ -215,7 +234,7 @@ fn namespaces(kinds: &[Namespace]) -> i32 {
 }
 
 /// What the parent does while the child waits: the first process is known to the journal, has
-/// its ids, its trees and its version 1 groups. Returns the inode of its pidfd.
+/// its ids, its trees and its version 1 groups and its link. Returns the inode of its pidfd.
 fn meet(plan: &Plan, first: &Child, trees: &[OwnedFd], journal: &mut Journal) -> Result<u64, Error> {
     let inode = sys::fs::identity(&first.pidfd).map_err(Error::call("identify the first process"))?.inode;
     journal.write(&Entry::Process { pid: first.pid, inode })?;
@@ -231,8 +250,12 @@ fn meet(plan: &Plan, first: &Child, trees: &[OwnedFd], journal: &mut Journal) ->
     }
     set_attributes(plan, trees, first)?;
     for step in &plan.host {
-        if let HostStep::Cgroup { path, join: Join::Moved } = step {
-            crate::cgroup::join(path, first.pid)?;
+        match step {
+            HostStep::Cgroup { path, join: Join::Moved } => crate::cgroup::join(path, first.pid)?,
+            HostStep::Link(link) => links::make(link, first, journal)?,
+            HostStep::LinkUp { link, routes } => links::up(link, routes)?,
+            HostStep::Answer { ip, device } => links::answer(*ip, device, journal)?,
+            _ => {}
         }
     }
     Ok(inode)
@@ -296,15 +319,18 @@ fn said(steps: &[Step], ours: BorrowedFd<'_>) -> Result<Said, Error> {
 }
 
 /// Undoes what the journal says, from its end; all of it, even if a part fails.
-pub fn undo(entries: &[Entry], name: &Name, run: &Path) -> Vec<Error> {
+pub fn undo(entries: &[Entry], claim: &Claim, run: &Path) -> Vec<Error> {
     let mut failures = Vec::new();
     for entry in entries.iter().rev() {
         let done = match entry {
             Entry::Process { pid, inode } => crate::process::kill(*pid, *inode),
             Entry::Cgroup(path) => crate::cgroup::remove(path),
-            Entry::Names(path) => crate::names::leave(path, name),
+            Entry::Names(path) => crate::names::leave(path, &claim.name),
             Entry::Group(path) => crate::cgroup::remove_empty(path),
-            Entry::Id(id) => crate::claim::release_id(run, name, *id),
+            Entry::Link(name) => links::remove(name),
+            Entry::Answer { device, ip } => links::silence(device, *ip),
+            Entry::Shared(key) => shared::leave(run, &claim.name, key),
+            Entry::Id(id) => crate::claim::release_id(run, claim, *id),
             // Whoever has the jail's claim sees to it.
             Entry::Keep => Ok(()),
         };

@@ -10,13 +10,12 @@ use crate::state::State;
 /// Undoes what a jail's journal says and removes its run directory. All is tried, whatever
 /// fails; what could not be undone stays in the journal.
 pub(crate) fn undo(house: &House, claim: Claim) -> Result<()> {
-    let entries = journal::read(&claim)?;
-    undo_all(house, claim, &entries)
+    undo_all(house, &claim, &standing(&journal::read(&claim)?))
 }
 
-/// The same with a journal that is known.
-pub(crate) fn undo_all(house: &House, claim: Claim, entries: &[Entry]) -> Result<()> {
-    let mut failures = launch::undo(&standing(entries), &claim.name, &house.run);
+/// The same with a journal that is the caller's own.
+pub(crate) fn undo_all(house: &House, claim: &Claim, entries: &[Entry]) -> Result<()> {
+    let mut failures = launch::undo(entries, claim, &house.run);
     if entries.contains(&Entry::Keep) {
         failures.extend(crate::keeping::settle::jail(house, &claim.name, true).err());
     }
@@ -41,7 +40,7 @@ pub(crate) fn stale(house: &House, claim: &Claim) -> Result<()> {
     {
         return Err(Error::Running(claim.name.clone()));
     }
-    let failures = launch::undo(&standing(&entries), &claim.name, &house.run);
+    let failures = launch::undo(&standing(&entries), claim, &house.run);
     if entries.contains(&Entry::Keep) {
         crate::keeping::settle::jail(house, &claim.name, true)?;
     }

@@ -1,6 +1,7 @@
 //! What a plan must know of the host. Gathered by `jaula::facts`; plain data here.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// A host, as far as plans depend on it.
@@ -26,6 +27,10 @@ pub struct Facts {
     /// What tells control groups of this house from those of another (`JAULA_ROOT`): empty for
     /// the host's own.
     pub house: String,
+    /// What this host is told from others by, for jails with a link of their own.
+    pub machine: String,
+    /// Interfaces on which the host is to answer for addresses of a `routed` jail.
+    pub answers: Vec<(IpAddr, String)>,
 }
 
 impl Facts {

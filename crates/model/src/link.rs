@@ -1,8 +1,10 @@
 //! Links: interfaces by name, and their hardware addresses.
 
-use crate::config::{BadValue, shown};
+use crate::address::{self, Address};
+use crate::config::{BadValue, Network, NetworkMode, shown};
 use crate::name::Id;
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 /// The bridge that jaula makes if no other is named.
@@ -33,9 +35,38 @@ pub fn name(text: &str) -> Result<String, BadValue> {
 }
 
 impl Id {
-    /// The host's end of the jail's link.
-    pub fn link(self) -> String {
-        format!("jv{self}")
+    /// The host's end of the jail's link. `house`: see [`crate::facts::Facts::house`].
+    pub fn link(self, house: &str) -> String {
+        // The longest has 15 bytes, as many as a name may have.
+        if house.is_empty() { format!("jv{self}") } else { format!("j{self}-{house}") }
+    }
+}
+
+/// The bridge that jaula makes, by the name that it has in this house.
+pub fn bridge(house: &str) -> String {
+    if house.is_empty() { BRIDGE.to_owned() } else { format!("jaula-{house}") }
+}
+
+impl Network {
+    /// Where all goes that is for nobody else.
+    pub fn gateways(&self) -> Vec<IpAddr> {
+        match self.mode {
+            NetworkMode::Routed => {
+                let ways = [IpAddr::from(address::GATEWAY), IpAddr::from(address::GATEWAY6)];
+                ways.into_iter().filter(|way| self.ips().any(|ip| ip.is_ipv4() == way.is_ipv4())).collect()
+            }
+            NetworkMode::Bridge if self.gateway.is_empty() && self.bridge().is_some_and(|(_, made)| made) => {
+                let mut ways: Vec<IpAddr> = Vec::new();
+                for first in self.addresses.iter().filter_map(Address::first_of_net) {
+                    if !ways.iter().any(|way| way.is_ipv4() == first.is_ipv4()) {
+                        ways.push(first);
+                    }
+                }
+                ways
+            }
+            NetworkMode::Bridge | NetworkMode::Macvlan => self.gateway.clone(),
+            NetworkMode::None | NetworkMode::Host | NetworkMode::Bind => Vec::new(),
+        }
     }
 }
 

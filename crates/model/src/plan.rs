@@ -8,6 +8,7 @@ pub mod call;
 mod child;
 mod flags;
 mod host;
+mod link;
 mod tail;
 pub mod traced;
 
@@ -24,6 +25,7 @@ use traced::Traced;
 
 pub use call::{Arg, Expect, Flag};
 pub use host::{DELEGATED, DESCENDANTS, HostStep, Join};
+pub use link::{Leads, Link, Shared};
 pub use tail::{LISTENER, exec, execute_here};
 
 /// All that a start does.

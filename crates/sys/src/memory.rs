@@ -19,6 +19,7 @@ const CLASSES: usize = 16 + 4 * 8;
 
 /// An allocator that takes from its own piece first. Freed blocks are kept for their size.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Memory {
     busy: AtomicBool,
     heap: UnsafeCell<Heap>,
@@ -27,14 +28,18 @@ pub struct Memory {
 // SAFETY: `heap` is only reached by whoever has set `busy`.
 unsafe impl Sync for Memory {}
 
-#[repr(C, align(4096))]
+/// What is written at each call stands before what is given out first, and so in the same page.
+#[repr(C)]
 struct Heap {
-    piece: [u8; SIZE],
     /// How much of `piece` was ever given out.
     used: usize,
     /// For each class a list of freed blocks: the first, which holds the address of the next.
     free: [*mut u8; CLASSES],
+    piece: Piece,
 }
+
+#[repr(C, align(16))]
+struct Piece([u8; SIZE]);
 
 impl std::fmt::Debug for Heap {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -46,7 +51,7 @@ impl Memory {
     /// All of it free.
     #[expect(clippy::new_without_default, reason = "a default is no constant")]
     pub const fn new() -> Self {
-        let heap = Heap { piece: [0; SIZE], used: 0, free: [std::ptr::null_mut(); CLASSES] };
+        let heap = Heap { used: 0, free: [std::ptr::null_mut(); CLASSES], piece: Piece([0; SIZE]) };
         Self { busy: AtomicBool::new(false), heap: UnsafeCell::new(heap) }
     }
 
@@ -62,7 +67,7 @@ impl Memory {
     }
 
     fn owns(&self, block: *mut u8) -> bool {
-        let piece = self.heap.get().addr();
+        let piece = self.heap.get().addr() + std::mem::offset_of!(Heap, piece);
         (piece..piece + SIZE).contains(&block.addr())
     }
 }
@@ -91,7 +96,7 @@ impl Heap {
             self.free[class] = unsafe { first.cast::<*mut u8>().read() };
             return first;
         }
-        match self.piece.get_mut(self.used..self.used + size) {
+        match self.piece.0.get_mut(self.used..self.used + size) {
             Some(block) => {
                 self.used += size;
                 block.as_mut_ptr()
@@ -102,7 +107,7 @@ impl Heap {
 
     fn give_back(&mut self, block: *mut u8, size: usize) {
         let (class, size) = class(size);
-        if block.addr() + size == self.piece.as_ptr().addr() + self.used {
+        if block.addr() + size == self.piece.0.as_ptr().addr() + self.used {
             self.used -= size;
             return;
         }
@@ -115,7 +120,7 @@ impl Heap {
     /// Makes the last block that was given out larger, where it is.
     fn grow(&mut self, block: *mut u8, old: usize, new: usize) -> bool {
         let (old, new) = (class(old).1, class(new).1);
-        let last = block.addr() + old == self.piece.as_ptr().addr() + self.used;
+        let last = block.addr() + old == self.piece.0.as_ptr().addr() + self.used;
         let fits = old == new || new > old && last && self.used - old + new <= SIZE;
         if fits {
             self.used += new - old;

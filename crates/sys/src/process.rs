@@ -283,6 +283,28 @@ pub fn user_namespace(child: &Child) -> Result<OwnedFd> {
     crate::fs::open(crate::fs::CWD, format!("/proc/{}/ns/user", child.pid), crate::fs::O_RDONLY, 0)
 }
 
+/// The network namespace that a process is in (`PIDFD_GET_NET_NAMESPACE`, Linux 6.11; before that
+/// from `/proc`, by the number of a process that nobody has waited for).
+pub fn network_namespace(child: &Child) -> Result<OwnedFd> {
+    const GET_NET_NAMESPACE: u64 = 0xFF04;
+    let fd = child.pidfd.as_fd().as_raw_fd();
+    // SAFETY: this request takes no argument and returns a descriptor.
+    let got = unsafe { libc::syscall(libc::SYS_ioctl, fd, GET_NET_NAMESPACE, 0) };
+    if got >= 0 {
+        return Ok(own(got));
+    }
+    crate::fs::open(crate::fs::CWD, format!("/proc/{}/ns/net", child.pid), crate::fs::O_RDONLY, 0)
+}
+
+/// Does something with this thread in another network namespace, as making a socket that belongs there.
+pub fn in_network<T>(namespace: impl AsFd, act: impl FnOnce() -> Result<T>) -> Result<T> {
+    let own = crate::fs::open(crate::fs::CWD, "/proc/thread-self/ns/net", crate::fs::O_RDONLY, 0)?;
+    join(namespace, libc::CLONE_NEWNET)?;
+    let done = act();
+    join(own, libc::CLONE_NEWNET)?;
+    done
+}
+
 /// Waits for a child and removes its zombie (waitid(2), `P_PIDFD`, Linux 5.4).
 pub fn wait(pidfd: impl AsFd) -> Result<Exit> {
     loop {

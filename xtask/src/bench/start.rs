@@ -2,7 +2,7 @@
 
 use super::contender::{Contender, oci_bundle};
 use super::{Ground, report, timing};
-use crate::shell::Result;
+use crate::shell::{Result, command, has, run};
 use std::fmt::Write;
 
 const ROUNDS: usize = 5;
@@ -22,9 +22,9 @@ pub(super) fn start(ground: &Ground) -> Result {
             .find(|(contender, _)| contender.name == name)
             .map(|(_, times)| times.median())
     };
-    let (floor, jaula) = (median(FLOOR_WITH_USER), median("jaula run"));
+    let (floor, small, jaula) = (median(FLOOR_WITH_USER), median(FLOOR_BY_MUSL), median("jaula run"));
     let mut table = String::from(
-        "| | median ms | 5 % … 95 % | ÷ floor | ÷ jaula | system calls | peak KiB |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+        "| | median ms | 5 % … 95 % | ÷ floor | ÷ floor, musl | ÷ jaula | system calls | peak KiB |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
     );
     let mut figures = Vec::new();
     for (contender, times) in contenders.iter().zip(&times) {
@@ -33,12 +33,13 @@ pub(super) fn start(ground: &Ground) -> Result {
         let (calls, peak) = (contender.system_calls(&directory)?, contender.peak_memory(&directory)?);
         writeln!(
             table,
-            "| {} | {:.2} | {:.2} … {:.2} | {} | {} | {calls} | {peak} |",
+            "| {} | {:.2} | {:.2} … {:.2} | {} | {} | {} | {calls} | {peak} |",
             contender.name,
             times.median(),
             times.percentile(5),
             times.percentile(95),
             ratio(floor),
+            ratio(small),
             ratio(jaula),
         )?;
         figures.push(serde_json::json!({
@@ -51,7 +52,8 @@ pub(super) fn start(ground: &Ground) -> Result {
     let text = format!(
         "A static program that writes a line, in a jail made for it with a root of its own and gone\n\
          afterwards; {ROUNDS} interleaved rounds of {RUNS} runs each. The floor (`bench/floor.c`) makes the\n\
-         namespaces and the mounts and nothing else. System calls are those of all processes, the\n\
+         namespaces and the mounts and nothing else; it is built with glibc, and once more with musl, whose\n\
+         programs begin sooner. System calls are those of all processes, the\n\
          peak is that of the largest. runc and crun, as their `spec` sets them up, make no user and no\n\
          cgroup namespace.\n\n{table}"
     );
@@ -59,6 +61,7 @@ pub(super) fn start(ground: &Ground) -> Result {
 }
 
 const FLOOR_WITH_USER: &str = "floor, with user namespace";
+const FLOOR_BY_MUSL: &str = "floor by musl, with user namespace";
 
 fn contenders(ground: &Ground) -> Result<Vec<Contender>> {
     let (root, floor) = (ground.root(), ground.program("floor"));
@@ -66,6 +69,14 @@ fn contenders(ground: &Ground) -> Result<Vec<Contender>> {
         Contender::new("floor, no user namespace", &[&floor, &root, "/bin/true", "say"]),
         Contender::new(FLOOR_WITH_USER, &[&floor, "--user", &root, "/bin/true", "say"]),
     ];
+    if has("musl-gcc") {
+        let small = ground.program("floor-musl");
+        // The kernel's headers are beside the other C library's.
+        let kernel = format!("/usr/include/{}-linux-gnu", std::env::consts::ARCH);
+        let headers = ["-idirafter", "/usr/include", "-idirafter", &kernel];
+        run(command(&["musl-gcc", "-static", "-O2", "-o", &small, "bench/floor.c"]).args(headers))?;
+        all.push(Contender::new(FLOOR_BY_MUSL, &[&small, "--user", &root, "/bin/true", "say"]));
+    }
     if let Some(jaula) = &ground.jaula {
         let mut words = vec![jaula.display().to_string()];
         words.extend(ground.jaula_run());

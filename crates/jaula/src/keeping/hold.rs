@@ -53,7 +53,7 @@ impl Claimed {
 impl Drop for Claimed {
     fn drop(&mut self) {
         // An empty directory that stays is nothing.
-        _ = self.0.take().map(Claim::remove);
+        _ = self.0.take().map(|claim| claim.remove());
     }
 }
 

@@ -37,7 +37,7 @@ pub fn bind(
     let Some(unified) = crate::cgroup::find(false).unified else {
         return Err(prepare::network::no_unified("jaula bind"));
     };
-    prepare::network::on_host(addresses.iter().copied())?;
+    on_host(addresses)?;
     listeners::in_the_way(addresses, None).iter().map(listeners::Service::warning).for_each({
         let mut warn = warn;
         move |text| warn(&text)
@@ -56,10 +56,22 @@ pub fn bind(
         // The claim's lock ends here; the group's last process decides about the rest.
         return done;
     }
-    let undone = crate::recover::undo_all(house, claim, journal.entries());
+    let undone = crate::recover::undo_all(house, &claim, journal.entries());
     let exit = done?;
     undone?;
     Ok(exit)
+}
+
+/// The host must have these addresses.
+fn on_host(addresses: &[IpAddr]) -> Result<()> {
+    // Whoever has an address may bind to it.
+    match addresses.iter().find(|ip| std::net::UdpSocket::bind((**ip, 0)).is_err()) {
+        Some(ip) => Err(Error::refused(
+            format!("this host does not have {ip}"),
+            format!("give it to an interface, as in: ip address add {ip} dev eth0"),
+        )),
+        None => Ok(()),
+    }
 }
 
 /// A name that nobody has: processes of an earlier command may still be in the group of the same number.
@@ -142,7 +154,7 @@ fn sweep(house: &House) -> Result<()> {
             if entries.iter().any(|entry| matches!(entry, Entry::Group(_)))
                 && !crate::recover::is_used(&entries)
             {
-                crate::recover::undo_all(house, claim, &entries)?;
+                crate::recover::undo_all(house, &claim, &entries)?;
             }
         }
     }

@@ -2,6 +2,7 @@
 
 mod app;
 mod boot;
+mod names;
 pub(crate) mod network;
 mod writable;
 
@@ -119,10 +120,10 @@ fn prepare_as(
     let inside = inside(house, name, config, &facts, start.passing, foreseen)?;
     let Inside { program, app, tree, in_tmp, writable, identity } = inside;
     let with_names =
-        start.traced.is_none() && network::shows_names(config, &facts, &confinement, &app, tree.as_deref());
-    let config = &if with_names { network::with_names(house, config) } else { config.clone() };
+        start.traced.is_none() && names::shows_names(config, &facts, &confinement, &app, tree.as_deref());
+    let config = &if with_names { names::with_names(house, config) } else { config.clone() };
     if with_names {
-        files.push(network::names(house));
+        files.push(names::names(house));
     }
     let command: Vec<OsString> = match (start.command, &config.boot.command[..], program) {
         ([], [], Some(program)) => vec![program.into_os_string()],

@@ -84,8 +84,8 @@ pub fn run(house: &House, run: &Run, warn: impl FnMut(&str)) -> Result<Exit> {
     crate::recover::stale(house, &claim)?;
     let mut journal = Journal::begin(&claim)?;
     let done = inside(house, run, &config, &claim, &mut journal, warn);
-    let undone = crate::recover::undo_all(house, claim, journal.entries());
-    leave(journal);
+    let undone = crate::recover::undo_all(house, &claim, journal.entries());
+    leave((claim, journal));
     let exit = done?;
     undone?;
     Ok(exit)

@@ -107,7 +107,7 @@ pub fn trace(house: &House, trace: &Trace, warn: impl FnMut(&str)) -> Result<Tra
     crate::recover::stale(house, &claim)?;
     let mut journal = Journal::begin(&claim)?;
     let done = inside(house, trace, &config, &claim, &mut journal, warn);
-    let undone = crate::recover::undo_all(house, claim, journal.entries());
+    let undone = crate::recover::undo_all(house, &claim, journal.entries());
     let traced = done?;
     undone?;
     Ok(traced)

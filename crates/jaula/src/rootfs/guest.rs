@@ -10,7 +10,7 @@ use crate::registry;
 use crate::rootfs::beneath::{Access, Beneath, Found};
 use crate::rootfs::store;
 use model::config::{Config, Nameserver, NetworkMode};
-use model::guest::network::Network;
+use model::guest::network::{Address, Interface, Network, Route};
 use model::guest::{Action, Age, At, Files, FixUp, Guest, Resolver, fix_ups};
 use model::name::Name;
 use model::plan::HostStep;
@@ -131,8 +131,8 @@ fn guest(name: &Name, config: &Config, when: When) -> Result<Guest> {
     };
     Ok(Guest {
         hostname: config.hostname.clone().unwrap_or_else(|| name.to_string()),
-        network: Network { shared, interfaces: Vec::new() },
         others: String::new(),
+        network: Network { shared, interfaces: interfaces(config) },
         resolver: resolver(config.network.nameservers.as_deref(), shared),
         age,
         keep: config.guest.keep.clone(),
@@ -150,6 +150,24 @@ fn others(house: &House, name: &Name) -> String {
         lines += &model::hosts::lines(other, config.hostname.as_deref(), &ips);
     }
     lines
+}
+
+/// The interface that it has beside `lo`, as it finds it: what jaula gave it, it is to keep.
+fn interfaces(config: &Config) -> Vec<Interface> {
+    let network = &config.network;
+    let Some(name) = network.inside() else { return Vec::new() };
+    let routed = network.mode == NetworkMode::Routed;
+    let address = |own: &model::address::Address| Address {
+        ip: own.ip,
+        prefix: if routed { model::address::bits(own.ip) } else { own.length() },
+    };
+    let gateways = network.gateways();
+    vec![Interface {
+        name: name.to_owned(),
+        addresses: network.addresses.iter().map(address).collect(),
+        dhcp: network.dhcp,
+        route: if gateways.is_empty() { Route::None } else { Route::Gateways(gateways) },
+    }]
 }
 
 /// Whom it asks for names; `None` leaves that to the guest.

@@ -31,7 +31,7 @@ pub(super) use writable::WRITABLE;
 
 /// The sequence. Each verb is below, in this order.
 pub(super) fn program(jail: &Jail<'_>) -> Vec<Step> {
-    let mut steps = Steps(Vec::with_capacity(160));
+    let mut steps = Steps(Vec::with_capacity(192));
     alone(&mut steps, jail);
     meet(&mut steps, jail);
     trees(&mut steps, jail);

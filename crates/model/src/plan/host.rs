@@ -1,6 +1,6 @@
 //! The host's half of a start: what is done to the host, in order.
 
-use super::{Directory, Jail, MOUNT_POINTS, Writable};
+use super::{Directory, Jail, Link, MOUNT_POINTS, Shared, Writable};
 use crate::caps::Capability;
 use crate::config::{NetworkMode, Rates, RootSpec};
 use crate::guest::FixUp;
@@ -70,6 +70,24 @@ pub enum HostStep {
         hostname: Option<String>,
         /// Its addresses.
         ips: Vec<IpAddr>,
+    },
+    /// Something that the first jail that needs it brings, and the last takes away.
+    Shared(Shared),
+    /// Make the jail's own link, while its first process waits; its undo removes it.
+    Link(Box<Link>),
+    /// Switch the host's end of it on, with routes to addresses of the jail; goes with the link.
+    LinkUp {
+        /// The host's end.
+        link: String,
+        /// The addresses that are behind it.
+        routes: Vec<IpAddr>,
+    },
+    /// Answer for an address of the jail to who asks for it on an interface of the host (proxy ARP and NDP).
+    Answer {
+        /// The address.
+        ip: IpAddr,
+        /// The interface.
+        device: String,
     },
     /// Make a directory that the jail keeps when it stops; no undo.
     Keep(PathBuf),
@@ -146,6 +164,13 @@ impl fmt::Display for HostStep {
                 let ways = ways.iter().filter_map(|(way, rate)| Some(format!("{way} {}", (*rate)?)));
                 write!(f, "bpf: pass {}, {}", ways.collect::<Vec<_>>().join(", "), cgroup.display())
             }
+            Self::Shared(shared) => shared.fmt(f),
+            Self::Link(link) => link.fmt(f),
+            Self::LinkUp { link, routes } => {
+                write!(f, "ip link set {link} up")?;
+                routes.iter().try_for_each(|ip| write!(f, "; ip route add {ip} dev {link}"))
+            }
+            Self::Answer { ip, device } => write!(f, "ip neighbour add proxy {ip} dev {device}"),
             Self::Keep(path) => write!(f, "mkdir -p {}", path.display()),
             Self::Own { path, owner: Some((user, group)), mode } => {
                 write!(f, "mkdir -p {} {mode:#o} {user}:{group}", path.display())
@@ -172,6 +197,12 @@ impl HostStep {
             Self::Bind { .. } => "the only addresses that it has",
             Self::Names { .. } => "other jails know it by its name, and it knows them",
             Self::Rate { .. } => "network.rate",
+            Self::Shared(Shared::Bridge { .. }) => "jails on it reach each other and the host",
+            Self::Shared(Shared::Address { .. }) => "an address that is there while jails need it",
+            Self::Shared(Shared::Ndp(_)) => "answers for the addresses that are listed, and no others",
+            Self::Link(_) => "the jail's own interface, ready before its first program runs",
+            Self::LinkUp { .. } => "the way to the jail",
+            Self::Answer { .. } => "the net finds the jail's address at this host",
             Self::Keep(_) => "what the jail writes, kept over stops",
             Self::Own { .. } => "root.writable: a directory as the host has it",
             Self::Guest(fix_up) => fix_up.why,
@@ -213,6 +244,7 @@ pub(super) fn steps(jail: &Jail<'_>) -> Vec<HostStep> {
         "" => format!("jaula.{}", jail.name),
         house => format!("jaula.{house}.{}", jail.name),
     };
+    steps.extend(super::link::before(jail));
     let cgroups = &jail.facts.cgroups;
     if let Some(unified) = &cgroups.unified {
         let path = unified.join(&directory);
@@ -240,6 +272,7 @@ pub(super) fn steps(jail: &Jail<'_>) -> Vec<HostStep> {
     steps.extend(
         legacy.into_iter().map(|at| HostStep::Cgroup { path: at.join(&directory), join: Join::Moved }),
     );
+    steps.extend(super::link::meeting(jail));
     steps
 }
 

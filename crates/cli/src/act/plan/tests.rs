@@ -38,6 +38,8 @@ fn host() -> Facts {
         run: "/run/jaula".into(),
         lib: "/var/lib/jaula/jails".into(),
         house: String::new(),
+        machine: String::new(),
+        answers: Vec::new(),
     }
 }
 

@@ -2,22 +2,25 @@
 
 use super::needs_root;
 use crate::error::{Error, Result};
-use crate::house::House;
 use crate::ops::listeners;
 use model::boot::{Kind, Waits};
-use model::config::{Config, Mount, MountSource, NetworkMode, Rates, RootSpec};
-use model::confinement::{Confinement, may_mount};
+use model::config::{Config, NetworkMode, Rates};
 use model::facts::Facts;
 use model::forward::Nat;
-use model::plan::AppEntry;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use sys::netlink::{Socket, route};
 
 /// Everything that is wrong with the keys of `[network]` on this host.
 pub(super) fn check(config: &Config, facts: &Facts) -> Vec<Error> {
     let mut wrong: Vec<Error> = unbuilt(config).into_iter().collect();
-    wrong.extend(addresses(config, facts).err());
     wrong.extend(rates(config, facts).err());
+    match config.network.mode {
+        NetworkMode::Bind => wrong.extend(bind(config, facts).err()),
+        NetworkMode::None | NetworkMode::Host => wrong.extend(no_addresses(config)),
+        NetworkMode::Routed | NetworkMode::Bridge | NetworkMode::Macvlan => {
+            wrong.extend(own_stack(config, facts).err());
+        }
+    }
     wrong
 }
 
@@ -25,8 +28,6 @@ pub(super) fn check(config: &Config, facts: &Facts) -> Vec<Error> {
 fn unbuilt(config: &Config) -> Option<Error> {
     let network = &config.network;
     let asked = [
-        ("network.mode", network.mode.has_link()),
-        ("network.addresses: dev", network.addresses.iter().any(|address| address.device.is_some())),
         ("network.nat", network.nat != Nat::Auto),
         ("network.forward", !network.forward.is_empty()),
         ("network.connections", network.connections.is_some()),
@@ -36,20 +37,45 @@ fn unbuilt(config: &Config) -> Option<Error> {
     Some(Error::refused(format!("{key}: this version of jaula cannot do that yet"), "leave it out"))
 }
 
-/// What the jail will not get, since services of the host have it.
-pub(super) fn taken(config: &Config, kind: Kind) -> Result<Vec<String>> {
-    if config.network.mode != NetworkMode::Bind {
-        return Ok(if config.network.forward.is_empty() {
-            Vec::new()
-        } else {
-            listeners::covered(&config.network.forward)
-        });
+fn no_addresses(config: &Config) -> Option<Error> {
+    let mode = config.network.mode;
+    (!config.network.addresses.is_empty() || config.network.dhcp).then(|| {
+        Error::refused(
+            format!("network.addresses: a jail with network.mode = \"{mode}\" has no addresses of its own"),
+            "say network.mode = \"bind\" or \"routed\"",
+        )
+    })
+}
+
+/// A jail that is kept to addresses needs who keeps it, and a host that has them.
+fn bind(config: &Config, facts: &Facts) -> Result<()> {
+    if !facts.root() {
+        return Err(needs_root("network.mode = \"bind\""));
     }
-    let waits = match kind.waits(&config.boot) {
-        Waits::Port(ports) => Some(ports),
-        _ => None,
-    };
-    listeners::look(&config.network, waits)
+    if facts.cgroups.unified.is_none() {
+        return Err(no_unified("network.mode = \"bind\""));
+    }
+    devices(config)?;
+    // Whoever has an address may bind to it.
+    let stays = config.network.addresses.iter().filter(|address| address.device.is_none());
+    let missing = |ip: &IpAddr| std::net::UdpSocket::bind((*ip, 0)).is_err();
+    match stays.map(|address| address.ip).find(missing) {
+        Some(ip) => Err(Error::refused(
+            format!("network.addresses: this host does not have {ip}"),
+            format!(
+                "give it to an interface, as in: ip address add {ip} dev eth0; or let jaula do so while the jail \
+                 runs: \"{ip}/24 dev eth0\""
+            ),
+        )),
+        None => Ok(()),
+    }
+}
+
+pub(crate) fn no_unified(what: &str) -> Error {
+    Error::refused(
+        format!("{what} needs cgroup version 2, which is not mounted"),
+        "mount it (an empty one is enough): mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified",
+    )
 }
 
 /// Rates are kept by programs on the jail's control group.
@@ -62,90 +88,106 @@ fn rates(config: &Config, facts: &Facts) -> Result<()> {
     }
 }
 
-/// A jail that is kept to addresses needs who keeps it, and a host that has them.
-fn addresses(config: &Config, facts: &Facts) -> Result<()> {
-    match config.network.mode {
-        NetworkMode::Bind => {}
-        NetworkMode::Routed | NetworkMode::Bridge | NetworkMode::Macvlan => return Ok(()),
-        _ if config.network.addresses.is_empty() => return Ok(()),
-        mode => {
+/// What the jail will not get, since services of the host have it; and what these lose to it.
+pub(super) fn taken(config: &Config, kind: Kind) -> Result<Vec<String>> {
+    let network = &config.network;
+    if network.mode != NetworkMode::Bind {
+        return Ok(if network.forward.is_empty() {
+            Vec::new()
+        } else {
+            listeners::covered(&network.forward)
+        });
+    }
+    let waits = match kind.waits(&config.boot) {
+        Waits::Port(ports) => Some(ports),
+        _ => None,
+    };
+    listeners::look(network, waits)
+}
+
+/// The interfaces that addresses name must be there.
+fn devices(config: &Config) -> Result<()> {
+    for address in &config.network.addresses {
+        if let Some(device) = &address.device {
+            interface("network.addresses", device)?;
+        }
+    }
+    Ok(())
+}
+
+/// An interface of the host, which must be there.
+fn interface(key: &str, name: &str) -> Result<route::Link> {
+    let socket = Socket::route().map_err(Error::call("reach the host's network"))?;
+    let links = route::links(&socket).map_err(Error::call("look at the host's interfaces"))?;
+    let names: Vec<&str> = links.iter().map(|link| link.name.as_str()).filter(|name| *name != "lo").collect();
+    let help = format!("it has {}", if names.is_empty() { "none".to_owned() } else { names.join(", ") });
+    links
+        .iter()
+        .find(|link| link.name == name)
+        .cloned()
+        .ok_or_else(|| Error::refused(format!("{key}: this host has no interface {name}"), help))
+}
+
+/// A network of its own, with a link.
+fn own_stack(config: &Config, facts: &Facts) -> Result<()> {
+    let network = &config.network;
+    let mode = network.mode;
+    if !facts.root() {
+        return Err(needs_root(&format!("network.mode = \"{mode}\"")));
+    }
+    if network.dhcp && !config.may_have_init() {
+        return Err(Error::refused(
+            "network.addresses: \"dhcp\" is for virtual servers, whose own programs ask for an address",
+            "write the jail's addresses: network.addresses = [\"192.0.2.10/24\"]",
+        ));
+    }
+    match (mode, network.bridge(), &network.parent) {
+        (_, Some((bridge, false)), _) if interface("network.parent", bridge)?.kind != "bridge" => {
             return Err(Error::refused(
+                format!("network.parent: {bridge} is no bridge"),
+                "make one, and put it on that: ip link add br0 type bridge; or take network.mode = \"macvlan\"",
+            ));
+        }
+        (NetworkMode::Macvlan, _, None) => {
+            return Err(Error::refused(
+                "network.mode = \"macvlan\" needs the interface below",
+                "name it: network.parent = \"eth0\"",
+            ));
+        }
+        (NetworkMode::Macvlan, _, Some(parent)) => _ = interface("network.parent", parent)?,
+        _ => {}
+    }
+    if mode == NetworkMode::Routed {
+        devices(config)?;
+        routed(config)?;
+    }
+    Ok(())
+}
+
+/// A routed jail's addresses are nobody else's, and the host passes packets on.
+fn routed(config: &Config) -> Result<()> {
+    let socket = Socket::route().map_err(Error::call("reach the host's network"))?;
+    for ip in config.network.ips() {
+        if route::way(&socket, ip).is_ok_and(|way| way.local) {
+            return Err(Error::refused(
+                format!("network.addresses: {ip} is the host's own"),
+                "take another, or share the host's: network.mode = \"bind\"",
+            ));
+        }
+        let (family, switch) = match ip {
+            IpAddr::V4(_) => ("IPv4", "net/ipv4/ip_forward"),
+            IpAddr::V6(_) => ("IPv6", "net/ipv6/conf/all/forwarding"),
+        };
+        let on = std::fs::read_to_string(format!("/proc/sys/{switch}")).unwrap_or_default();
+        if on.trim() == "0" {
+            let name = switch.replace('/', ".");
+            return Err(Error::refused(
+                format!("network.mode = \"routed\": this host forwards no {family} packets ({name} = 0)"),
                 format!(
-                    "network.addresses: a jail with network.mode = \"{mode}\" has no addresses of its own"
+                    "switch it on, for good: jaula doctor --fix; or until the next boot: sysctl -w {name}=1"
                 ),
-                "say network.mode = \"bind\" or \"routed\"",
             ));
         }
     }
-    if !facts.root() {
-        return Err(needs_root("network.mode = \"bind\""));
-    }
-    if facts.cgroups.unified.is_none() {
-        return Err(no_unified("network.mode = \"bind\""));
-    }
-    on_host(config.network.ips())
-}
-
-pub(crate) fn no_unified(what: &str) -> Error {
-    Error::refused(
-        format!("{what} needs cgroup version 2, which is not mounted"),
-        "mount it (an empty one is enough): mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified",
-    )
-}
-
-/// The host must have these addresses.
-pub(crate) fn on_host(addresses: impl IntoIterator<Item = IpAddr>) -> Result<()> {
-    // Whoever has an address may bind to it.
-    let missing = |ip: &IpAddr| std::net::UdpSocket::bind((*ip, 0)).is_err();
-    match addresses.into_iter().find(missing) {
-        Some(ip) => Err(Error::refused(
-            format!("this host does not have {ip}"),
-            format!("give it to an interface, as in: ip address add {ip} dev eth0"),
-        )),
-        None => Ok(()),
-    }
-}
-
-/// Has the jail the list of names that jails share as its `/etc/hosts`? Virtual servers and other trees have a file of
-/// their own, which is theirs to change; and what is mounted over it must stay read-only.
-pub(super) fn shows_names(
-    config: &Config,
-    facts: &Facts,
-    confinement: &Confinement,
-    app: &[AppEntry],
-    tree: Option<&Path>,
-) -> bool {
-    let target = Path::new(HOSTS);
-    let below = target.strip_prefix("/").unwrap_or(target);
-    let there = match &config.root.from {
-        _ if config.network.mode == NetworkMode::None || !facts.root() => false,
-        Some(RootSpec::App(_)) => match tree {
-            Some(tree) => tree.join(below).is_file(),
-            None => app.iter().any(|entry| entry.path == below),
-        },
-        Some(RootSpec::Host) => !config.root.is_own() && target.is_file(),
-        _ => false,
-    };
-    there
-        && !may_mount(config, confinement.capabilities)
-        && !config.mounts.iter().any(|mount| target.starts_with(&mount.target))
-}
-
-const HOSTS: &str = "/etc/hosts";
-
-/// Where the list is.
-pub(super) fn names(house: &House) -> PathBuf {
-    house.run.join(crate::names::FILE)
-}
-
-/// The configuration with the list mounted.
-pub(super) fn with_names(house: &House, config: &Config) -> Config {
-    let mut config = config.clone();
-    config.mounts.push(Mount {
-        source: MountSource::Bind { path: names(house), mapped: false },
-        target: PathBuf::from(HOSTS),
-        writable: false,
-        exec: false,
-    });
-    config
+    Ok(())
 }

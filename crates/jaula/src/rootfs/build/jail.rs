@@ -70,7 +70,7 @@ pub(super) fn run(
     crate::recover::stale(house, &claim)?;
     let mut journal = Journal::begin(&claim)?;
     let done = inside(house, program, &config, &claim, &mut journal, work, heard);
-    let undone = crate::recover::undo_all(house, claim, journal.entries());
+    let undone = crate::recover::undo_all(house, &claim, journal.entries());
     let ended = done?;
     undone?;
     Ok(ended)

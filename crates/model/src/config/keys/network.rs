@@ -97,7 +97,7 @@ pub(super) const NETWORK: Section = Section {
             path: "network.mtu",
             shape: Shape::Number,
             takes: "a number of bytes from 1280 to 65535",
-            default: "that of the interface it leads to, 1500 as a rule",
+            default: "1500; with `macvlan` that of the interface below",
             doc: "The longest packet of the jail's own interface.",
             example: "1400",
             read: |c, v| v.number(&mut c.network.mtu, mtu),

@@ -1,0 +1,171 @@
+//! The link of a jail with a network of its own, as host steps.
+
+use super::{HostStep, Jail};
+use crate::address::{self, Address};
+use crate::config::NetworkMode;
+use crate::link::{self, Mac};
+use std::fmt;
+use std::net::IpAddr;
+
+/// A jail's link: the host's end of it, and the jail's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The host's end; a macvlan has none.
+    pub name: String,
+    /// The host's hardware address on it.
+    pub host_mac: Mac,
+    /// Where it leads.
+    pub leads: Leads,
+    /// Its name inside.
+    pub inside: String,
+    /// The jail's hardware address.
+    pub mac: Mac,
+    /// The longest packet, if it is not the kernel's choice.
+    pub mtu: Option<u16>,
+    /// The jail's addresses, with the length of their nets.
+    pub addresses: Vec<(IpAddr, u8)>,
+    /// Where all goes that is for nobody else.
+    pub gateways: Vec<IpAddr>,
+}
+
+/// Where a link leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Leads {
+    /// To the host, which routes.
+    Host,
+    /// To this bridge.
+    Bridge(String),
+    /// It is over this interface.
+    Over(String),
+}
+
+/// Something on the host that several jails may need: it comes with the first and goes with the last of them, if it
+/// was not there before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shared {
+    /// A bridge.
+    Bridge {
+        /// Its name.
+        name: String,
+        /// Its hardware address.
+        mac: Mac,
+    },
+    /// An address on an interface.
+    Address {
+        /// The interface.
+        device: String,
+        /// The address.
+        ip: IpAddr,
+        /// The length of its net.
+        prefix: u8,
+    },
+    /// Answers to neighbour solicitations (`net.ipv6.conf.DEVICE.proxy_ndp`) for the addresses that are listed.
+    Ndp(String),
+}
+
+impl fmt::Display for Shared {
+    /// As `ip` has it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bridge { name, mac } => write!(f, "ip link add {name} address {mac} type bridge"),
+            Self::Address { device, ip, prefix } => write!(f, "ip address add {ip}/{prefix} dev {device}"),
+            Self::Ndp(device) => write!(f, "sysctl net.ipv6.conf.{device}.proxy_ndp=1"),
+        }
+    }
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, inside, mac, .. } = self;
+        match &self.leads {
+            Leads::Host => write!(f, "ip link add {name} type veth; inside {inside} {mac}")?,
+            Leads::Bridge(bridge) => {
+                write!(f, "ip link add {name} master {bridge} type veth; inside {inside} {mac}")?;
+            }
+            Leads::Over(below) => write!(f, "ip link add link {below} type macvlan; inside {inside} {mac}")?,
+        }
+        for (ip, prefix) in &self.addresses {
+            write!(f, ", {ip}/{prefix}")?;
+        }
+        for gateway in &self.gateways {
+            write!(f, ", default via {gateway}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What is done before there is a jail.
+pub(super) fn before(jail: &Jail<'_>) -> Vec<HostStep> {
+    let network = &jail.config.network;
+    let mut steps = Vec::new();
+    match (network.mode, network.bridge()) {
+        (NetworkMode::Bind, _) => {
+            for Address { ip, prefix, device } in &network.addresses {
+                let Some(device) = device.clone() else { continue };
+                let prefix = prefix.unwrap_or_else(|| address::bits(*ip));
+                steps.push(HostStep::Shared(Shared::Address { device, ip: *ip, prefix }));
+            }
+        }
+        (NetworkMode::Bridge, Some((_, true))) => {
+            let name = link::bridge(&jail.facts.house);
+            let mac = Mac::of(&[b"bridge", jail.facts.machine.as_bytes(), name.as_bytes()]);
+            steps.push(HostStep::Shared(Shared::Bridge { name: name.clone(), mac }));
+            for way in network.gateways() {
+                let net = network.addresses.iter().find(|address| address.reaches(way));
+                let prefix = net.map_or_else(|| address::bits(way), Address::length);
+                steps.push(HostStep::Shared(Shared::Address { device: name.clone(), ip: way, prefix }));
+            }
+        }
+        (NetworkMode::Routed, _) => {
+            for (ip, device) in &jail.facts.answers {
+                let ndp = HostStep::Shared(Shared::Ndp(device.clone()));
+                if ip.is_ipv6() && !steps.contains(&ndp) {
+                    steps.push(ndp);
+                }
+            }
+        }
+        _ => {}
+    }
+    steps
+}
+
+/// What is done while the jail's first process waits.
+pub(super) fn meeting(jail: &Jail<'_>) -> Vec<HostStep> {
+    let network = &jail.config.network;
+    let Some(inside) = network.inside() else { return Vec::new() };
+    let (machine, house) = (jail.facts.machine.as_bytes(), jail.facts.house.as_str());
+    let id = jail.id.number().to_be_bytes();
+    let made = |what: &[u8]| Mac::of(&[what, machine, house.as_bytes(), &id]);
+    let name = jail.id.link(house);
+    let leads = match (network.mode, network.bridge()) {
+        (_, Some((_, true))) => Leads::Bridge(link::bridge(house)),
+        (_, Some((bridge, false))) => Leads::Bridge(bridge.to_owned()),
+        (NetworkMode::Macvlan, _) => Leads::Over(network.parent.clone().unwrap_or_default()),
+        _ => Leads::Host,
+    };
+    let over = matches!(leads, Leads::Over(_));
+    let routed = network.mode == NetworkMode::Routed;
+    let mut steps = vec![HostStep::Link(Box::new(Link {
+        name: name.clone(),
+        host_mac: made(b"host"),
+        leads,
+        inside: inside.to_owned(),
+        mac: network.mac.unwrap_or_else(|| made(b"jail")),
+        mtu: network.mtu,
+        addresses: network
+            .addresses
+            .iter()
+            .map(|address| (address.ip, if routed { address::bits(address.ip) } else { address.length() }))
+            .collect(),
+        gateways: network.gateways(),
+    }))];
+    if !over {
+        let routes = if routed { network.ips().collect() } else { Vec::new() };
+        steps.push(HostStep::LinkUp { link: name, routes });
+    }
+    if routed {
+        let answers = jail.facts.answers.iter().cloned();
+        steps.extend(answers.map(|(ip, device)| HostStep::Answer { ip, device }));
+    }
+    steps
+}
