@@ -170,6 +170,9 @@ fn a_jail_comes_back_from_an_archive(t: &Test) -> Outcome {
             )?;
             assert_eq!(seen, "new\n33 2\ngone\n", "{copy}");
             jaula.ok(&["stop", &copy])?;
+            // Deleted and brought back, whatever it left behind that it lay on.
+            jaula.ok(&["delete", "--yes", &copy])?;
+            jaula.ok(&["import", text(&archive), "--name", &copy, "--store", store])?;
         }
         // Another archive under the same digest is refused.
         fs::write(&archive, fs::read(&file)?)?;

@@ -3,6 +3,8 @@
 
 #[path = "stores/faults.rs"]
 mod faults;
+#[path = "stores/kept.rs"]
+mod kept;
 #[path = "stores/limits.rs"]
 mod limits;
 
@@ -10,6 +12,10 @@ use crate::ground::{copy, one_clear_line};
 use faults::{a_build_is_killed, a_delete_is_killed, a_full_disk};
 use jaula_tests::harness::{Outcome, Template, Test, busybox_root, command};
 use jaula_tests::trials;
+use kept::{
+    no_room_for_a_copy, two_builds_at_once, what_changes_a_store_is_killed,
+    what_comes_of_a_jail_has_its_limits,
+};
 use libtest_mimic::Trial;
 use limits::{
     a_first_limit_of_an_overlay, a_limit_changes_while_running, a_limit_changes_while_stopped,
@@ -38,6 +44,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_build_is_killed,
         a_delete_is_killed,
         a_full_disk,
+        what_comes_of_a_jail_has_its_limits,
+        what_changes_a_store_is_killed,
+        no_room_for_a_copy,
+        two_builds_at_once,
     ])
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Btrfs, build, kept, template, words};
 use crate::ground::one_clear_line;
-use jaula_tests::harness::{Outcome, Test};
+use jaula_tests::harness::{Outcome, Test, command};
 use std::fs;
 
 /// The second column of `df` for the root, in KiB.
@@ -119,15 +119,23 @@ pub(super) fn a_first_limit_of_an_overlay(t: &Test) -> Outcome {
 }
 
 pub(super) fn the_limit_of_a_subvolume(t: &Test) -> Outcome {
-    let _btrfs = Btrfs::mount(t)?;
+    let btrfs = Btrfs::mount(t)?;
     template(t)?;
     let name = t.name("qgroup");
-    build(t, &name, "btrfs", &["--size", "64M"])?;
+    // Nothing pretends: that the jail sees another size is said.
+    let said =
+        t.jaula().run(&[&["build", &name][..], &words(&name, "btrfs")[3..], &["--size", "64M"]].concat())?;
+    assert!(said.status.success() && said.stderr.contains("df inside shows the whole btrfs"), "{said}");
     t.jaula().ok(&["start", &name])?;
     let said = write(t, &name, 100)?;
     assert!(said.contains("Disk quota exceeded") || said.contains("quota exceeded"), "{said}");
-    // In a jail that runs, at once.
-    t.jaula().ok(&["set", &name, "root.size=200M"])?;
+    // In a jail that runs, at once; and however many subvolumes are younger than its own.
+    for n in 0..20 {
+        let other = btrfs.0.join(format!("other{n}")).display().to_string();
+        command(&["btrfs", "subvolume", "create", &other])?.ok()?;
+    }
+    let said = t.jaula().run(&["set", &name, "root.size=200M"])?;
+    assert!(said.status.success() && said.stderr.contains("that of 200M holds"), "{said}");
     assert!(!write(t, &name, 100)?.contains("quota"));
     assert_eq!(t.jaula().json(&["status", "--json", &name])?[0]["disk"]["size"], 200 << 20);
     t.jaula()

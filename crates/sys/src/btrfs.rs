@@ -151,52 +151,46 @@ pub fn forget(fd: impl AsFd, subvolume: u64) -> Result<()> {
 
 /// What is counted for a subvolume; `None` if nothing is.
 pub fn room(fd: impl AsFd, subvolume: u64) -> Result<Option<Room>> {
-    const QUOTA_TREE: u64 = 8;
     const INFO: u32 = 242;
     const LIMIT: u32 = 244;
+    // Each is asked for by its key: between the two are those of all other subvolumes.
+    let Some(info) = quota_item(&fd, INFO, subvolume)? else { return Ok(None) };
+    let mut room = Room {
+        // Generation, referenced, compressed, exclusive, compressed.
+        used: long(&info, 8).unwrap_or_default(),
+        own: long(&info, 24).unwrap_or_default(),
+        limit: None,
+    };
+    if let Some(limit) = quota_item(&fd, LIMIT, subvolume)? {
+        // Flags, the most referenced.
+        let limited = long(&limit, 0).is_some_and(|flags| flags & 1 != 0);
+        room.limit = long(&limit, 8).filter(|_| limited);
+    }
+    Ok(Some(room))
+}
+
+/// One item of the tree of quotas (ioctl `BTRFS_IOC_TREE_SEARCH`); `None` if it or the tree is not there.
+fn quota_item(fd: impl AsFd, kind: u32, subvolume: u64) -> Result<Option<Vec<u8>>> {
+    const QUOTA_TREE: u64 = 8;
     let fd = fd.as_fd().as_raw_fd();
     // struct btrfs_ioctl_search_args: a key of 104 bytes, and room for what is found.
     let mut args = Box::new([0u64; 512]);
     args[..7].copy_from_slice(&[QUOTA_TREE, 0, 0, subvolume, subvolume, 0, u64::MAX]);
-    args[7] = pair(INFO, LIMIT);
-    args[8] = pair(16, 0);
+    args[7] = pair(kind, kind);
+    args[8] = pair(1, 0);
     // SAFETY: the structure has the kernel's size and is ours alone.
     let done = unsafe { libc::ioctl(fd, number(READ | WRITE, 17, 4096), args.as_mut_ptr()) };
     match check(done.into(), || format!("ioctl({fd}, BTRFS_IOC_TREE_SEARCH, quota tree)")) {
         Err(e) if e.is(libc::ENOENT) => return Ok(None),
         searched => searched?,
     };
-    let found = (args[8] & 0xffff_ffff) as usize;
-    let bytes: Vec<u8> = args[13..].iter().flat_map(|word| word.to_ne_bytes()).collect();
-    let mut room = None;
-    let mut at = 0;
-    for _ in 0..found {
-        // struct btrfs_ioctl_search_header: transaction, object, offset (64 bits), type, length (32)
-        let (Some(offset), Some(kind), Some(length)) =
-            (long(&bytes, at + 16), short(&bytes, at + 24), short(&bytes, at + 28))
-        else {
-            break;
-        };
-        let item = at + 32;
-        if offset == subvolume {
-            let room = room.get_or_insert_with(Room::default);
-            match kind {
-                // Generation, referenced, compressed, exclusive, compressed.
-                INFO => {
-                    room.used = long(&bytes, item + 8).unwrap_or_default();
-                    room.own = long(&bytes, item + 24).unwrap_or_default();
-                }
-                // Flags, the most referenced.
-                LIMIT => {
-                    let limited = long(&bytes, item).is_some_and(|flags| flags & 1 != 0);
-                    room.limit = long(&bytes, item + 8).filter(|_| limited);
-                }
-                _ => {}
-            }
-        }
-        at = item + length as usize;
+    if args[8] & 0xffff_ffff == 0 {
+        return Ok(None);
     }
-    Ok(room)
+    let bytes: Vec<u8> = args[13..].iter().flat_map(|word| word.to_ne_bytes()).collect();
+    // struct btrfs_ioctl_search_header: transaction, object, offset (64 bits), type, length (32)
+    let length = short(&bytes, 28).unwrap_or_default() as usize;
+    Ok(bytes.get(32..32 + length).map(<[u8]>::to_vec))
 }
 
 /// Two halves of a word, as they lie in memory.

@@ -127,3 +127,29 @@ fn entry(entries: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = name.iter().position(|byte| *byte == 0)?;
     Some((&name[..end], &entries[length..]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_names_of_a_large_directory() {
+        let place = std::env::temp_dir().join(format!("jaula-names-{}", std::process::id()));
+        std::fs::create_dir_all(&place).unwrap();
+        let mut made: Vec<OsString> =
+            (0..3000).map(|n| format!("{n}-{}", "x".repeat(n % 200)).into()).collect();
+        for name in &made {
+            std::fs::write(place.join(name), "").unwrap();
+        }
+        let flags = libc::O_PATH | libc::O_DIRECTORY;
+        let directory = crate::fs::open(crate::fs::CWD, &place, flags, 0).unwrap();
+        let (mut found, is_all) = names(&directory, usize::MAX).unwrap();
+        made.sort();
+        found.sort();
+        assert!(is_all && found == made);
+        let (some, is_all) = names(&directory, 10).unwrap();
+        assert_eq!((some.len(), is_all), (10, false));
+        assert_eq!(names(&directory, 3000).unwrap().0.len(), 3000);
+        std::fs::remove_dir_all(place).unwrap();
+    }
+}

@@ -218,7 +218,11 @@ impl Place {
         let mut child = start.spawn()?;
         let taken = wait(&ready, &mut child, begun);
         self.stop(who, &mut child)?;
-        taken
+        taken.map_err(|error| {
+            let said = fs::read_to_string(self.directory.join("log")).unwrap_or_default();
+            format!("{error}: {}", said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default())
+                .into()
+        })
     }
 
     fn start(&self, who: Who, socket: &Path) -> Result<Command> {

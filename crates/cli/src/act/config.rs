@@ -44,6 +44,9 @@ pub(crate) fn tell(changed: &Changed, talk: Talk) -> u8 {
         let text = format!("{} of {name} counts from its next start: jaula restart {name}", later.join(", "));
         warn(&text, talk.color);
     }
+    if let Some(unseen) = changed.unseen.as_ref().filter(|_| !talk.quiet) {
+        warn(unseen, talk.color);
+    }
     match &changed.failure {
         None => 0,
         Some(error) => {

@@ -220,7 +220,8 @@ pub(crate) fn settle(
         Some(foreseen) if foreseen != id => store::limit(house, name, id, config),
         _ => Ok(()),
     })?;
-    Ok((id, house.config(name), fixed.failed.iter().map(Error::line).collect()))
+    let warnings = fixed.failed.iter().map(Error::line).chain(store::unseen(config));
+    Ok((id, house.config(name), warnings.collect()))
 }
 
 /// A jail on a template, whose configuration is this text.

@@ -18,6 +18,8 @@ pub struct Changed {
     pub keys: Vec<&'static Key>,
     /// Does the jail run?
     pub running: bool,
+    /// What the jail does not see of its new limit, in words.
+    pub unseen: Option<String>,
     /// Why a change that counts at once could not be brought into the running jail.
     pub failure: Option<Error>,
 }
@@ -99,12 +101,13 @@ pub(crate) fn write(
         let keys: Vec<_> = keys::all().filter(|k| k.written(&old.config) != k.written(&new)).collect();
         let running = registry::live(house, &name)?.is_some_and(|live| live.is_alive());
         let mounts = running && old.config.mounts != new.mounts;
+        let mounts =
+            mounts.then(|| live::mounts(house, &name, &old.config.mounts, &new.mounts).err()).flatten();
         let rates = running && old.config.network.rate != new.network.rate;
-        let failure = mounts
-            .then(|| live::mounts(house, &name, &old.config.mounts, &new.mounts).err())
-            .or_else(|| rates.then(|| live::rates(house, &name, &new.network.rate).err()))
-            .flatten();
-        changed.push(Changed { name, keys, running, failure });
+        let rates = rates.then(|| live::rates(house, &name, &new.network.rate).err()).flatten();
+        let failure = mounts.or(rates);
+        let unseen = store::unseen(&new).filter(|_| keys.iter().any(|key| key.path == "root.size"));
+        changed.push(Changed { name, keys, running, unseen, failure });
     }
     Ok(changed)
 }

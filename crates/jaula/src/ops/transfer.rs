@@ -22,6 +22,8 @@ use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 
+/// What the origin of a template begins with that an imported jail lies on.
+const IMPORT: &str = "import:";
 /// No file of an archive before its tree is longer.
 const MOST_TEXT: u64 = 1 << 20;
 
@@ -146,8 +148,15 @@ fn unpack(house: &House, given: Import, work: &mut Work<'_>) -> Result<Created> 
     let mut quiet = |_: &crate::rootfs::duplicate::Count| Ok(());
     let (id, path, _) = if config.root.store == Some(Store::Overlay) {
         // Its files become what the new jail lies on; what it writes from now on is its own.
-        let about = Template { origin: format!("import:{}", head.about.name), ..Template::default() };
-        template::make(house, &name, about, &mut |into, _| fill(into))?;
+        let about = Template { origin: format!("{IMPORT}{}", head.about.name), ..Template::default() };
+        let mut fill = |into: &Path, _: &mut Template| fill(into);
+        // What a jail that is gone lay on, or an import that was killed has left, is in nobody's way.
+        match template::read(house, &name)? {
+            Some(old) if old.origin.starts_with(IMPORT) => {
+                template::make_anew(house, &name, about, &mut fill)?;
+            }
+            _ => drop(template::make(house, &name, about, &mut fill)?),
+        }
         let made = settle(house, &name, &text, &config, &mut |_| Ok(()), &mut quiet);
         if made.is_err() {
             template::delete(house, &name)?;

@@ -376,7 +376,22 @@ fn layers_go_over_each_other() {
         file(".wh.never-there"),
     ])
     .unwrap();
-    tree.finish().unwrap();
+    let contents = tree.finish().unwrap().contents;
+    // What was added up on the way is what is read, also of files that were replaced, or changed since.
+    for change in [None, Some("both/new")] {
+        if let Some(path) = change {
+            fs::write(place.0.join(path), "changed").unwrap();
+        }
+        let read = manifest::Manifest::of(top.as_fd(), &mut |_| Ok(())).unwrap();
+        let mut names = 0;
+        let (known, extent) = manifest::Manifest::knowing(&contents, top.as_fd(), &mut |_| {
+            names += 1;
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(known, read, "{change:?}");
+        assert_eq!(extent.files + 1, names);
+    }
     let there = |path: &str| fs::symlink_metadata(place.0.join(path)).is_ok();
     for path in ["usr/bin/b", "inside", "opaque/new", "both/old", "both/new", "usr"] {
         assert!(there(path), "{path}");

@@ -90,6 +90,16 @@ pub(super) fn directory(house: &House, path: &Path, id: NumberOf<'_>, config: &C
     quota::limit(path, project, &limits)
 }
 
+/// What a jail does not see of its limit, in words; `None` if it sees all of it.
+pub fn unseen(config: &Config) -> Option<String> {
+    let size = config.root.size.filter(|_| config.root.store == Some(Store::Btrfs))?;
+    Some(format!(
+        "df inside shows the whole btrfs, whose kernel tells no subvolume's limit; that of {} holds, as jaula \
+         status shows",
+        size.hard
+    ))
+}
+
 /// Why a directory here cannot have a limit.
 pub(super) fn why_not(path: &Path) -> Option<String> {
     match quota::lack(path) {

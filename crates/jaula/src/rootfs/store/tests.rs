@@ -103,6 +103,34 @@ fn run(command: &str) {
     assert!(done.success(), "{command}");
 }
 
+/// The kernel takes no overlay any more that was volatile, and says so of the directory that it worked in.
+#[test]
+fn what_we_write_in_leaves_nothing_behind() {
+    let Some(trial) = Trial::new("aside", None) else { return };
+    let (name, config) = trial.make("store = \"overlay\"").unwrap();
+    let layers = trial.house.kept(&name).join("overlay");
+    let there = || {
+        let mut names: Vec<_> =
+            fs::read_dir(&layers).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    trial.works(&name, &config);
+    assert_eq!(there(), ["upper", "work"]);
+    // Whoever was killed has left it, with what the kernel had in it.
+    let opened = open(&trial.house, &name, &config).unwrap();
+    assert_eq!(there(), ["aside", "upper", "work"]);
+    // Somebody may look meanwhile, and nothing is written by that.
+    let seen = look(&trial.house, &name, &config).unwrap();
+    assert_eq!(fs::read_to_string(make::through(seen.root()).join("etc/name")).unwrap(), "own");
+    assert!(fs::write(make::through(seen.root()).join("etc/name"), "x").is_err());
+    drop(seen);
+    drop(opened);
+    fs::create_dir_all(layers.join("aside/work/incompat/volatile")).unwrap();
+    drop(open(&trial.house, &name, &config).unwrap());
+    assert_eq!(there(), ["upper", "work"]);
+}
+
 #[test]
 fn overlay_and_dir() {
     for store in ["store = \"overlay\"", "store = \"dir\""] {
