@@ -16,6 +16,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         the_second_server_of_a_template_takes_no_room,
         a_directory_is_copied_with_its_owners,
         a_skeleton_is_there_to_be_filled,
+        a_clone_is_built,
+        snapshots_hold_a_template,
         a_copy_of_the_host_has_none_of_its_secrets,
         create_and_up_make_servers_of_templates,
         what_is_wrong_is_said_in_a_line_and_leaves_nothing,
@@ -109,6 +111,55 @@ fn a_directory_is_copied_with_its_owners(t: &Test) -> Outcome {
     let own = t.jaula().run(&["build", &t.name("loop"), "--from", &format!("dir:{}", t.root().display())])?;
     one_clear_line(&own, 1, &["cannot be copied into itself"])?;
     Ok(())
+}
+
+fn a_clone_is_built(t: &Test) -> Outcome {
+    let from = format!("template:{}", Template::Debian13.put(t)?);
+    let (first, second, third) = (t.name("first"), t.name("second"), t.name("third"));
+    t.jaula().ok(&["build", &first, "--from", &from])?;
+    inside(t, &first, "echo mine >/etc/mine")?;
+    t.jaula().ok(&["snapshot", "create", &format!("{first}@then")])?;
+    inside(t, &first, "echo later >/etc/mine")?;
+    let clone = format!("clone:{first}");
+    let dry = t.jaula().ok(&["build", &second, "--from", &clone, "--set", "root.size=1G", "--dry-run"])?;
+    assert!(dry.contains("size = \"1G\"") && dry.contains(&format!("hostname = \"{second}\"")), "{dry}");
+    assert!(!all(t).iter().any(|name| name.contains("second")), "{:?}", all(t));
+    let told =
+        t.jaula().json(&["build", &second, "--from", &clone, "--set", "hostname=x.example.org", "--json"])?;
+    assert_eq!((&told["name"], &told["store"]), (&second.as_str().into(), &"overlay".into()), "{told}");
+    assert_eq!(inside(t, &second, "cat /etc/mine /etc/hostname")?, "later\nx.example.org\n");
+    t.jaula().ok(&["build", &third, "--from", &format!("{clone}@then")])?;
+    assert_eq!(inside(t, &third, "cat /etc/mine /etc/hostname")?, format!("mine\n{third}\n"));
+    for (more, of) in [
+        (&["--packages", "vim"][..], "--packages is for debootstrap: only"),
+        (&["--store", "dir"], "a clone has its files where and as the other jail has them"),
+        (&["--template", "x"], "a clone has no template"),
+    ] {
+        let done = t.jaula().run(&[&["build", &t.name("x"), "--quiet", "--from", &clone], more].concat())?;
+        one_clear_line(&done, 1, &[of])?;
+    }
+    t.jaula().ok(&["delete", "--all", "--yes"])?;
+    nothing_left(t)
+}
+
+/// A jail may have been another's before.
+fn snapshots_hold_a_template(t: &Test) -> Outcome {
+    let made = |name: &str| -> Outcome {
+        let tree = t.root().join("tree");
+        fs::create_dir_all(tree.join("etc"))?;
+        t.jaula().ok(&["template", "make", name, "--from", &format!("dir:{}", tree.display())]).map(drop)
+    };
+    made("one")?;
+    made("two")?;
+    let name = t.name("moved");
+    t.jaula().ok(&["build", &name, "--from", "template:one"])?;
+    t.jaula().ok(&["snapshot", "create", &format!("{name}@before")])?;
+    let config = t.root().join(format!("etc/jaula/jails/{name}.toml"));
+    fs::write(&config, fs::read_to_string(&config)?.replace("template:one", "template:two"))?;
+    let held = t.jaula().run(&["template", "delete", "one", "--yes"])?;
+    one_clear_line(&held, 1, &["snapshots lie on the template one", &format!("{name}@before")])?;
+    t.jaula().ok(&["snapshot", "delete", &format!("{name}@before"), "--yes"])?;
+    t.jaula().ok(&["template", "delete", "one", "--yes"]).map(drop)
 }
 
 fn a_skeleton_is_there_to_be_filled(t: &Test) -> Outcome {

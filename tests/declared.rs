@@ -1,8 +1,9 @@
 //! A jail that stays, as tests declare it: by a file in their house.
 
-use jaula_tests::harness::{Done, Outcome, Snapshot, Test, busybox_root, c_program};
+use jaula_tests::harness::{Done, Outcome, Snapshot, Test, busybox_root, c_program, command};
 use serde_json::Value;
 use std::fs;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::thread;
@@ -179,6 +180,17 @@ impl<'t> Declared<'t> {
 pub(crate) fn nothing_left(t: &Test) -> Outcome {
     let left = Snapshot::settle(Duration::from_secs(3), || t.left_behind());
     if left.is_empty() { Ok(()) } else { Err(format!("left behind:\n{left}").into()) }
+}
+
+/// Puts a template of busybox there.
+pub(crate) fn busybox_template(place: &Path) -> Outcome {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(place)?;
+    command(&["cp", "-a", &busybox_root()?.to_string_lossy(), &place.join("tree").to_string_lossy()])?
+        .ok()?;
+    Ok(fs::write(
+        place.join("template.toml"),
+        "origin = \"dir:/small\"\narchitecture = \"x86_64\"\ndistribution = \"\"\nversion = \"\"\ninit = \"\"\nsize = 1000000\n",
+    )?)
 }
 
 /// Waits until something is there.

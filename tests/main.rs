@@ -14,9 +14,11 @@ mod declared;
 mod documents;
 mod escapes;
 mod exec;
+mod families;
 mod faults;
 mod ground;
 mod guest;
+mod images;
 mod interrupted;
 mod isolation;
 mod keeper;
@@ -56,8 +58,10 @@ fn main() -> ExitCode {
         documents::trials(),
         escapes::trials(),
         exec::trials(),
+        families::trials(),
         faults::trials(),
         guest::trials(),
+        images::trials(),
         interrupted::trials(),
         isolation::trials(),
         keeper::trials(),

@@ -200,10 +200,12 @@ fn a_target_is_never_outside(t: &Test) -> Outcome {
     for _ in 0..60 {
         let add = format!("mounts+={}:/run/t/x", data.display());
         jail.jaula("set", &[&add])?;
-        let table = fs::read_to_string(format!("/proc/{first}/mountinfo"))?;
+        let table = fs::read_to_string(format!("/proc/{first}/mountinfo"));
+        let table = table.map_err(|e| format!("the jail: {e}; {}; {:?}", jail.log(), jail.last()))?;
         mounted += table.lines().filter(|line| line.contains("/data ")).count();
         assert_eq!(Snapshot::mounts_below(t.root()), [""; 0], "a mount is on the host");
-        assert_eq!(fs::read_dir(outside.join("x"))?.count(), 0, "something is outside");
+        let there = fs::read_dir(outside.join("x")).map_err(|e| format!("the place outside: {e}"))?;
+        assert_eq!(there.count(), 0, "something is outside");
         // It may be under the other name by now; then it stays until the jail stops.
         jail.jaula("set", &[&add.replace("+=", "-=")])?;
     }

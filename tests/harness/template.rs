@@ -16,6 +16,12 @@ pub enum Template {
     Debian12,
     /// Debian 13 with sysvinit.
     Debian13Sysv,
+    /// Debian 13 with OpenRC below sysvinit.
+    Debian13Openrc,
+    /// A small system in Alpine's shape: busybox, OpenRC, apk's database.
+    AlpineShaped,
+    /// A system of RPM packages in Red Hat's shape, with systemd and NetworkManager.
+    RpmShaped,
 }
 
 impl Template {
@@ -25,6 +31,9 @@ impl Template {
             Self::Debian13 => "debian-13",
             Self::Debian12 => "debian-12",
             Self::Debian13Sysv => "debian-13-sysv",
+            Self::Debian13Openrc => "debian-13-openrc",
+            Self::AlpineShaped => "alpine-shaped",
+            Self::RpmShaped => "rpm-shaped",
         }
     }
 

@@ -89,6 +89,10 @@ pub(crate) struct Recipe {
     pub(crate) packages: &'static [&'static str],
     /// Run after unpacking the essential packages, and when all is installed; `$1` is the tree.
     pub(crate) hooks: [&'static str; 2],
+    /// What mmdebstrap is told beside that.
+    pub(crate) options: &'static [&'static str],
+    /// A script of sh that makes something else of the finished tree, `$1`; empty for none.
+    pub(crate) finish: &'static str,
     /// The tree's place in what is kept: empty, or a directory of it.
     pub(crate) within: &'static str,
     /// What lies beside a tree that is within.
@@ -102,6 +106,8 @@ const MACHINE: Recipe = Recipe {
     variant: "essential",
     packages: PACKAGES,
     hooks: [BEFORE, AFTER],
+    options: &[],
+    finish: "",
     within: "",
     beside: |_| Ok(()),
 };
@@ -179,6 +185,7 @@ fn made(cache: &Path, recipe: &Recipe) -> Result<PathBuf> {
     if let Err(error) = begin()
         .map_err(Into::into)
         .and_then(|()| mmdebstrap(recipe, &tree))
+        .and_then(|()| finish(recipe, &tree))
         .and_then(|()| (recipe.beside)(&unfinished))
     {
         remove(&unfinished)?;
@@ -210,15 +217,28 @@ fn mmdebstrap(recipe: &Recipe, tree: &Path) -> Result {
     make.arg("--aptopt=APT::Install-Recommends \"false\"");
     let [before, after] = recipe.hooks;
     make.arg(format!("--essential-hook={before}")).arg(format!("--customize-hook={after}"));
+    make.args(recipe.options);
     make.arg(format!("--include={}", recipe.packages.join(","))).arg(recipe.suite).arg(tree);
     output(&mut make).map(drop)
+}
+
+fn finish(recipe: &Recipe, tree: &Path) -> Result {
+    if recipe.finish.is_empty() {
+        return Ok(());
+    }
+    // Mounts that it makes are its own.
+    let mut make = command(&["unshare", "--mount", "sh", "-ec", recipe.finish, "sh"]);
+    output(make.arg(tree)).map(drop)
 }
 
 impl Recipe {
     /// What the tree is made of, as a number (FNV-1a, the same with every compiler).
     fn number(&self) -> u64 {
         let [before, after] = self.hooks;
-        let all = format!("{} {:?} {LEFT_OUT:?} {before} {after}", self.suite, self.packages);
+        let mut all = format!("{} {:?} {LEFT_OUT:?} {before} {after}", self.suite, self.packages);
+        if !self.finish.is_empty() {
+            all += &format!("{:?} {}", self.options, self.finish);
+        }
         all.bytes()
             .fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
     }

@@ -26,7 +26,7 @@ pub enum Kind {
     Systemd,
     /// System V's.
     Sysv,
-    /// OpenRC below busybox's init.
+    /// OpenRC, below whichever init.
     Openrc,
     /// An init that is none of these.
     Plain,
@@ -50,9 +50,10 @@ struct Row {
     waits: Waits,
 }
 
-/// The signals are those that halt: of systemd(1), of busybox's init, of jaula's own. sysvinit has none, but
-/// takes orders over a pipe (telinit(8)); to an unknown one SIGINT is Ctrl-Alt-Del, and to start again is as good
-/// as to halt for a jail that stops.
+/// The signals are those that halt: of systemd(1), of jaula's own. sysvinit has none, but takes orders over a pipe
+/// (telinit(8)). OpenRC is run by sysvinit (Debian, Gentoo), by busybox's init (Alpine), which has no telinit and starts
+/// again when it gets SIGTERM, or by its own, which halts. To an unknown one SIGINT is Ctrl-Alt-Del. To start again is
+/// as good as to halt for a jail that stops.
 #[rustfmt::skip]
 const ROWS: [Row; 7] = [
     Row { kind: Kind::Command, word: "command", program: "", stop: "TERM", halt: &[], stop_timeout: 10,
@@ -61,7 +62,7 @@ const ROWS: [Row; 7] = [
           start_timeout: 180, waits: Waits::Notify },
     Row { kind: Kind::Sysv, word: "sysv", program: "/sbin/init", stop: "INT", halt: &["/sbin/telinit 0"], stop_timeout: 90,
           start_timeout: 180, waits: Waits::Runlevel },
-    Row { kind: Kind::Openrc, word: "openrc", program: "/sbin/init", stop: "USR2", halt: &[], stop_timeout: 90,
+    Row { kind: Kind::Openrc, word: "openrc", program: "/sbin/init", stop: "TERM", halt: &["/sbin/telinit 0"], stop_timeout: 90,
           start_timeout: 180, waits: Waits::Softlevel },
     Row { kind: Kind::Plain, word: "plain", program: "/sbin/init", stop: "INT", halt: &[], stop_timeout: 90,
           start_timeout: 180, waits: Waits::Alive },

@@ -242,6 +242,36 @@ pub fn choose<'a>(manifests: &'a [Descriptor], machine: &str) -> Option<&'a Desc
     manifests.iter().find(fits).or_else(|| manifests.iter().find(says_nothing))
 }
 
+/// What podman, skopeo and docker write when somebody logs in at a registry (containers-auth.json(5)).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Logins {
+    /// By the registry.
+    pub auths: BTreeMap<String, Login>,
+}
+
+/// One of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Login {
+    /// User and password, as a `Basic` authorization has them.
+    pub auth: String,
+}
+
+impl Logins {
+    /// User and password for a registry, if they can be a part of a header.
+    pub fn at(&self, host: &str) -> Option<&str> {
+        // docker writes an address where the others write a host.
+        let is_it = |key: &str| {
+            let key = key.strip_prefix("https://").unwrap_or(key);
+            key.split('/').next().is_some_and(|of| of == host)
+        };
+        let login = &self.auths.iter().find(|(key, _)| is_it(key))?.1.auth;
+        let is_base64 = |b: u8| b.is_ascii_alphanumeric() || b"+/=".contains(&b);
+        (!login.is_empty() && login.bytes().all(is_base64)).then_some(login)
+    }
+}
+
 /// What a registry's challenge asks for: `Bearer realm="…",service="…",scope="…"`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Challenge {
@@ -336,6 +366,27 @@ mod tests {
         assert_eq!(choose(&all, "aarch64").map(|d| &d.digest[..]), Some("a"));
         assert_eq!(choose(&all, "s390x"), None);
         assert!(choose(&[Descriptor::default()], "s390x").is_some());
+    }
+
+    #[test]
+    fn logins() {
+        let all = [
+            ("registry.example", "dTpw"),
+            ("https://hub.example/v1/", "eDp5"),
+            ("bad.example", "a\r\nb"),
+            ("no.example", ""),
+        ];
+        let login = |(key, auth): (&str, &str)| (key.to_owned(), Login { auth: auth.to_owned() });
+        let logins = Logins { auths: all.into_iter().map(login).collect() };
+        for (host, login) in [
+            ("registry.example", Some("dTpw")),
+            ("hub.example", Some("eDp5")),
+            ("registry.example:5000", None),
+            ("bad.example", None),
+            ("no.example", None),
+        ] {
+            assert_eq!(logins.at(host), login, "{host}");
+        }
     }
 
     #[test]

@@ -5,6 +5,9 @@ use crate::error::Result;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd};
 
+/// The number of the call that sleeps until a signal comes (sigwaitinfo(2)).
+pub const TIMED_WAIT: i64 = libc::SYS_rt_sigtimedwait;
+
 /// Signals that wait to be read instead of interrupting (signalfd(2)).
 #[derive(Debug)]
 pub struct Signals(OwnedFd);

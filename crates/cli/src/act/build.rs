@@ -1,8 +1,8 @@
 //! `build`
 
 use crate::act::operate::{Talk, start_all};
-use crate::act::{printed, settings};
-use crate::command::Build;
+use crate::act::{keep, printed, settings};
+use crate::command::{Build, Clone};
 use crate::exit::ExitCode;
 use crate::output::error::{note, warn};
 use crate::output::progress::{Steps, say};
@@ -35,6 +35,9 @@ struct Told<'a> {
 
 /// `jaula build`
 pub(crate) fn build(given: &Build, talk: Talk) -> Result<ExitCode> {
+    if let Some(from) = given.from.strip_prefix("clone:") {
+        return copy(given, from, talk);
+    }
     let house = House::from_environment();
     let what = build::Build {
         name: given.name.parse()?,
@@ -95,6 +98,65 @@ pub(crate) fn build(given: &Build, talk: Talk) -> Result<ExitCode> {
     }
 }
 
+/// `--from clone:JAIL`, or `clone:JAIL@SNAPSHOT`: as `jaula clone` does it.
+fn copy(given: &Build, from: &str, talk: Talk) -> Result<ExitCode> {
+    only_of_debootstrap(given)?;
+    if given.template.is_some() || given.fresh {
+        return Err(Error::refused(
+            "a clone has no template made for it",
+            "leave --template and --fresh out",
+        ));
+    }
+    let house = House::from_environment();
+    let (text, store) = keep::outline(&house, from, &given.name, &given.settings)?;
+    let mut told = Told {
+        name: &given.name.parse()?,
+        id: None,
+        store: store.map(|store| store.to_string()).unwrap_or_default(),
+        template: None,
+        template_made: false,
+        left_out: None,
+        config: None,
+    };
+    if given.dry_run {
+        told.config = Some(&text);
+        return printed(match given.json {
+            true => print_json(&told),
+            false => print_text(&format!("its files are copied from {from}\nits configuration:\n\n{text}")),
+        });
+    }
+    let clone = Clone {
+        name: from.to_owned(),
+        new: given.name.clone(),
+        settings: given.settings.clone(),
+        start: given.start,
+    };
+    if !given.json {
+        return keep::clone(&clone, talk);
+    }
+    let code = keep::clone(&clone, Talk { quiet: true, ..talk })?;
+    told.id = jaula::registry::config(&house, told.name)?.id.map(Into::into);
+    printed(print_json(&told))?;
+    Ok(code)
+}
+
+/// Refuses what only Debian's package tools know.
+fn only_of_debootstrap(given: &Build) -> Result<()> {
+    let lost = [
+        ("--mirror", !given.mirrors.is_empty()),
+        ("--variant", given.variant.is_some()),
+        ("--packages", !given.packages.is_empty()),
+        ("--components", !given.components.is_empty()),
+        ("--keyring", given.keyring.is_some()),
+    ];
+    match lost.iter().find(|(_, is_given)| *is_given) {
+        Some((option, _)) => {
+            Err(Error::refused(format!("{option} is for debootstrap: only"), "leave it out"))
+        }
+        None => Ok(()),
+    }
+}
+
 /// What would be done.
 fn dry(
     given: &Build,
@@ -142,16 +204,8 @@ pub(super) fn source(given: &Build) -> Result<Source> {
         message: format!("--from: {}", bad.message),
         help: bad.help,
     })?;
-    let is_bootstrap = matches!(spec, RootSpec::Debootstrap(_));
-    let lost = [
-        ("--mirror", !given.mirrors.is_empty()),
-        ("--variant", given.variant.is_some()),
-        ("--packages", !given.packages.is_empty()),
-        ("--components", !given.components.is_empty()),
-        ("--keyring", given.keyring.is_some()),
-    ];
-    if let Some((option, _)) = lost.iter().find(|(_, is_given)| *is_given && !is_bootstrap) {
-        return Err(Error::refused(format!("{option} is for debootstrap: only"), "leave it out"));
+    if !matches!(spec, RootSpec::Debootstrap(_)) {
+        only_of_debootstrap(given)?;
     }
     Ok(match spec {
         RootSpec::Template(name) => Source::Template(name),
@@ -178,7 +232,10 @@ pub(super) fn source(given: &Build) -> Result<Source> {
             Source::Origin(Origin::Image(whole(reference)?))
         }
         RootSpec::Clone(_) => {
-            return Err(Error::refused(format!("{spec} cannot be built from yet"), "see jaula help build"));
+            return Err(Error::refused(
+                "a template is not made of a jail by cloning it",
+                "jaula export JAIL FILE and jaula template import NAME FILE make one of its files",
+            ));
         }
     })
 }

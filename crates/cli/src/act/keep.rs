@@ -236,6 +236,18 @@ pub(crate) fn clone(given: &Clone, talk: Talk) -> Result<ExitCode> {
     if given.start { start_all(&house, &[new], talk) } else { Ok(ExitCode::SUCCESS) }
 }
 
+/// The configuration that a clone would have, and how its files are kept.
+pub(super) fn outline(
+    house: &House,
+    from: &str,
+    new: &str,
+    given: &[crate::command::Setting],
+) -> Result<(String, Option<model::config::Store>)> {
+    let SnapName { jail, snapshot } = from.parse()?;
+    let jail = registry::one(house, &jail)?;
+    clone::outline(house, &jail, snapshot.as_ref(), &new.parse()?, &settings(given))
+}
+
 /// `jaula rename`
 pub(crate) fn rename(name: &str, new: &str) -> Result<ExitCode> {
     let house = House::from_environment();

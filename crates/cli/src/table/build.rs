@@ -17,8 +17,8 @@ pub(crate) static BUILD: Verb = Verb {
             pager and an editor.\n\n\
             `template:NAME` is a template that is there (`jaula template`). `host` is a copy of this host without its \
             mounts, keys, passwords, logs and caches; what is left out is printed first. `dir:PATH` is a copy of a \
-            directory tree. `oci:IMAGE` is a container image. `clone:JAIL` is a copy of another jail that has files of \
-            its own. `skeleton` is empty directories, to be filled by hand.\n\n\
+            directory tree. `oci:IMAGE` is a container image. `clone:JAIL` or `clone:JAIL@SNAPSHOT` is a copy of another \
+            jail that has files of its own, as `jaula clone` makes it. `skeleton` is empty directories, to be filled by hand.\n\n\
             The files are kept as `root.store` says. With `overlay`, the default, a template is made on the way \
             (`debian-13` of `debootstrap:trixie`), and the next jail of it takes milliseconds and no room. A name of \
             which there is a jail is refused. Interrupted, it leaves nothing; what a kill leaves, `jaula gc` removes.",

@@ -224,8 +224,9 @@ pub(crate) fn finish_rollback(house: &House, name: &Name) -> Result<()> {
     Ok(())
 }
 
-/// Puts what was before a rollback among the snapshots.
+/// Puts what was before a rollback among the snapshots, which are not counted among what the jail takes.
 fn keep_before(back: &Path, shelf: &Path, name: &str) -> Result<()> {
+    crate::rootfs::store::uncounted(&back.join(DATA))?;
     let to = shelf.join(name);
     fs::rename(back, &to).map_err(Error::io("keep what was before as", &to))
 }

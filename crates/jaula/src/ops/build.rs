@@ -264,12 +264,22 @@ fn number(house: &House, config: &Config) -> Result<Id> {
     }
 }
 
+/// What images run that boot.
+const INITS: [&str; 4] = ["/sbin/init", "/usr/sbin/init", "/lib/systemd/systemd", "/usr/lib/systemd/systemd"];
+
 /// What an image says of itself, as a jail's configuration: it holds unless something else is asked for.
 fn of_image(template: &Template) -> Vec<Setting> {
     let mut settings = Vec::new();
     let mut set = |key: &str, value: &str| settings.push(Setting::set(key, value));
-    if let Some(first) = template.command.first() {
-        set("boot.command", first);
+    // One that boots is found by its files, and asked to stop as it wants to be.
+    let boots = matches!(&template.command[..], [only] if INITS.contains(&only.as_str()));
+    let command = if boots { &[][..] } else { &template.command[..] };
+    if !command.is_empty() {
+        set("boot.init", "command");
+        // A list as TOML has it, whose strings are JSON's: words may have spaces in them.
+        let words: Vec<String> =
+            command.iter().map(|word| serde_json::Value::from(&word[..]).to_string()).collect();
+        set("boot.command", &format!("[{}]", words.join(", ")));
     }
     if let Some(user) = &template.user {
         // A group behind it is that of the user's line in passwd(5).
@@ -284,12 +294,6 @@ fn of_image(template: &Template) -> Vec<Setting> {
     for (name, value) in &template.environment {
         set(&format!("environment.{name}"), value);
     }
-    let rest = template.command.iter().skip(1);
-    settings.extend(rest.map(|word| Setting {
-        key: "boot.command".to_owned(),
-        operation: Operation::Add,
-        value: word.clone(),
-    }));
     settings
 }
 

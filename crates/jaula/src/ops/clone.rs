@@ -10,7 +10,7 @@ use crate::keeping::{data, settle};
 use crate::registry;
 use crate::rootfs::duplicate::{Count, Progress};
 use crate::rootfs::guest;
-use model::config::{Config, Operation, Setting, edit};
+use model::config::{Config, Operation, Setting, Store, edit};
 use model::name::{Id, Name};
 
 /// A jail that was cloned.
@@ -75,6 +75,26 @@ pub fn clone(
     Ok(Cloned { id, count, common: common.collect(), failed })
 }
 
+/// The configuration that a clone would have, and how its files are kept.
+pub fn outline(
+    house: &House,
+    jail: &Name,
+    snapshot: Option<&Name>,
+    new: &Name,
+    settings: &[Setting],
+) -> Result<(String, Option<Store>)> {
+    crate::ops::create::free(house, new)?;
+    let text = match snapshot {
+        Some(snapshot) => {
+            let shelf = Shelf::take(house, jail)?;
+            shelf::config(&shelf.known(jail, snapshot)?)?
+        }
+        None => registry::text(house, jail)?.1,
+    };
+    let (text, config) = configuration(&text, jail, new, settings)?;
+    Ok((text, config.root.store))
+}
+
 /// The clone's configuration: with a number, a name and a file of its own.
 fn configuration(text: &str, jail: &Name, new: &Name, settings: &[Setting]) -> Result<(String, Config)> {
     let problems = |p| Error::problems(&p, None);
@@ -93,5 +113,13 @@ fn configuration(text: &str, jail: &Name, new: &Name, settings: &[Setting]) -> R
     own.extend_from_slice(settings);
     let text = edit::apply(text, &own).map_err(problems)?;
     let config = Config::parse(&text).map_err(problems)?;
+    if (&config.root.from, config.root.store) != (&old.root.from, old.root.store) {
+        return Err(Error::refused(
+            "a clone has its files where and as the other jail has them",
+            format!(
+                "leave root.from and root.store out; for another store: jaula export {jail} and jaula import --store"
+            ),
+        ));
+    }
     Ok((text, config))
 }

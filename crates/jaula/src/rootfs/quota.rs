@@ -147,27 +147,55 @@ pub fn refused(what: &str, lack: &Lack) -> Error {
     Error::refused(format!("{what} cannot be kept: {lack}"), help)
 }
 
-/// Does a directory, and what is made in it, belong to a project?
+/// Does a directory, and all in it, belong to a project?
 pub fn is_marked(directory: &Path, project: Project) -> Result<bool> {
     match sys::quota::project(&open(directory)?) {
-        Ok(now) => Ok(now == (project.0, true)),
+        Ok(now) => Ok(now == (project.0, true) && !unfinished(directory).exists()),
         // A file system without projects.
         Err(_) => Ok(false),
     }
 }
 
+/// Is beside a directory as long as not all in it has the project that the directory has.
+fn unfinished(directory: &Path) -> PathBuf {
+    directory.with_file_name(".counting")
+}
+
 /// Gives a directory, and what will be made in it, to a project; and all that is in it, where it is not
 /// that project's already. Nobody else may change it meanwhile.
 pub fn mark(directory: &Path, project: Project) -> Result<()> {
-    if is_marked(directory, project)? {
-        return Ok(());
+    match is_marked(directory, project)? {
+        true => Ok(()),
+        false => all(directory, project),
     }
-    let top = open(directory)?;
-    // The top is last: as long as it is not done, the next try goes through all again.
-    for name in names(&top)? {
+}
+
+/// Takes a directory, and all that is in it, out of whatever project it is in: a copy that the jail does not
+/// pay for.
+pub fn unmark(directory: &Path) -> Result<()> {
+    match sys::quota::project(&open(directory)?) {
+        // None, or a file system without projects.
+        Ok((0, false)) | Err(_) if !unfinished(directory).exists() => Ok(()),
+        _ => all(directory, Project(0)),
+    }
+}
+
+/// Goes through all of a directory. It is the first that gets the number, since links are made again in it; if this
+/// is killed, what lies beside it tells the next try.
+fn all(directory: &Path, project: Project) -> Result<()> {
+    let (top, mark) = (open(directory)?, unfinished(directory));
+    let names = names(&top)?;
+    if !names.is_empty() {
+        std::fs::write(&mark, "").map_err(Error::io("write", &mark))?;
+    }
+    sys::quota::set_project(&top, project.0, project.0 != 0).map_err(failed())?;
+    for name in names {
         give(&top, &name, project)?;
     }
-    sys::quota::set_project(&top, project.0, true).map_err(failed())
+    match std::fs::remove_file(&mark) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", &mark)(e)),
+        _ => Ok(()),
+    }
 }
 
 /// Sets what a project may take, and reads it back. The file system must enforce it, see [`lack`].
@@ -254,7 +282,7 @@ fn one(here: &OwnedFd, name: &OsStr, project: Project) -> Result<Option<OwnedFd>
         false => return renew(here, name, &about).map(|()| None),
     };
     let file = sys::fs::open_in(here, name, flags, 0, Within::Mount).map_err(failed())?;
-    sys::quota::set_project(&file, project.0, about.is_dir()).map_err(failed())?;
+    sys::quota::set_project(&file, project.0, about.is_dir() && project.0 != 0).map_err(failed())?;
     Ok(about.is_dir().then_some(file))
 }
 

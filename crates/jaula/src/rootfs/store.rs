@@ -24,8 +24,8 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use btrfs::remove as remove_subvolume;
 pub use btrfs::{make_tree, snapshot};
-pub(crate) use limit::release;
 pub use limit::{Usage, limit, unseen, usage};
+pub(crate) use limit::{release, uncounted};
 pub use make::make;
 
 /// The names below `lib/jails/NAME`.

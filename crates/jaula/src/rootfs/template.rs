@@ -4,6 +4,7 @@
 use crate::building::Building;
 use crate::error::{Error, Result};
 use crate::house::House;
+use crate::keeping::shelf;
 use crate::registry;
 use crate::rootfs::archive::manifest::{Extent, Manifest};
 use crate::rootfs::archive::{Contents, Report};
@@ -202,7 +203,14 @@ pub fn users(house: &House, name: &Name) -> Result<Vec<Name>> {
 pub fn unused(house: &House, name: &Name) -> Result<()> {
     let users = users(house, name)?;
     if users.is_empty() {
-        return Ok(());
+        let snapshots = shelf::with_root(house, &RootSpec::Template(name.clone()))?;
+        return match snapshots.is_empty() {
+            true => Ok(()),
+            false => Err(Error::refused(
+                format!("snapshots lie on the template {name}: {}", snapshots.join(", ")),
+                "jaula snapshot delete takes them away; or make another template beside it: --template NAME",
+            )),
+        };
     }
     let users: Vec<&str> = users.iter().map(Name::as_str).collect();
     Err(Error::refused(

@@ -1,7 +1,7 @@
 //! A login on the console, and none on terminals that a jail does not have.
 
 use super::lines::{Place, block, own, switch_off};
-use super::{Fixer, Init};
+use super::{At, Fixer, Init};
 
 const WHY: &str = "a login on the console, which is its only terminal";
 
@@ -18,12 +18,31 @@ pub(super) fn fix(fixer: &mut Fixer<'_>) {
         };
         fixer.write("/etc/inittab", block(&text, lines, Place::Bottom), WHY);
     }
+    if fixer.init == Init::OpenRc {
+        openrc(fixer);
+    }
     fixer.edit("/etc/securetty", "root may log in on the console", |text| {
         let missing =
             ["console", "pts/0"].into_iter().filter(|name| !own(text).any(|line| line.trim() == *name));
         let lines: String = missing.map(|name| format!("{name}\n")).collect();
         block(text, &lines, Place::Bottom)
     });
+}
+
+/// OpenRC's own init reads no table: each login is a service, named by its terminal.
+fn openrc(fixer: &mut Fixer<'_>) {
+    const LEVEL: &str = "/etc/runlevels/default";
+    let own = matches!(fixer.files.at("/sbin/init"), At::Link(to) if to.ends_with("openrc-init"));
+    if !own || !fixer.has("/etc/init.d/agetty") {
+        return;
+    }
+    for name in fixer.files.names(LEVEL) {
+        if name.strip_prefix("agetty.").is_some_and(is_keyboard) {
+            fixer.remove(&format!("{LEVEL}/{name}"), WHY);
+        }
+    }
+    fixer.link("/etc/init.d/agetty.console", "agetty", WHY);
+    fixer.link(&format!("{LEVEL}/agetty.console"), "/etc/init.d/agetty.console", WHY);
 }
 
 /// Lines of busybox's init have no runlevels in their second field.
@@ -40,12 +59,17 @@ fn is_terminal(line: &str) -> bool {
     let [_, _, "respawn" | "askfirst", command] = fields[..] else { return false };
     !line.starts_with('#')
         && (command.contains("getty") || fields[2] == "askfirst" || command.contains("login"))
-        && [fields[0]].into_iter().chain(command.split_whitespace()).any(|word| {
-            let word = word.trim_start_matches("/dev/");
-            let kinds = ["tty", "ttyS", "hvc", "ttyAMA", "ttyUSB"];
-            let is_number = |n: &str| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit());
-            kinds.iter().any(|kind| word.strip_prefix(kind).is_some_and(is_number))
-        })
+        && [fields[0]]
+            .into_iter()
+            .chain(command.split_whitespace())
+            .any(|word| is_keyboard(word.trim_start_matches("/dev/")))
+}
+
+/// Is it a terminal of a keyboard or a serial line?
+fn is_keyboard(terminal: &str) -> bool {
+    let kinds = ["tty", "ttyS", "hvc", "ttyAMA", "ttyUSB"];
+    let is_number = |n: &str| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit());
+    kinds.iter().any(|kind| terminal.strip_prefix(kind).is_some_and(is_number))
 }
 
 fn is_console(line: &str) -> bool {

@@ -36,8 +36,8 @@ fn machine(fixer: &mut Fixer<'_>, id: String) {
     }
 }
 
-/// Sees to it that somebody makes the keys. OpenRC's script does, and so do RPM distributions' units;
-/// Debian's makes them when the package is installed only, or on what systemd takes for a first boot.
+/// Sees to it that somebody makes the keys. Alpine's and Gentoo's script (`sshd`) does, and so do RPM distributions'
+/// units; Debian's (`ssh`) makes them when the package is installed only, or on what systemd takes for a first boot.
 fn makes_keys(fixer: &mut Fixer<'_>) {
     if !fixer.has("/usr/sbin/sshd") || !fixer.has("/usr/bin/ssh-keygen") {
         return;
@@ -53,7 +53,7 @@ fn makes_keys(fixer: &mut Fixer<'_>) {
             fixer.write(UNIT, marked(unit), WHY);
             fixer.link(WANTED, "../jaula-ssh-host-keys.service", WHY);
         }
-    } else if fixer.init == Init::Other && fixer.has("/etc/init.d/ssh") {
+    } else if fixer.has("/etc/init.d/ssh") {
         // The script reads it as a shell before it starts the server.
         let lines = "[ -e /etc/ssh/ssh_host_ed25519_key ] || /usr/bin/ssh-keygen -A\n";
         let text = fixer.text("/etc/default/ssh").unwrap_or_default();

@@ -253,7 +253,8 @@ fn openrc(fixer: &mut Fixer<'_>) {
         let directory = format!("/etc/runlevels/{level}");
         for name in fixer.files.names(&directory) {
             let of = |(_, names): &&(&str, &[&str])| names.contains(&name.as_str());
-            if let Some((why, _)) = SERVICES.iter().find(of) {
+            // Debian's OpenRC starts the scripts that it has for System V's init.
+            if let Some((why, _)) = SERVICES.iter().chain(SCRIPTS).find(of) {
                 fixer.remove(&format!("{directory}/{name}"), why);
             }
         }

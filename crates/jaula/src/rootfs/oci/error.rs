@@ -75,7 +75,9 @@ impl ImageError {
             Self::Platform { .. } => "ask its maker for one of this machine's kind".to_owned(),
             Self::Missing(_) | Self::Damaged(_) => "get it again".to_owned(),
             Self::Refused { status: 401 | 403, .. } => {
-                "the registry wants somebody that it knows; jaula pulls what all may have".to_owned()
+                "the registry wants somebody that it knows: log in there with podman, skopeo or docker, or name a file \
+                 that they wrote in REGISTRY_AUTH_FILE"
+                    .to_owned()
             }
             Self::Refused { status: 404, .. } => "see that name and tag are right".to_owned(),
             Self::Refused { status: 429, .. } => "it was asked too often: wait, and try again".to_owned(),

@@ -1,12 +1,13 @@
-//! Images of a registry (OCI distribution specification): what all may pull.
+//! Images of a registry (OCI distribution specification): what all may pull, and what those may that are logged in.
 
 use super::{ImageError, Parts, Start, parse, same, whole};
 use crate::error::Result;
 use crate::rootfs::archive::hex;
-use model::oci::{Challenge, Descriptor, sha256};
+use model::oci::{Challenge, Descriptor, Logins, sha256};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::io::Read;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use ureq::http::StatusCode;
@@ -33,7 +34,8 @@ pub(super) struct Registry {
     base: String,
     name: String,
     which: String,
-    token: Option<String>,
+    /// What it has asked for: a token, or user and password.
+    authorization: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -76,20 +78,24 @@ impl Registry {
             base: format!("{scheme}://{host}/v2/{name}"),
             name: name.to_owned(),
             which: which.to_owned(),
-            token: None,
+            authorization: None,
         })
     }
 
-    /// Asks for something of the image; if the registry wants a token for it, gets one and asks again.
+    /// Asks for something of the image; if the registry wants to know who asks, tells it and asks again.
     fn get(&mut self, what: &str) -> Result<Body> {
         let url = format!("{}/{what}", self.base);
-        let mut answer = self.ask(&url, self.token.clone())?;
-        if answer.status() == StatusCode::UNAUTHORIZED && self.token.is_none() {
+        let mut answer = self.ask(&url)?;
+        if answer.status() == StatusCode::UNAUTHORIZED && self.authorization.is_none() {
             let header = answer.headers().get("www-authenticate").and_then(|value| value.to_str().ok());
-            if let Some(challenge) = header.and_then(Challenge::parse) {
-                let token = self.token(&challenge)?;
-                self.token = Some(token.clone());
-                answer = self.ask(&url, Some(token))?;
+            let header = header.unwrap_or_default().to_owned();
+            self.authorization = match Challenge::parse(&header) {
+                Some(challenge) => Some(format!("Bearer {}", self.token(&challenge)?)),
+                None if header.to_ascii_lowercase().starts_with("basic") => self.login(),
+                None => None,
+            };
+            if self.authorization.is_some() {
+                answer = self.ask(&url)?;
             }
         }
         if answer.status() == StatusCode::OK {
@@ -98,20 +104,37 @@ impl Registry {
         Err(self.refused(answer, what))
     }
 
-    fn ask(&self, url: &str, token: Option<String>) -> Result<Response<Body>> {
+    fn ask(&self, url: &str) -> Result<Response<Body>> {
         let mut request = self.agent.get(url).header("accept", KINDS);
-        if let Some(token) = token {
-            request = request.header("authorization", format!("Bearer {token}"));
+        if let Some(authorization) = &self.authorization {
+            request = request.header("authorization", authorization);
         }
         Ok(request.call().map_err(|e| unreachable(&self.host, &e))?)
     }
 
-    /// A token for somebody who has no name.
+    /// User and password, if somebody logged in there.
+    fn login(&self) -> Option<String> {
+        let of = |path: PathBuf| {
+            let logins: Logins = serde_json::from_str(&crate::registry::read_text(&path).ok()?).ok()?;
+            logins.at(&self.host).map(str::to_owned)
+        };
+        logins().into_iter().find_map(of).map(|login| format!("Basic {login}"))
+    }
+
+    /// A token for somebody who has no name, or is logged in.
     fn token(&self, challenge: &Challenge) -> Result<String> {
         let scope = challenge.scope.clone().unwrap_or_else(|| format!("repository:{}:pull", self.name));
         let mut request = self.agent.get(&challenge.realm).query("scope", scope);
         if let Some(service) = &challenge.service {
             request = request.query("service", service);
+        }
+        // A registry of this machine may send us anywhere; a password goes nowhere without secrecy.
+        let realm = &challenge.realm;
+        let host = realm.strip_prefix("http://").map(|rest| rest.split('/').next().unwrap_or_default());
+        if let Some(login) =
+            self.login().filter(|_| realm.starts_with("https://") || host.is_some_and(is_loopback))
+        {
+            request = request.header("authorization", login);
         }
         let answer = request.call().map_err(|e| unreachable(&challenge.realm, &e))?;
         if answer.status() != StatusCode::OK {
@@ -150,6 +173,19 @@ impl Parts for Registry {
         let body = self.get(&format!("{kind}/{}", of.digest))?;
         Ok(Box::new(body.into_with_config().limit(u64::MAX).reader()))
     }
+}
+
+/// Where podman, skopeo and docker keep what a login was.
+fn logins() -> Vec<PathBuf> {
+    let of = |name: &str, below: &str| std::env::var_os(name).map(|top| PathBuf::from(top).join(below));
+    let named = std::env::var_os("REGISTRY_AUTH_FILE").map(PathBuf::from);
+    let all = [
+        named,
+        of("XDG_RUNTIME_DIR", "containers/auth.json"),
+        of("HOME", ".config/containers/auth.json"),
+        of("HOME", ".docker/config.json"),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 /// Is it this machine?

@@ -1,7 +1,7 @@
 //! `root.size` and `root.inodes`: set, read back, told.
 
 use super::make::{layers_image, through};
-use super::{NumberOf, OVERLAY, OVERLAY_IMAGE, btrfs, find, image};
+use super::{NumberOf, OVERLAY, OVERLAY_IMAGE, ROOT, btrfs, find, image};
 use crate::error::{Error, Result};
 use crate::house::House;
 use crate::registry;
@@ -10,6 +10,7 @@ use crate::rootfs::quota::{self, Limits, Project};
 use model::config::{Ceiling, Config, Store};
 use model::name::{Id, Name};
 use model::plan::Stored;
+use model::units::Bytes;
 use std::fmt::Display;
 use std::path::Path;
 
@@ -88,6 +89,30 @@ pub(super) fn directory(house: &House, path: &Path, id: NumberOf<'_>, config: &C
     let project = Project::of(house, id()?);
     quota::mark(path, project)?;
     quota::limit(path, project, &limits)
+}
+
+/// A jail's files, in the directory that was its own, are not counted as what it takes any more.
+pub(crate) fn uncounted(kept: &Path) -> Result<()> {
+    [OVERLAY, ROOT]
+        .iter()
+        .map(|name| kept.join(name))
+        .filter(|path| path.is_dir())
+        .try_for_each(|path| quota::unmark(&path))
+}
+
+/// Refuses files of a new jail that are more than it may have: who made them, the host's root, may go over every
+/// limit.
+pub(super) fn fits(house: &House, path: &Path, id: NumberOf<'_>, config: &Config) -> Result<()> {
+    let Some(size) = config.root.size.filter(|_| why_not(path).is_none()) else { return Ok(()) };
+    let used = quota::usage(path, Project::of(house, id()?))?.space_used;
+    let whole = |bytes: u64| Bytes(bytes.next_multiple_of(1 << 20));
+    match used > size.hard.0 {
+        true => Err(Error::refused(
+            format!("the files of the new jail take {}, and root.size allows {}", whole(used), size.hard),
+            format!("allow it more, such as root.size = \"{}\"", whole(used.saturating_mul(2))),
+        )),
+        false => Ok(()),
+    }
 }
 
 /// What a jail does not see of its limit, in words; `None` if it sees all of it.

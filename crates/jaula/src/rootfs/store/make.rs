@@ -46,6 +46,7 @@ pub fn make(
             sys::fs::make_dir(sys::fs::CWD, &root, 0o755).map_err(Error::call("make the jail's root"))?;
             limit::directory(house, &root, id, config)?;
             put(&root)?;
+            limit::fits(house, &root, id, config)?;
         }
         Store::Btrfs => {
             let filled = btrfs::make(kept, ROOT, template.as_deref())?;

@@ -13,11 +13,16 @@ pub(super) fn fix(fixer: &mut Fixer<'_>, network: &Network, used: bool) {
         At::Nothing if used => String::new(),
         _ => return,
     };
-    let text = switch_off(&text, others(network));
+    let busybox = is_busybox(fixer);
+    let text = switch_off(&text, others(network, busybox));
     let has_lo = super::super::lines::own(&text).any(|line| is_stanza_of(line, "lo"));
     let mut lines = String::new();
+    if used && busybox {
+        // It would fail to give it the address that it has; without any interface Alpine's service fails.
+        lines += "auto lo\niface lo inet manual\n";
+    }
     if used && !network.shared {
-        if !has_lo {
+        if !has_lo && !busybox {
             lines += "auto lo\niface lo inet loopback\n";
         }
         for interface in &network.interfaces {
@@ -28,7 +33,7 @@ pub(super) fn fix(fixer: &mut Fixer<'_>, network: &Network, used: bool) {
     fixer.write(FILE, block(&text, &lines, Place::Bottom), why);
     for name in fixer.files.names("/etc/network/interfaces.d") {
         fixer.edit(&format!("/etc/network/interfaces.d/{name}"), GONE, |text| {
-            switch_off(text, others(network))
+            switch_off(text, others(network, busybox))
         });
     }
 }
@@ -38,14 +43,24 @@ fn is_stanza_of(line: &str, interface: &str) -> bool {
     words.next() == Some("iface") && words.next() == Some(interface)
 }
 
+/// Is it busybox's ifup, which Alpine had before 3.13 and small systems have?
+fn is_busybox(fixer: &mut Fixer<'_>) -> bool {
+    ["/sbin/ifup", "/usr/sbin/ifup", "/bin/ifup"]
+        .iter()
+        .any(|path| matches!(fixer.files.at(path), At::Link(to) if to.ends_with("busybox")))
+}
+
 /// Is a line about an interface that the guest has not, or that jaula describes? With the host's
 /// network, it has none at all.
-fn others(network: &Network) -> impl FnMut(&str) -> bool + use<> {
+fn others(network: &Network, describes_lo: bool) -> impl FnMut(&str) -> bool + use<> {
     let shared = network.shared;
     let described: Vec<String> = network.interfaces.iter().map(|interface| interface.name.clone()).collect();
     let is_other = move |name: &str| {
         let plain = name.split([':', '.']).next().unwrap_or_default();
-        shared || described.iter().any(|own| own == plain) || is_hardware(plain)
+        shared
+            || (describes_lo && plain == "lo")
+            || described.iter().any(|own| own == plain)
+            || is_hardware(plain)
     };
     let mut inside = false;
     move |line| {

@@ -220,6 +220,19 @@ fn services_of_hardware_and_clock_are_off() {
     let links: Vec<&String> = tree.0.keys().filter(|path| path.starts_with("/etc/runlevels")).collect();
     assert_eq!(links, ["/etc/runlevels/boot/hostname"]);
     assert!(tree.text("/etc/rc.conf").contains("\nrc_sys=\"lxc\"\n"));
+    // Debian's has the scripts of System V's init; its own init has a service for each login.
+    let own = [
+        ("/sbin/openrc", ""),
+        ("/sbin/init", "-> openrc-init"),
+        ("/etc/init.d/agetty", script),
+        ("/etc/runlevels/sysinit/hwclock.sh", "-> /etc/init.d/hwclock.sh"),
+        ("/etc/runlevels/default/agetty.tty1", "-> /etc/init.d/agetty.tty1"),
+        ("/etc/runlevels/default/cron", "-> /etc/init.d/cron"),
+    ];
+    let tree = Tree::of(&own).fixed(&guest());
+    let links: Vec<&String> = tree.0.keys().filter(|path| path.starts_with("/etc/runlevels")).collect();
+    assert_eq!(links, ["/etc/runlevels/default/agetty.console", "/etc/runlevels/default/cron"]);
+    assert_eq!(tree.0["/etc/init.d/agetty.console"], At::Link("agetty".to_owned()));
 }
 
 #[test]

@@ -157,3 +157,20 @@ fn units_of_the_network_follow_it() {
     let conf: Vec<&String> = tree.0.keys().filter(|path| path.ends_with("/jaula.conf")).collect();
     assert_eq!(conf, Vec::<&String>::new());
 }
+
+#[test]
+fn busyboxs_ifup_leaves_loopback_as_it_is() {
+    let own = "auto lo\niface lo inet loopback\n";
+    let tree = [("/sbin/ifup", "-> /bin/busybox"), ("/etc/network/interfaces", own)];
+    let shared = Guest { network: Network { shared: true, ..Network::default() }, ..guest() };
+    for guest in [guest(), shared] {
+        let text = Tree::of(&tree).fixed(&guest).text("/etc/network/interfaces").to_owned();
+        assert_eq!(
+            text,
+            "#jaula# auto lo\n#jaula# iface lo inet loopback\n# --- BEGIN jaula ---\nauto lo\niface lo inet manual\n\
+             # --- END jaula ---\n"
+        );
+    }
+    let text = Tree::of(&tree).fixed(&venet()).text("/etc/network/interfaces").to_owned();
+    assert!(text.contains("iface lo inet manual\n\nauto venet0\n"), "{text}");
+}
