@@ -28,7 +28,7 @@ impl<'t> Server<'t> {
         Self::over(t, &tree.to_string_lossy(), options)
     }
 
-    fn over(t: &'t Test, tree: &str, options: &[&str]) -> Outcome<Self> {
+    pub(crate) fn over(t: &'t Test, tree: &str, options: &[&str]) -> Outcome<Self> {
         let name = t.name("web");
         let root = format!("dir:{tree}");
         let create = ["create", &name, "--quiet", "--profile", "server", "--root", &root];
@@ -82,13 +82,13 @@ impl<'t> Server<'t> {
         Ok(all[0].clone())
     }
 
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         let path = self.t.root().join(format!("var/lib/jaula/jails/{}/console.log", self.name));
         String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).replace('\r', "")
     }
 
     /// Waits until its state is this.
-    fn becomes(&self, state: &str) -> Outcome {
+    pub(crate) fn becomes(&self, state: &str) -> Outcome {
         crate::declared::until(state, || (self.status().ok()?["state"] == state).then_some(()))
     }
 

@@ -8,6 +8,7 @@ mod bind;
 mod boot;
 mod bootorder;
 mod building;
+mod completion;
 mod confinement;
 mod console;
 mod declared;
@@ -25,6 +26,7 @@ mod keeper;
 mod keeping;
 mod lab;
 mod lifecycle;
+mod links;
 mod manage;
 mod mounts_live;
 mod names;
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         boot::trials(),
         bootorder::trials(),
         building::trials(),
+        completion::trials(),
         confinement::trials(),
         console::trials(),
         documents::trials(),
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         keeping::trials(),
         lab::trials(),
         lifecycle::trials(),
+        links::trials(),
         manage::trials(),
         mounts_live::trials(),
         names::trials(),

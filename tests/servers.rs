@@ -1,6 +1,7 @@
 //! What a virtual server is there for: somebody logs in from elsewhere, a page is served, packages are
 //! installed, its users are its own, and its root stays inside.
 
+mod ends;
 mod kept;
 mod login;
 mod packages;
@@ -15,6 +16,7 @@ use libtest_mimic::Trial;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let files = [
+        ends::trials(),
         kept::trials(),
         login::trials(),
         packages::trials(),

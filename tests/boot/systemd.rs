@@ -142,7 +142,7 @@ fn what_comes_in_is_whole(t: &Test) -> Outcome {
     assert_eq!((done.stdout.len(), done.status.code()), (ten.len(), Some(0)));
     let done = server.jaula().run(&["exec", &server.name, "--", "sh", "-c", "kill -TERM $$"])?;
     assert_eq!(done.status.code(), Some(143), "{done}");
-    let words = ["exec", "--user", "www-data", "--directory", "/var/www", "--env", "WORD=said", &server.name];
+    let words = ["exec", "--user", "www-data", "--cwd", "/var/www", "--env", "WORD=said", &server.name];
     let command = ["--", "sh", "-c", "id -un; pwd; echo $WORD; exit 7"];
     let done = server.jaula().run(&[&words[..], &command].concat())?;
     assert_eq!((done.stdout.as_str(), done.status.code()), ("www-data\n/var/www\nsaid\n", Some(7)));

@@ -43,10 +43,23 @@ impl<'t> Cable<'t> {
         command(&[&["nsenter", &into, "ip"], words].concat())?.ok().map(drop)
     }
 
+    /// The host that has jails passes on what is not its own.
+    pub fn forwards(&self) -> Outcome {
+        let into = format!("--net=/proc/{}/ns/net", self.server.id());
+        let on = ["net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"];
+        command(&["nsenter", &into, "sysctl", "-qw", on[0], on[1]])?.ok().map(drop)
+    }
+
     /// jaula on the host that has jails.
     pub fn jaula(&self) -> Jaula {
         let into = format!("--net=/proc/{}/ns/net", self.server.id());
         self.t.jaula().through(["nsenter", &into, "--"].map(Into::into).to_vec())
+    }
+
+    /// A program of the host that has jails.
+    pub fn server(&self, words: &[&str]) -> Outcome<Done> {
+        let into = format!("--net=/proc/{}/ns/net", self.server.id());
+        command(&[&["nsenter", &into, "--"], words].concat())
     }
 
     /// A program of the host that looks.

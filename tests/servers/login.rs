@@ -14,6 +14,8 @@ pub(super) fn trials() -> Vec<Trial> {
     trials!("servers": privileged [
         somebody_logs_in_at_an_address_of_debian_13,
         somebody_logs_in_on_the_network_of_the_host_of_debian_12,
+        somebody_logs_in_over_a_route_of_debian_13,
+        somebody_logs_in_over_a_route_of_debian_12,
         somebody_logs_in_without_systemd,
         each_server_has_host_keys_of_its_own,
     ])
@@ -79,7 +81,13 @@ impl<'t> Ssh<'t> {
 /// By a password that was given inside, and by a key: a command, files, a terminal, ten megabytes.
 fn logs_in(t: &Test, template: Template, network: &[&str]) -> Outcome {
     let before = super::hosts_own();
-    let cable = Cable::lay(t, &[ADDRESS, "2001:db8::10"])?;
+    let routed = network.contains(&"routed");
+    // The host's own; what is routed is the server's alone.
+    let cable =
+        Cable::lay(t, if routed { &["192.0.2.9", "2001:db8::9"] } else { &[ADDRESS, "2001:db8::10"] })?;
+    if routed {
+        cable.forwards()?;
+    }
     let server = Server::built(t, cable.jaula(), template, "web", network)?;
     server.start()?;
     let systemd = template != Template::Debian13Sysv;
@@ -134,6 +142,14 @@ fn somebody_logs_in_at_an_address_of_debian_13(t: &Test) -> Outcome {
 
 fn somebody_logs_in_on_the_network_of_the_host_of_debian_12(t: &Test) -> Outcome {
     logs_in(t, Template::Debian12, &["--network", "host"])
+}
+
+fn somebody_logs_in_over_a_route_of_debian_13(t: &Test) -> Outcome {
+    logs_in(t, Template::Debian13, &["--network", "routed", "--ip", ADDRESS, "--ip", "2001:db8::10"])
+}
+
+fn somebody_logs_in_over_a_route_of_debian_12(t: &Test) -> Outcome {
+    logs_in(t, Template::Debian12, &["--network", "routed", "--ip", ADDRESS, "--ip", "2001:db8::10"])
 }
 
 fn somebody_logs_in_without_systemd(t: &Test) -> Outcome {

@@ -6,6 +6,7 @@ mod boot;
 mod contender;
 mod exec;
 mod many;
+mod network;
 mod peers;
 mod plot;
 mod report;
@@ -21,7 +22,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// `bench start|exec|many|trace|app|store|unpack|boot|all`
+/// `bench start|exec|many|trace|app|store|unpack|boot|network|all`
 pub(crate) fn bench(which: &str) -> Result {
     let ground = Ground::prepare()?;
     match which {
@@ -31,6 +32,7 @@ pub(crate) fn bench(which: &str) -> Result {
         "trace" => trace::trace(&ground),
         "app" => app::app(&ground),
         "store" => store::store(&ground),
+        "network" => network::network(&ground),
         "unpack" => unpack::unpack(&ground),
         "boot" => boot::boot(&ground),
         "all" => {
@@ -40,10 +42,11 @@ pub(crate) fn bench(which: &str) -> Result {
             trace::trace(&ground)?;
             app::app(&ground)?;
             store::store(&ground)?;
+            network::network(&ground)?;
             unpack::unpack(&ground)?;
             boot::boot(&ground)
         }
-        _ => Err("usage: cargo xtask bench start|exec|many|trace|app|store|unpack|boot|all".into()),
+        _ => Err("usage: cargo xtask bench start|exec|many|trace|app|store|unpack|boot|network|all".into()),
     }
 }
 

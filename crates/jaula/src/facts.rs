@@ -64,12 +64,16 @@ fn answers(config: &Config) -> Vec<(IpAddr, String)> {
     }
     let Ok(socket) = Socket::route() else { return Vec::new() };
     let links = route::links(&socket).unwrap_or_default();
+    let nets = route::addresses(&socket).unwrap_or_default();
     let around = |ip: IpAddr| {
-        let way = route::way(&socket, ip).ok().filter(|way| !way.via && !way.local)?;
-        let link = links.iter().find(|link| link.index == way.index)?;
-        // Another jail's link, or one of a run that has ended, is no net.
-        (link.kind != "veth" || route::addresses(&socket).is_ok_and(|all| around(&all, link.index, ip)))
-            .then(|| link.name.clone())
+        // By the nets of interfaces first: while the jail runs the way leads to it.
+        let net = nets.iter().find(|(_, own, prefix)| is_net_around(*own, *prefix, ip));
+        let index = match net {
+            Some((index, ..)) => *index,
+            None => route::way(&socket, ip).ok().filter(|way| !way.via && !way.local)?.index,
+        };
+        let link = links.iter().find(|link| link.index == index)?;
+        (net.is_some() || link.kind != "veth").then(|| link.name.clone())
     };
     let device = |address: &model::address::Address| {
         let device = address.device.clone().or_else(|| around(address.ip))?;
@@ -78,10 +82,8 @@ fn answers(config: &Config) -> Vec<(IpAddr, String)> {
     network.addresses.iter().filter_map(device).collect()
 }
 
-/// Has the interface an address whose net this one is in?
-fn around(all: &[(u32, IpAddr, u8)], index: u32, ip: IpAddr) -> bool {
-    let net = |own: IpAddr, prefix| model::address::Address { ip: own, prefix: Some(prefix), device: None };
-    all.iter().any(|(on, own, prefix)| {
-        *on == index && *prefix < model::address::bits(*own) && net(*own, *prefix).reaches(ip)
-    })
+/// Is the net of one of the host's addresses around this one?
+fn is_net_around(own: IpAddr, prefix: u8, ip: IpAddr) -> bool {
+    let net = model::address::Address { ip: own, prefix: Some(prefix), device: None };
+    !own.is_loopback() && prefix < model::address::bits(own) && net.reaches(ip)
 }

@@ -18,7 +18,8 @@ use std::time::{Duration, Instant};
 const ROUNDS: usize = 7;
 /// Longer than that nobody waits for a boot.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The control group that the peers are in.
+/// The control group that a peer is in, one for each boot: in one that had controllers for others below it there can
+/// be no process any more.
 const GROUP: &str = "bench-boot";
 
 pub(super) fn boot(ground: &Ground) -> Result {
@@ -53,6 +54,8 @@ struct Place {
     /// Where the control groups of version 2 are, and whether others are beside them.
     groups: PathBuf,
     hybrid: bool,
+    /// The controllers that the top hands on to those below it.
+    handed_on: String,
 }
 
 /// What became of one of them.
@@ -68,7 +71,8 @@ fn measure(ground: &Ground) -> Result {
     let unified = Path::new("/sys/fs/cgroup/unified");
     let hybrid = unified.is_dir();
     let groups = if hybrid { unified } else { Path::new("/sys/fs/cgroup") }.to_owned();
-    let place = Place { jaula, directory: ground.fresh("boot")?, base, groups, hybrid };
+    let handed_on = fs::read_to_string(groups.join("cgroup.subtree_control"))?;
+    let place = Place { jaula, directory: ground.fresh("boot")?, base, groups, hybrid, handed_on };
     place.prepare()?;
     let mut found: Vec<Found> =
         Who::ALL.iter().map(|_| Found::Times { first: Vec::new(), again: Vec::new() }).collect();
@@ -156,7 +160,7 @@ impl Place {
                 notify = self.directory.join("notify").display(),
             ),
         )?;
-        Ok(fs::create_dir_all(self.groups.join(GROUP))?)
+        Ok(())
     }
 
     fn house(&self) -> PathBuf {
@@ -213,6 +217,7 @@ impl Place {
         let ready = UnixDatagram::bind(&socket)?;
         fs::set_permissions(&socket, fs::Permissions::from_mode(0o666))?;
         ready.set_read_timeout(Some(Duration::from_millis(100)))?;
+        fs::create_dir_all(self.groups.join(GROUP))?;
         let mut start = self.start(who, &socket)?;
         let begun = Instant::now();
         let mut child = start.spawn()?;
@@ -276,7 +281,11 @@ impl Place {
             std::thread::sleep(Duration::from_millis(20));
         }
         fs::write(self.groups.join(GROUP).join("cgroup.kill"), "1")?;
-        std::thread::sleep(Duration::from_millis(100));
+        // What was killed is gone a moment later.
+        let since = Instant::now();
+        while !self.tidy() && since.elapsed() < Duration::from_secs(5) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
         Ok(())
     }
 
@@ -286,10 +295,21 @@ impl Place {
         jaula
     }
 
-    /// Removes the control groups.
-    fn tidy(&self) {
+    /// Removes the control groups; says whether they are gone. LXC has one beside them, and lets the top hand on
+    /// what it did not hand on before.
+    fn tidy(&self) -> bool {
+        drop(fs::remove_dir(self.groups.join("lxc.pivot")));
+        let control = self.groups.join("cgroup.subtree_control");
+        let now = fs::read_to_string(&control).unwrap_or_default();
+        for more in
+            now.split_whitespace().filter(|word| !self.handed_on.split_whitespace().any(|old| old == *word))
+        {
+            drop(fs::write(&control, format!("-{more}")));
+        }
+        let group = self.groups.join(GROUP);
         let find = ["-depth", "-type", "d", "-exec", "rmdir", "{}", "+"];
-        drop(output(command(&["find"]).arg(self.groups.join(GROUP)).args(find)));
+        drop(output(command(&["find"]).arg(&group).args(find)));
+        !group.exists()
     }
 }
 

@@ -45,7 +45,7 @@ fn copying<'a>(progress: &'a mut Progress, what: &'a str) -> impl FnMut(&Count) 
 }
 
 /// A size for people: two digits are enough.
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     let unit = (0..5).rev().find(|unit| bytes >> (10 * unit) > 0).unwrap_or(0);
     match bytes >> (10 * unit) {
         n if n < 10 && unit > 0 => {

@@ -1,5 +1,6 @@
 //! `template …`
 
+use crate::act::keep::size;
 use crate::act::operate::{Talk, failed};
 use crate::act::{build, printed};
 use crate::command::{Build, Template, TemplateImport, When};
@@ -127,7 +128,7 @@ fn list(house: &House, json: bool, names_only: bool, color: When) -> Result<Exit
             one.name.as_str(),
             &kind(one),
             one.init.as_deref().unwrap_or_default(),
-            &Bytes(one.size).to_string(),
+            &size(one.size),
             made.split('T').next().unwrap_or_default(),
             &users,
             one.problem.as_deref().unwrap_or(&one.origin),

@@ -277,7 +277,14 @@ pub(crate) static EXEC: Verb = Verb {
             help: "The program to run, with its arguments.",
         },
     ],
-    options: &[&opt::EXEC_USER, &opt::EXEC_DIRECTORY, &opt::EXEC_ENV, &opt::TTY, &opt::NO_TTY],
+    options: &[
+        &opt::EXEC_USER,
+        &opt::EXEC_DIRECTORY,
+        &opt::EXEC_CWD,
+        &opt::EXEC_ENV,
+        &opt::TTY,
+        &opt::NO_TTY,
+    ],
     examples: &[
         ("jaula exec www ps ax", "its processes"),
         ("jaula exec www --user www-data --directory /tmp sh -c 'id; pwd'", "as another user"),

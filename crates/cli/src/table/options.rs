@@ -546,6 +546,14 @@ value!(
     |given: &mut crate::given::Given, directory| given.directory = Some(directory)
 );
 value!(
+    EXEC_CWD,
+    "cwd",
+    "DIR",
+    Words::Anything,
+    "The same as `--directory`.",
+    |given: &mut crate::given::Given, directory| given.directory = Some(directory)
+);
+value!(
     EXEC_ENV,
     "env",
     None,

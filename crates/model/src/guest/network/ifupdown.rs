@@ -112,6 +112,7 @@ fn stanzas(interface: &Interface) -> String {
             let mask = if four { address.mask().to_string() } else { address.prefix.to_string() };
             out += &format!("iface {name} {family} static\n\taddress {}\n\tnetmask {mask}\n", address.ip);
             if i == 0 {
+                out += &afresh(name, if four { "-4" } else { "-6" });
                 out += &routes(name, interface.way(four), if four { "" } else { "-6 " });
             }
             stanzas += 1;
@@ -121,6 +122,14 @@ fn stanzas(interface: &Interface) -> String {
         out += &format!("iface {name} inet manual\n\tup ip link set dev {name} up\n");
     }
     out
+}
+
+/// The interface has its addresses before the guest begins, and `ifup` fails on what is there.
+fn afresh(name: &str, v: &str) -> String {
+    format!(
+        "\tpre-up ip {v} address flush dev {name} scope global || true\n\
+         \tpre-up ip {v} route del default dev {name} 2>/dev/null || true\n"
+    )
 }
 
 /// `v`: what tells ip(8) that it is about version 6.

@@ -7,6 +7,14 @@ fn text_of(files: &[(&str, &str)], guest: &Guest, path: &str) -> String {
     Tree::of(files).fixed(guest).text(path).trim_start_matches(MARK).to_owned()
 }
 
+/// What ifup does before it gives addresses that are there already.
+fn afresh(name: &str, v: u8) -> String {
+    format!(
+        "\tpre-up ip -{v} address flush dev {name} scope global || true\n\
+         \tpre-up ip -{v} route del default dev {name} 2>/dev/null || true\n"
+    )
+}
+
 #[test]
 fn a_venet_device_in_the_files_of_each() {
     let asks = Guest { resolver: Some(Resolver::of(&["192.0.2.53".parse().unwrap()])), ..venet() };
@@ -15,7 +23,8 @@ fn a_venet_device_in_the_files_of_each() {
         interfaces,
         format!(
             "# own\n{BEGIN}\nauto lo\niface lo inet loopback\n\nauto venet0\niface venet0 inet static\n\
-             \taddress 192.0.2.10\n\tnetmask 255.255.255.255\n\tup ip route replace default dev venet0\n{END}\n"
+             \taddress 192.0.2.10\n\tnetmask 255.255.255.255\n{}\tup ip route replace default dev venet0\n{END}\n",
+            afresh("venet0", 4)
         )
     );
     let networkd =
@@ -72,10 +81,12 @@ fn gateways_and_both_versions() {
         text_of(&[(file, own)], &plain, file),
         format!(
             "{own}{BEGIN}\n\nauto eth0\niface eth0 inet static\n\taddress 192.0.2.10\n\tnetmask 255.255.255.0\n\
-             \tgateway 192.0.2.1\niface eth0 inet static\n\taddress 192.0.2.11\n\tnetmask 255.255.255.0\n\
-             iface eth0 inet6 static\n\taddress 2001:db8::10\n\tnetmask 64\n\
+             {}\tgateway 192.0.2.1\niface eth0 inet static\n\taddress 192.0.2.11\n\tnetmask 255.255.255.0\n\
+             iface eth0 inet6 static\n\taddress 2001:db8::10\n\tnetmask 64\n{}\
              \tup ip -6 route replace fe80::1 dev eth0\n\
-             \tup ip -6 route replace default via fe80::1 dev eth0\n{END}\n"
+             \tup ip -6 route replace default via fe80::1 dev eth0\n{END}\n",
+            afresh("eth0", 4),
+            afresh("eth0", 6)
         )
     );
     let away = with("eth0", &[("192.0.2.10", 32)], gateways(&["198.51.100.1"]));
