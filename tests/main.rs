@@ -17,6 +17,7 @@ mod escapes;
 mod exec;
 mod families;
 mod faults;
+mod firewall;
 mod ground;
 mod guest;
 mod images;
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         exec::trials(),
         families::trials(),
         faults::trials(),
+        firewall::trials(),
         guest::trials(),
         images::trials(),
         interrupted::trials(),

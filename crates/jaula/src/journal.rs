@@ -5,6 +5,7 @@
 //! journal outlives processes, not the machine, and what it undoes does not either.
 
 use crate::error::{Error, Result};
+use model::firewall::Share;
 use model::name::Id;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -24,6 +25,8 @@ pub enum Entry {
     Group(PathBuf),
     /// `names PATH`: the jail is in this list.
     Names(PathBuf),
+    /// `firewall JSON`: what the jail has in the host's table `jaula`.
+    Firewall(Box<Share>),
     /// `keep`: what the jail keeps is being changed ([`crate::keeping::settle`]).
     Keep,
     /// `link NAME`: the host's end of the jail's link.
@@ -51,6 +54,9 @@ impl Entry {
         match self {
             Self::Id(id) => format!("id {id}\n"),
             Self::Keep => "keep\n".to_owned(),
+            Self::Firewall(share) => {
+                format!("firewall {}\n", serde_json::to_string(share).unwrap_or_default())
+            }
             Self::Cgroup(path) => format!("cgroup {}\n", path.display()),
             Self::Names(path) => format!("names {}\n", path.display()),
             Self::Group(path) => format!("group {}\n", path.display()),
@@ -68,6 +74,7 @@ impl Entry {
         let (word, rest) = line.split_once(' ')?;
         match word {
             "id" => rest.parse().ok().map(Self::Id),
+            "firewall" => serde_json::from_str(rest).ok().map(Self::Firewall),
             "cgroup" => Some(Self::Cgroup(PathBuf::from(rest))),
             "names" => Some(Self::Names(PathBuf::from(rest))),
             "group" => Some(Self::Group(PathBuf::from(rest))),

@@ -13,6 +13,7 @@ pub(crate) mod shared;
 use crate::claim::Claim;
 use crate::error::Error;
 use crate::journal::{Entry, Journal};
+use model::firewall::Share;
 use model::name::Name;
 use model::plan::{HostStep, Join, Namespace, Plan, Step, Tree};
 use std::collections::BTreeMap;
@@ -141,7 +142,8 @@ fn host_steps(plan: &Plan, journal: &mut Journal) -> Result<Option<OwnedFd>, Err
                 shared::take(run, &name, thing)?;
             }
             // Done when parent and child meet.
-            HostStep::Link(_) | HostStep::LinkUp { .. } | HostStep::Answer { .. } => {}
+            HostStep::Link(_) | HostStep::Firewall(_) | HostStep::LinkUp { .. } | HostStep::Answer { .. } => {
+            }
             // Done by the claim, without which there would be no journal.
             HostStep::Claim(_) | HostStep::Number(_) => {}
             HostStep::MountPoint(path) => match sys::fs::make_dir(sys::fs::CWD, path, 0o755) {
@@ -253,12 +255,23 @@ fn meet(plan: &Plan, first: &Child, trees: &[OwnedFd], journal: &mut Journal) ->
         match step {
             HostStep::Cgroup { path, join: Join::Moved } => crate::cgroup::join(path, first.pid)?,
             HostStep::Link(link) => links::make(link, first, journal)?,
+            HostStep::Firewall(share) => {
+                journal.write(&Entry::Firewall(share.clone()))?;
+                crate::firewall::enter(share, || others(plan))?;
+            }
             HostStep::LinkUp { link, routes } => links::up(link, routes)?,
             HostStep::Answer { ip, device } => links::answer(*ip, device, journal)?,
             _ => {}
         }
     }
     Ok(inode)
+}
+
+/// What other jails have in the host's table.
+fn others(plan: &Plan) -> Vec<Share> {
+    let claim =
+        plan.host.iter().find_map(|step| if let HostStep::Claim(path) = step { Some(path) } else { None });
+    claim.and_then(|path| path.parent()).map(crate::firewall::shares).unwrap_or_default()
 }
 
 fn set_attributes(plan: &Plan, trees: &[OwnedFd], first: &Child) -> Result<(), Error> {
@@ -327,6 +340,7 @@ pub fn undo(entries: &[Entry], claim: &Claim, run: &Path) -> Vec<Error> {
             Entry::Cgroup(path) => crate::cgroup::remove(path),
             Entry::Names(path) => crate::names::leave(path, &claim.name),
             Entry::Group(path) => crate::cgroup::remove_empty(path),
+            Entry::Firewall(share) => crate::firewall::leave(share),
             Entry::Link(name) => links::remove(name),
             Entry::Answer { device, ip } => links::silence(device, *ip),
             Entry::Shared(key) => shared::leave(run, &claim.name, key),

@@ -8,6 +8,7 @@ mod disk;
 pub mod error;
 pub mod facts;
 mod files;
+pub mod firewall;
 mod foreground;
 mod forget;
 pub mod house;

@@ -12,6 +12,7 @@ pub mod caps;
 pub mod config;
 pub mod confinement;
 pub mod facts;
+pub mod firewall;
 pub mod forward;
 pub mod guest;
 pub mod hosts;

@@ -3,6 +3,7 @@
 use super::{Directory, Jail, Link, MOUNT_POINTS, Shared, Writable};
 use crate::caps::Capability;
 use crate::config::{NetworkMode, Rates, RootSpec};
+use crate::firewall::Share;
 use crate::guest::FixUp;
 use crate::name::Name;
 use crate::ports::Ports;
@@ -75,6 +76,8 @@ pub enum HostStep {
     Shared(Shared),
     /// Make the jail's own link, while its first process waits; its undo removes it.
     Link(Box<Link>),
+    /// Put the jail into the host's table `jaula`; its undo takes it out.
+    Firewall(Box<Share>),
     /// Switch the host's end of it on, with routes to addresses of the jail; goes with the link.
     LinkUp {
         /// The host's end.
@@ -166,6 +169,7 @@ impl fmt::Display for HostStep {
             }
             Self::Shared(shared) => shared.fmt(f),
             Self::Link(link) => link.fmt(f),
+            Self::Firewall(share) => write!(f, "nft: {share}"),
             Self::LinkUp { link, routes } => {
                 write!(f, "ip link set {link} up")?;
                 routes.iter().try_for_each(|ip| write!(f, "; ip route add {ip} dev {link}"))
@@ -201,6 +205,7 @@ impl HostStep {
             Self::Shared(Shared::Address { .. }) => "an address that is there while jails need it",
             Self::Shared(Shared::Ndp(_)) => "answers for the addresses that are listed, and no others",
             Self::Link(_) => "the jail's own interface, ready before its first program runs",
+            Self::Firewall(_) => "its translation and forwards, and what may come from its link",
             Self::LinkUp { .. } => "the way to the jail",
             Self::Answer { .. } => "the net finds the jail's address at this host",
             Self::Keep(_) => "what the jail writes, kept over stops",

@@ -3,6 +3,7 @@
 use super::{HostStep, Jail};
 use crate::address::{self, Address};
 use crate::config::NetworkMode;
+use crate::firewall::Share;
 use crate::link::{self, Mac};
 use std::fmt;
 use std::net::IpAddr;
@@ -145,12 +146,13 @@ pub(super) fn meeting(jail: &Jail<'_>) -> Vec<HostStep> {
     };
     let over = matches!(leads, Leads::Over(_));
     let routed = network.mode == NetworkMode::Routed;
+    let mac = network.mac.unwrap_or_else(|| made(b"jail"));
     let mut steps = vec![HostStep::Link(Box::new(Link {
         name: name.clone(),
         host_mac: made(b"host"),
         leads,
         inside: inside.to_owned(),
-        mac: network.mac.unwrap_or_else(|| made(b"jail")),
+        mac,
         mtu: network.mtu,
         addresses: network
             .addresses
@@ -159,6 +161,8 @@ pub(super) fn meeting(jail: &Jail<'_>) -> Vec<HostStep> {
             .collect(),
         gateways: network.gateways(),
     }))];
+    // Before anything can pass the link.
+    steps.extend(Share::of(network, &name, mac).map(|share| HostStep::Firewall(Box::new(share))));
     if !over {
         let routes = if routed { network.ips().collect() } else { Vec::new() };
         steps.push(HostStep::LinkUp { link: name, routes });

@@ -12,8 +12,8 @@ use sys::netlink::{Socket, route};
 
 /// Everything that is wrong with the keys of `[network]` on this host.
 pub(super) fn check(config: &Config, facts: &Facts) -> Vec<Error> {
-    let mut wrong: Vec<Error> = unbuilt(config).into_iter().collect();
-    wrong.extend(rates(config, facts).err());
+    let mut wrong: Vec<Error> = rates(config, facts).err().into_iter().collect();
+    wrong.extend(firewall(config));
     match config.network.mode {
         NetworkMode::Bind => wrong.extend(bind(config, facts).err()),
         NetworkMode::None | NetworkMode::Host => wrong.extend(no_addresses(config)),
@@ -24,17 +24,31 @@ pub(super) fn check(config: &Config, facts: &Facts) -> Vec<Error> {
     wrong
 }
 
-/// Keys that a file can say and nothing carries out yet: refused, since they are not to be passed over.
-fn unbuilt(config: &Config) -> Option<Error> {
+/// What is said of the host's table `jaula`, where the jail's packets pass it.
+fn firewall(config: &Config) -> Vec<Error> {
     let network = &config.network;
-    let asked = [
-        ("network.nat", network.nat != Nat::Auto),
-        ("network.forward", !network.forward.is_empty()),
-        ("network.connections", network.connections.is_some()),
-        ("network.guard", !network.guard),
-    ];
-    let (key, _) = asked.into_iter().find(|(_, asked)| *asked)?;
-    Some(Error::refused(format!("{key}: this version of jaula cannot do that yet"), "leave it out"))
+    let mut wrong = Vec::new();
+    for forward in &network.forward {
+        let has = |six| network.ips().any(|ip| ip.is_ipv6() == six);
+        let reached = forward.host.map_or_else(|| has(false) || has(true), |host| has(host.is_ipv6()));
+        if !reached {
+            wrong.push(Error::refused(
+                format!("network.forward: \"{forward}\" leads nowhere, the jail has no such address"),
+                "give it one: network.addresses",
+            ));
+        }
+    }
+    let hosts = network.forward.iter().filter_map(|forward| forward.host.map(|ip| ("network.forward", ip)));
+    let source = if let Nat::Source(ip) = network.nat { Some(("network.nat", ip)) } else { None };
+    for (key, ip) in hosts.chain(source) {
+        if std::net::UdpSocket::bind((ip, 0)).is_err() {
+            wrong.push(Error::refused(
+                format!("{key}: this host does not have {ip}"),
+                format!("give it to an interface, as in: ip address add {ip} dev eth0"),
+            ));
+        }
+    }
+    wrong
 }
 
 fn no_addresses(config: &Config) -> Option<Error> {

@@ -151,8 +151,8 @@ pub(super) const NETWORK: Section = Section {
             shape: Shape::Quantity,
             takes: "a number",
             default: "no limit but the host's",
-            doc: "For modes `routed` and `bridge`: how many connections of the jail the host keeps track of at the same \
-                  time. More are not let through.",
+            doc: "For modes `routed` and `bridge`: how many connections of each of the jail's addresses the host keeps \
+                  track of at the same time. More are not let through.",
             example: r#""64k""#,
             read: |c, v| v.text(&mut c.network.connections, |text| Ok(text.parse::<Count>()?)),
             write: |c| c.network.connections.map(text),

@@ -1,0 +1,203 @@
+//! The host's nf_tables table `jaula`: jails come into it and leave it.
+//!
+//! Who comes first makes the table, who leaves last removes it. All changes of one jail are one batch, which
+//! the kernel makes whole or not at all.
+
+use crate::error::{Error, Result};
+use crate::journal::{self, Entry};
+use model::firewall::message::{Kind, ask_element, attributes, question};
+use model::firewall::{Batch, Element, Family, JAILS, Share, TABLE, table};
+use std::path::Path;
+use sys::errno::{EBUSY, EEXIST, EINTR, ENOENT, ERESTART};
+use sys::netfilter::{Netfilter, Refused};
+
+/// How often it is tried again when others change tables at the same time.
+const TRIES: usize = 64;
+
+/// Puts a jail's share into the table. The host's end of its link is there.
+pub fn enter(share: &Share, others: impl Fn() -> Vec<Share>) -> Result<()> {
+    let mut netfilter = open()?;
+    let own = share.elements();
+    let mut make = false;
+    for _ in 0..TRIES {
+        let mut batch = Batch::new(TABLE, None);
+        if make {
+            table::make(&mut batch);
+            // The table went while others run, by `nft flush ruleset`: they come back with it.
+            for other in others().iter().filter(|other| other.jail != share.jail) {
+                put(&mut batch, other, &other.elements());
+            }
+        }
+        put(&mut batch, share, &own);
+        match netfilter.change(batch.end()) {
+            Ok(()) => return Ok(()),
+            Err(e) if e.error.is(ERESTART) || e.error.is(EINTR) => {}
+            Err(e) if e.error.is(ENOENT) && !make => make = true,
+            // Two make it at once: the other's is there.
+            Err(e) if e.error.is(EEXIST) && make && e.message == Some(1) => make = false,
+            Err(e) => return Err(refused(share, &own, make, e, &others())),
+        }
+    }
+    Err(Error::Inside("the host's nf_tables change faster than a jail can come into them".to_owned()))
+}
+
+fn put(batch: &mut Batch, share: &Share, elements: &[Element]) {
+    batch.add(elements);
+    if let Some(guard) = &share.guard {
+        let (chain, rule) = table::on_link(&guard.link);
+        batch.chain(&chain);
+        batch.rule(&rule);
+    }
+}
+
+/// What another has already is named; all else is the kernel's word.
+fn refused(share: &Share, own: &[Element], made: bool, refused: Refused, others: &[Share]) -> Error {
+    let taken = refused.error.is(EEXIST) || refused.error.is(EBUSY);
+    for other in others.iter().filter(|other| taken && !made && other.jail != share.jail) {
+        let theirs = other.elements();
+        let same = |a: &&Element| theirs.iter().any(|b| (b.set, &b.key) == (a.set, &a.key));
+        if let Some(element) = own.iter().filter(|element| element.set != JAILS).find(same) {
+            let jail = &other.jail;
+            return match share.forward_of(element) {
+                Some(forward) => Error::refused(
+                    format!("network.forward: \"{forward}\" is taken: the jail behind {jail} has it"),
+                    "take another port of the host, or another of its addresses: \"tcp ADDRESS:PORT -> PORT\"",
+                ),
+                None => Error::refused(
+                    format!("network.addresses: the jail behind {jail} has one of them already"),
+                    "give each jail its own",
+                ),
+            };
+        }
+    }
+    Error::call("put the jail into the host's firewall")(refused.error)
+}
+
+/// Takes a jail's share out of the table; what is not there, is out. The last one takes the table along.
+pub fn leave(share: &Share) -> Result<()> {
+    let mut netfilter = open()?;
+    for _ in 0..TRIES {
+        let Some((generation, jails)) = jails(&mut netfilter)? else { return Ok(()) };
+        let mut batch = Batch::new(TABLE, Some(generation));
+        if jails.iter().all(|jail| *jail == share.jail) {
+            batch.remove_table(Family::Inet);
+            batch.remove_table(Family::Netdev);
+        } else {
+            batch.remove(&share.elements());
+            if let Some(guard) = &share.guard {
+                batch.remove_chain(Family::Netdev, &guard.link);
+            }
+        }
+        match netfilter.change(batch.end()) {
+            Ok(()) => return Ok(()),
+            Err(e) if e.error.is(ERESTART) || e.error.is(EINTR) => {}
+            // A part has gone already: newer kernels remove the chain of a link with the link.
+            Err(e) if e.error.is(ENOENT) => return leave_in_parts(&mut netfilter, share),
+            Err(e) => return Err(Error::call("take the jail out of the host's firewall")(e.error)),
+        }
+    }
+    Err(Error::Inside("the host's nf_tables change faster than a jail can leave them".to_owned()))
+}
+
+fn leave_in_parts(netfilter: &mut Netfilter, share: &Share) -> Result<()> {
+    let mut one = |fill: &dyn Fn(&mut Batch)| {
+        let mut batch = Batch::new(TABLE, None);
+        fill(&mut batch);
+        match netfilter.change(batch.end()) {
+            Err(e) if !e.error.is(ENOENT) => {
+                Err(Error::call("take the jail out of the host's firewall")(e.error))
+            }
+            _ => Ok(()),
+        }
+    };
+    let elements = share.elements();
+    for element in &elements {
+        one(&|batch| batch.remove(std::slice::from_ref(element)))?;
+    }
+    if let Some(guard) = &share.guard {
+        one(&|batch| batch.remove_chain(Family::Netdev, &guard.link))?;
+    }
+    // The last one, if it was the last one.
+    match jails(netfilter)? {
+        Some((generation, jails)) if jails.is_empty() => {
+            for family in [Family::Inet, Family::Netdev] {
+                let mut batch = Batch::new(TABLE, (family == Family::Inet).then_some(generation));
+                batch.remove_table(family);
+                match netfilter.change(batch.end()) {
+                    Ok(()) => {}
+                    // Somebody came in.
+                    Err(e) if e.error.is(ERESTART) => return Ok(()),
+                    Err(e) if e.error.is(ENOENT) => {}
+                    Err(e) => return Err(Error::call("remove the host's table jaula")(e.error)),
+                }
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Who is in the table, and of which generation of all tables that is true; `None` without a table.
+fn jails(netfilter: &mut Netfilter) -> Result<Option<(u32, Vec<String>)>> {
+    let what = || Error::call("read the host's firewall");
+    let generation = netfilter.ask(question(Kind::GetGen, None, None, None)).map_err(what())?;
+    // NFTA_GEN_ID
+    let generation = generation.iter().flat_map(|body| attributes(body.get(4..).unwrap_or_default()));
+    let generation = generation.filter(|(kind, _)| *kind == 1).find_map(|(_, id)| id.try_into().ok());
+    let elements = question(Kind::GetSetElem, Some(Family::Inet), Some(TABLE), Some(JAILS));
+    let answers = match netfilter.ask(elements) {
+        Err(e) if e.is(ENOENT) => return Ok(None),
+        // Somebody changed tables meanwhile: what was read is not whole, and the kernel refuses what follows.
+        Err(e) if e.is(EINTR) => Vec::new(),
+        answers => answers.map_err(what())?,
+    };
+    let names = answers.iter().flat_map(|body| names(body.get(4..).unwrap_or_default())).collect();
+    Ok(Some((generation.map_or(0, u32::from_be_bytes), names)))
+}
+
+/// The keys of a set of names.
+fn names(body: &[u8]) -> Vec<String> {
+    let inner = |bytes, wanted: u16| {
+        attributes(bytes).into_iter().filter(move |(kind, _)| *kind == wanted).map(|(_, value)| value)
+    };
+    // NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_LIST_ELEM, NFTA_SET_ELEM_KEY, NFTA_DATA_VALUE
+    let keys = inner(body, 3).flat_map(|list| inner(list, 1)).flat_map(|element| inner(element, 1));
+    let text = |key: &[u8]| {
+        let end = key.iter().position(|byte| *byte == 0).unwrap_or(key.len());
+        String::from_utf8_lossy(&key[..end]).into_owned()
+    };
+    keys.flat_map(|key| inner(key, 1)).map(text).collect()
+}
+
+/// Is all there that a jail put in?
+pub fn is_whole(share: &Share) -> Result<bool> {
+    let mut netfilter = open()?;
+    for element in share.elements() {
+        match netfilter.ask(ask_element(TABLE, &element)) {
+            Ok(_) => {}
+            Err(e) if e.is(ENOENT) => return Ok(false),
+            Err(e) => return Err(Error::call("read the host's firewall")(e)),
+        }
+    }
+    Ok(true)
+}
+
+/// Puts back what somebody else has removed.
+pub fn mend(share: &Share, others: impl Fn() -> Vec<Share>) -> Result<()> {
+    leave(share)?;
+    enter(share, others)
+}
+
+/// What the running jails of a house have in the table, by their journals. `run`: where those are.
+pub fn shares(run: &Path) -> Vec<Share> {
+    let Ok(running) = std::fs::read_dir(run) else { return Vec::new() };
+    let journals = running.flatten().map(|entry| entry.path().join(journal::FILE));
+    let texts = journals.filter_map(|path| std::fs::read_to_string(path).ok());
+    let entries = texts.flat_map(|text| journal::parse(&text));
+    let share = |entry| if let Entry::Firewall(share) = entry { Some(*share) } else { None };
+    entries.filter_map(share).collect()
+}
+
+fn open() -> Result<Netfilter> {
+    Netfilter::open().map_err(Error::call("reach the host's firewall"))
+}

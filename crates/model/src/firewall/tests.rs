@@ -1,0 +1,140 @@
+use super::*;
+use crate::config::{Config, Network};
+use crate::link::Mac;
+use std::collections::BTreeSet;
+
+fn network(text: &str) -> Network {
+    Config::parse(&format!("[network]\n{text}\n")).unwrap().network
+}
+
+fn share(text: &str) -> Share {
+    Share::of(&network(text), "jv101", Mac([2, 0, 0, 0, 0, 1])).unwrap()
+}
+
+fn sets(share: &Share) -> BTreeSet<&'static str> {
+    share.elements().iter().map(|element| element.set).collect()
+}
+
+#[test]
+fn private_addresses_leave_as_the_hosts() {
+    for (ip, private) in [
+        ("10.0.0.1", true),
+        ("172.16.0.1", true),
+        ("172.32.0.1", false),
+        ("192.168.1.1", true),
+        ("100.64.0.1", true),
+        ("100.127.255.254", true),
+        ("100.128.0.1", false),
+        ("192.0.2.1", false),
+        ("fd00::1", true),
+        ("2001:db8::1", false),
+    ] {
+        let masquerade = |nat: &str, ip: &str| {
+            let share = share(&format!("mode = \"routed\"\naddresses = [\"{ip}\"]\n{nat}"));
+            !share.masquerade.is_empty()
+        };
+        assert_eq!(masquerade("", ip), private, "{ip}");
+        assert!(masquerade("nat = \"masquerade\"", ip));
+        assert!(!masquerade("nat = \"none\"", ip));
+    }
+    let bridged = |parent: &str| {
+        let share = share(&format!("mode = \"bridge\"\naddresses = [\"10.0.0.2/24\"]\n{parent}"));
+        (share.bridged, !share.masquerade.is_empty())
+    };
+    assert_eq!(bridged(""), (true, true));
+    // The router of that net is somebody else.
+    assert_eq!(bridged("parent = \"br0\""), (true, false));
+}
+
+#[test]
+fn only_what_the_host_sees_has_a_share() {
+    for mode in ["none", "host", "macvlan"] {
+        let mut network = network("");
+        network.mode = mode.parse().unwrap();
+        assert_eq!(Share::of(&network, "jv101", Mac([2; 6])), None, "{mode}");
+    }
+}
+
+#[test]
+fn elements_are_of_sets_that_there_are() {
+    let text = "mode = \"routed\"\naddresses = [\"10.0.0.1\", \"192.0.2.7\", \"fd00::1\"]\nnat = \"198.51.100.1\"\n\
+                forward = [\"tcp 8080 -> 80\", \"udp 198.51.100.1:53-55 -> 153-155\", \"tcp [2001:db8::1]:22\"]\n\
+                connections = 7";
+    let share = share(text);
+    let elements = share.elements();
+    for element in &elements {
+        let set = table::SETS.iter().find(|set| (set.family, set.name) == (element.family, element.set));
+        let set = set.unwrap_or_else(|| panic!("no set {}", element.set));
+        let size = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap();
+        assert_eq!(size(&element.key), Type::length(set.key), "{}", set.name);
+        assert_eq!(size(&element.data), Type::length(set.data), "{}", set.name);
+    }
+    assert!(elements.is_sorted_by_key(|element| (element.family, element.set)));
+    let count = |set| elements.iter().filter(|element| element.set == set).count();
+    let expected = [("any4", 1), ("any6", 1), ("at4", 3), ("at6", 1), ("source4", 2), ("source6", 0)];
+    for (set, expected) in expected.into_iter().chain([("limited4", 2), ("from4", 2), ("from6", 2)]) {
+        assert_eq!(count(set), expected, "{set}");
+    }
+    let at: Vec<_> = elements.iter().filter(|element| element.set == "at4").collect();
+    assert_eq!(at[2].key, [198, 51, 100, 1, 17, 0, 0, 0, 0, 55, 0, 0]);
+    assert_eq!(at[2].data, [10, 0, 0, 1, 0, 155, 0, 0]);
+    assert_eq!(share.forward_of(at[2]), Some("udp 198.51.100.1:53-55 -> 153-155"));
+}
+
+#[test]
+fn a_guard_can_be_left_out_and_dhcp_is_known() {
+    let without = share("mode = \"bridge\"\naddresses = [\"10.0.0.2/24\"]\nguard = false");
+    assert!(!sets(&without).iter().any(|set| ["ether", "from4", "from6", "dhcp"].contains(set)));
+    let dhcp = share("mode = \"bridge\"\naddresses = [\"dhcp\"]");
+    assert!(sets(&dhcp).contains("dhcp") && !sets(&dhcp).contains("from4"));
+}
+
+#[test]
+fn a_share_comes_back_from_a_journal() {
+    let share =
+        share("mode = \"routed\"\naddresses = [\"10.0.0.1\"]\nforward = [\"tcp 80\"]\nconnections = 9");
+    let text = serde_json::to_string(&share).unwrap();
+    assert_eq!(serde_json::from_str::<Share>(&text).unwrap(), share);
+}
+
+#[test]
+fn messages_are_whole() {
+    let mut batch = Batch::new(TABLE, Some(7));
+    table::make(&mut batch);
+    batch.add(
+        &share("mode = \"routed\"\naddresses = [\"10.0.0.1\"]\nforward = [\"udp 1000-2000\"]").elements(),
+    );
+    for message in batch.end() {
+        let length = u32::from_ne_bytes(message[..4].try_into().unwrap());
+        assert_eq!(usize::try_from(length).unwrap(), message.len());
+        assert_eq!(message.len() % 4, 0);
+        // A length of an attribute has 16 bits: all that is there is found again.
+        let found: usize =
+            message::attributes(&message[20..]).iter().map(|(_, v)| (v.len() + 4).next_multiple_of(4)).sum();
+        assert_eq!(found, message.len() - 20);
+    }
+}
+
+/// What the kernel sends of a chain, without its first 16 bytes.
+fn chain(family: u8, table: &str, name: &str, hook: u32, policy: u32) -> Vec<u8> {
+    let mut a = message::Attributes::default();
+    a.text(1, table).text(3, name).nested(4, |a| _ = a.number(1, hook)).number(5, policy);
+    [vec![family, 0, 0, 0], a.into_bytes()].concat()
+}
+
+#[test]
+fn chains_that_drop() {
+    let found =
+        |family, table, name, hook, policy| foreign::dropping(&chain(family, table, name, hook, policy));
+    let docker = found(2, "filter", "FORWARD", 2, 0).unwrap();
+    assert_eq!(
+        docker.mend("jv", true),
+        "iptables -I DOCKER-USER -i jv+ -j ACCEPT; iptables -I DOCKER-USER -o jv+ -j ACCEPT"
+    );
+    let own = found(1, "filter", "forward", 2, 0).unwrap();
+    assert!(own.mend("jv", false).starts_with("nft insert rule inet filter forward iifname \"jv*\" accept;"));
+    assert_eq!(found(2, "filter", "FORWARD", 2, 1), None, "it accepts");
+    assert_eq!(found(2, "filter", "INPUT", 1, 0), None, "another hook");
+    assert_eq!(found(1, TABLE, "forward", 2, 0), None, "jaula's own");
+    assert_eq!(foreign::dropping(&[]), None);
+}
