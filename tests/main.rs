@@ -30,9 +30,11 @@ mod lifecycle;
 mod links;
 mod manage;
 mod mounts_live;
+mod names;
 mod needs;
 mod ports;
 mod races;
+mod rate;
 mod refresh;
 mod roots;
 mod selftest;
@@ -74,9 +76,11 @@ fn main() -> ExitCode {
         links::trials(),
         manage::trials(),
         mounts_live::trials(),
+        names::trials(),
         needs::trials(),
         ports::trials(),
         races::trials(),
+        rate::trials(),
         refresh::trials(),
         roots::trials(),
         selftest::trials(),

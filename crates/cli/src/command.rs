@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Restart(Selection),
     /// `jaula stop`
     Stop(Stop),
+    /// `jaula bind`
+    Bind(Bind),
     /// `jaula exec`
     Exec(Exec),
     /// `jaula enter`
@@ -454,6 +456,15 @@ pub(crate) struct Shutdown {
     pub(crate) timeout: Span,
     /// `--json`
     pub(crate) json: bool,
+}
+
+/// `jaula bind`
+#[derive(Debug, PartialEq)]
+pub(crate) struct Bind {
+    /// `--ip`, in the order of the command line.
+    pub(crate) addresses: Vec<String>,
+    /// Program and arguments; never empty.
+    pub(crate) command: Vec<OsString>,
 }
 
 /// `jaula exec`

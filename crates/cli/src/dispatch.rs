@@ -73,6 +73,7 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
         Command::Console(name) => done(|| operate::console(&name, talk), color),
         Command::Gc(gc) => done(|| operate::gc(&gc), color),
         Command::Doctor(json) => done(|| doctor::examine(json, talk), color),
+        Command::Bind(given) => command(|| exec::bind(given, talk), color),
         Command::Exec(given) => command(|| exec::exec(given), color),
         Command::Enter(given) => command(|| exec::enter(&given), color),
     }
@@ -94,7 +95,7 @@ fn command(verb: impl FnOnce() -> jaula::Result<ExitCode>, color: When) -> ExitC
     verb().unwrap_or_else(|error| {
         report(&error, error.help().as_deref(), color);
         ExitCode::from(match error {
-            jaula::Error::NoProgram { .. } => exit::NOT_FOUND,
+            jaula::Error::NoProgram { .. } | jaula::Error::NoCommand { .. } => exit::NOT_FOUND,
             jaula::Error::NotExecutable { .. } => exit::NOT_EXECUTABLE,
             _ => exit::NOT_BEGUN,
         })

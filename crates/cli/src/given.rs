@@ -21,6 +21,7 @@ pub(crate) struct Given {
     pub(crate) user: Option<String>,
     pub(crate) directory: Option<String>,
     pub(crate) environment: Vec<(String, String)>,
+    pub(crate) addresses: Vec<String>,
     pub(crate) tty: Option<bool>,
     pub(crate) start: bool,
     pub(crate) all: bool,

@@ -3,6 +3,7 @@
 //! Help, manual pages, completions and the parser are all made from [`ROOT`], so none of them
 //! can know an option that the others do not. It is constant data: a start of jaula builds nothing.
 
+pub(crate) mod bind;
 pub(crate) mod boot;
 pub(crate) mod build;
 pub(crate) mod change;
@@ -235,6 +236,7 @@ pub(crate) static ROOT: Verb = Verb {
         &operate::STOP,
         &operate::RESTART,
         &operate::SIGNAL,
+        &bind::BIND,
         &operate::EXEC,
         &operate::ENTER,
         &operate::CONSOLE,

@@ -151,6 +151,28 @@ pub(crate) fn remove(group: &Path) -> Result<()> {
     }
 }
 
+/// Is it a group of version 2?
+pub(crate) fn is_unified(group: &Path) -> bool {
+    sys::fs::magic(group).is_ok_and(|magic| magic == CGROUP2)
+}
+
+/// Is a process in the group, or in one below it (cgroups(7), `cgroup.events`)?
+pub(crate) fn is_used(group: &Path) -> bool {
+    let events = std::fs::read_to_string(group.join("cgroup.events")).unwrap_or_default();
+    events.lines().any(|line| line == "populated 1")
+}
+
+/// Removes a group that nobody is in, with those below it.
+pub(crate) fn remove_empty(group: &Path) -> Result<()> {
+    match is_used(group) {
+        false => remove(group),
+        true => Err(Error::refused(
+            format!("processes of a command still use the control group {}", group.display()),
+            "end them: their numbers are in its file cgroup.procs",
+        )),
+    }
+}
+
 /// Kills all processes of a group (`cgroup.kill`, Linux 5.14, or one by one) and removes the
 /// groups below it. What cannot be done shows when the group itself cannot be removed.
 fn empty(group: &Path) {

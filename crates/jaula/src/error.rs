@@ -92,6 +92,12 @@ pub enum Error {
         /// The command.
         command: String,
     },
+    /// A command that is not on the host.
+    #[error("there is no {command:?}")]
+    NoCommand {
+        /// The command.
+        command: String,
+    },
     /// A command that cannot be executed.
     #[error("{command:?} cannot be executed: {}", number.words())]
     NotExecutable {
@@ -325,6 +331,9 @@ impl Error {
                 Some(format!("see its log: jaula logs {name}"))
             }
             Self::KeeperDied(_) => Some("jaula gc tidies up after it".to_owned()),
+            Self::NoCommand { .. } => {
+                Some("name a program by its path, or one that PATH leads to".to_owned())
+            }
             Self::NoProgram { .. } => {
                 let help = "name a program that the jail's root holds; --root and --app choose the root, and jaula \
                             trace finds out what an app jail needs";

@@ -21,6 +21,10 @@ pub enum Entry {
     Id(Id),
     /// `cgroup PATH`: a control group directory.
     Cgroup(PathBuf),
+    /// `group PATH`: a control group of `jaula bind`, which stays as long as a process is in it.
+    Group(PathBuf),
+    /// `names PATH`: the jail is in this list.
+    Names(PathBuf),
     /// `firewall JSON`: what the jail has in the host's table `jaula`.
     Firewall(Box<Share>),
     /// `keep`: what the jail keeps is being changed ([`crate::keeping::settle`]).
@@ -54,6 +58,8 @@ impl Entry {
                 format!("firewall {}\n", serde_json::to_string(share).unwrap_or_default())
             }
             Self::Cgroup(path) => format!("cgroup {}\n", path.display()),
+            Self::Names(path) => format!("names {}\n", path.display()),
+            Self::Group(path) => format!("group {}\n", path.display()),
             Self::Link(name) => format!("link {name}\n"),
             Self::Answer { device, ip } => format!("answer {device} {ip}\n"),
             Self::Shared(key) => format!("shared {key}\n"),
@@ -70,6 +76,8 @@ impl Entry {
             "id" => rest.parse().ok().map(Self::Id),
             "firewall" => serde_json::from_str(rest).ok().map(Self::Firewall),
             "cgroup" => Some(Self::Cgroup(PathBuf::from(rest))),
+            "names" => Some(Self::Names(PathBuf::from(rest))),
+            "group" => Some(Self::Group(PathBuf::from(rest))),
             "link" => Some(Self::Link(rest.to_owned())),
             "answer" => {
                 let (device, ip) = rest.split_once(' ')?;
@@ -145,6 +153,8 @@ mod tests {
             Entry::Id(Id::new(7).unwrap()),
             Entry::Keep,
             Entry::Cgroup("/sys/fs/cgroup/jaula.a b".into()),
+            Entry::Group("/sys/fs/cgroup/jaula.bind-1".into()),
+            Entry::Names("/run/jaula/.hosts".into()),
             Entry::Link("jv101".to_owned()),
             Entry::Answer { device: "eth0".to_owned(), ip: "2001:db8::1".parse().unwrap() },
             Entry::Shared("address eth0 192.0.2.10 24".to_owned()),
@@ -152,7 +162,7 @@ mod tests {
         ];
         let text: String = all.iter().map(Entry::line).collect();
         assert_eq!(parse(&text), all);
-        assert_eq!(parse(&text[..text.len() - 1]), all[..6], "a line that was cut off was never begun");
+        assert_eq!(parse(&text[..text.len() - 1]), all[..8], "a line that was cut off was never begun");
         assert_eq!(parse("nonsense\n\nprocess x y\n"), []);
     }
 }

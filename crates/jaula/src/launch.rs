@@ -7,6 +7,7 @@ pub(crate) mod bind;
 mod links;
 mod lower;
 pub(crate) mod ports;
+pub(crate) mod rate;
 pub(crate) mod shared;
 
 use crate::claim::Claim;
@@ -128,6 +129,13 @@ fn host_steps(plan: &Plan, journal: &mut Journal) -> Result<Option<OwnedFd>, Err
                 let own = bind::Own::new(addresses.iter().copied(), *loopback, *low_ports);
                 bind::keep(&group(cgroup)?, &own).map_err(Error::call("keep the jail to its addresses"))?;
             }
+            HostStep::Names { file, name, hostname, ips } => {
+                journal.write(&Entry::Names(file.clone()))?;
+                crate::names::enter(file, name, hostname.as_deref(), ips)?;
+            }
+            HostStep::Rate { cgroup, rates } => {
+                rate::keep(&group(cgroup)?, rates).map_err(Error::call("limit the jail's data"))?;
+            }
             HostStep::Shared(thing) => {
                 let (run, name) = place(plan)?;
                 journal.write(&Entry::Shared(shared::key(thing)))?;
@@ -165,7 +173,7 @@ fn place(plan: &Plan) -> Result<(&Path, Name), Error> {
 }
 
 /// A control group, to attach programs to.
-fn group(path: &Path) -> Result<OwnedFd, Error> {
+pub(crate) fn group(path: &Path) -> Result<OwnedFd, Error> {
     let flags = sys::fs::O_RDONLY | sys::fs::O_DIRECTORY;
     sys::fs::open(sys::fs::CWD, path, flags, 0).map_err(Error::call("open the control group"))
 }
@@ -330,6 +338,8 @@ pub fn undo(entries: &[Entry], claim: &Claim, run: &Path) -> Vec<Error> {
         let done = match entry {
             Entry::Process { pid, inode } => crate::process::kill(*pid, *inode),
             Entry::Cgroup(path) => crate::cgroup::remove(path),
+            Entry::Names(path) => crate::names::leave(path, &claim.name),
+            Entry::Group(path) => crate::cgroup::remove_empty(path),
             Entry::Firewall(share) => crate::firewall::leave(share),
             Entry::Link(name) => links::remove(name),
             Entry::Answer { device, ip } => links::silence(device, *ip),

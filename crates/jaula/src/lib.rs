@@ -16,6 +16,7 @@ pub mod journal;
 mod keeper;
 pub mod keeping;
 pub mod launch;
+mod names;
 pub mod ops;
 mod process;
 mod recover;

@@ -1,6 +1,7 @@
 //! What a user asks for, one file per operation.
 
 pub mod audit;
+pub mod bind;
 pub mod boot;
 pub mod build;
 pub mod check;
@@ -14,6 +15,7 @@ pub mod enter;
 pub mod exec;
 pub mod gc;
 pub mod list;
+pub(crate) mod listeners;
 pub mod live;
 pub mod logs;
 pub mod plan;

@@ -71,6 +71,11 @@ pub(crate) fn is_void(entries: &[Entry]) -> bool {
     groups.next().is_some() && all
 }
 
+/// Is this the journal of a `jaula bind` whose command is still running, or has left somebody behind?
+pub(crate) fn is_used(entries: &[Entry]) -> bool {
+    entries.iter().any(|entry| matches!(entry, Entry::Group(path) if crate::cgroup::is_used(path)))
+}
+
 /// What a journal's entries still mean.
 fn standing(entries: &[Entry]) -> Vec<Entry> {
     let void = is_void(entries);

@@ -35,6 +35,8 @@ pub struct Guest {
     pub network: Network,
     /// Whom it asks for names; `None` leaves that to the guest.
     pub resolver: Option<Resolver>,
+    /// Other jails: what stands in hosts(5) for them.
+    pub others: String,
     /// How new it is.
     pub age: Age,
     /// `guest.keep`: these files, and what is below these directories, stay as they are.

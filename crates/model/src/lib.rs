@@ -15,6 +15,7 @@ pub mod facts;
 pub mod firewall;
 pub mod forward;
 pub mod guest;
+pub mod hosts;
 pub mod limits;
 pub mod link;
 pub mod manifest;

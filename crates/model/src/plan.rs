@@ -26,7 +26,7 @@ use traced::Traced;
 pub use call::{Arg, Expect, Flag};
 pub use host::{DELEGATED, DESCENDANTS, HostStep, Join};
 pub use link::{Leads, Link, Shared};
-pub use tail::{LISTENER, exec};
+pub use tail::{LISTENER, exec, execute_here};
 
 /// All that a start does.
 #[derive(Clone, Debug, PartialEq)]

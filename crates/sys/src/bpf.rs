@@ -13,6 +13,10 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 const PROG_LOAD: i32 = 5;
 const PROG_ATTACH: i32 = 8;
+const PROG_DETACH: i32 = 9;
+const PROG_GET_FD_BY_ID: i32 = 13;
+const OBJ_GET_INFO_BY_FD: i32 = 15;
+const PROG_QUERY: i32 = 16;
 const RAW_TRACEPOINT_OPEN: i32 = 17;
 const ALLOW_MULTI: u32 = 2;
 
@@ -56,6 +60,8 @@ pub enum Hook {
     Getsockname4,
     /// getsockname(2), IPv6.
     Getsockname6,
+    /// setsockopt(2): 1 lets it go on (`struct bpf_sockopt`).
+    Setsockopt,
     /// A tracepoint, with its own arguments as words.
     RawTracepoint,
 }
@@ -81,6 +87,7 @@ impl Hook {
             Self::Getpeername6 => (18, 30),
             Self::Getsockname4 => (18, 31),
             Self::Getsockname6 => (18, 32),
+            Self::Setsockopt => (25, 22),
             Self::RawTracepoint => (17, 0),
         }
     }
@@ -146,6 +153,67 @@ pub fn load(hook: Hook, name: &str, code: &[u64]) -> Result<Program> {
     }
 }
 
+/// `union bpf_attr` for `BPF_OBJ_GET_INFO_BY_FD`.
+#[repr(C)]
+struct Info {
+    fd: u32,
+    length: u32,
+    info: u64,
+}
+
+/// `union bpf_attr` for `BPF_PROG_QUERY`, as far as it is used.
+#[repr(C)]
+struct Query {
+    group: u32,
+    attach: u32,
+    flags: u32,
+    attach_flags: u32,
+    ids: u64,
+    count: u32,
+    padding: u32,
+}
+
+/// The most programs of a hook and a group that are looked at (the kernel's own limit is 64).
+const MOST_ATTACHED: u32 = 64;
+
+/// The programs of this name that a control group itself has at this hook.
+pub fn attached(cgroup: impl AsFd, hook: Hook, name: &str) -> Result<Vec<Program>> {
+    let group = cgroup.as_fd().as_raw_fd();
+    let (_, attach) = hook.numbers();
+    let mut ids = [0_u32; MOST_ATTACHED as usize];
+    let mut query = Query {
+        group: group.cast_unsigned(),
+        attach,
+        flags: 0,
+        attach_flags: 0,
+        ids: ids.as_mut_ptr().expose_provenance() as u64,
+        count: MOST_ATTACHED,
+        padding: 0,
+    };
+    // SAFETY: `query` points to `ids`, which has room for as many numbers as it says; the kernel writes to both.
+    let done = unsafe { libc::syscall(libc::SYS_bpf, PROG_QUERY, &raw mut query, size_of_val(&query)) };
+    check(done, || format!("bpf(PROG_QUERY, {{{group}, {hook:?}}})"))?;
+    let mut found = Vec::new();
+    for id in ids.iter().take(usize::try_from(query.count).unwrap_or(0)) {
+        let attribute = [*id, 0, 0];
+        // SAFETY: `attribute` is the head of a bpf_attr for this command, its size is given.
+        let fd = unsafe {
+            libc::syscall(libc::SYS_bpf, PROG_GET_FD_BY_ID, attribute.as_ptr(), size_of_val(&attribute))
+        };
+        match check(fd, || format!("bpf(PROG_GET_FD_BY_ID, {id})")) {
+            // It went in between.
+            Err(e) if e.is(libc::ENOENT) => {}
+            fd => {
+                let program = Program { fd: own(fd?), hook };
+                if program.name()? == name.as_bytes() {
+                    found.push(program);
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// The last line of a verifier's log that says what is wrong.
 struct Complaint<'a>(&'a [u8]);
 
@@ -171,6 +239,38 @@ impl Program {
         let done =
             unsafe { libc::syscall(libc::SYS_bpf, PROG_ATTACH, attribute.as_ptr(), size_of_val(&attribute)) };
         check(done, || format!("bpf(PROG_ATTACH, {{{group}, {program}, {:?}}})", self.hook)).map(drop)
+    }
+
+    /// Takes the program away from this control group.
+    ///
+    /// # Errors
+    /// `ENOENT` if it is not there.
+    pub fn detach(&self, cgroup: impl AsFd) -> Result<()> {
+        let (group, program) = (cgroup.as_fd().as_raw_fd(), self.fd.as_raw_fd());
+        let (_, attach) = self.hook.numbers();
+        let attribute = [group.cast_unsigned(), program.cast_unsigned(), attach];
+        // SAFETY: `attribute` is the head of a bpf_attr for this command, its size is given.
+        let done =
+            unsafe { libc::syscall(libc::SYS_bpf, PROG_DETACH, attribute.as_ptr(), size_of_val(&attribute)) };
+        check(done, || format!("bpf(PROG_DETACH, {{{group}, {program}, {:?}}})", self.hook)).map(drop)
+    }
+
+    /// The name that it was loaded under (`struct bpf_prog_info`).
+    fn name(&self) -> Result<Vec<u8>> {
+        // As much of it as the name is in: type, id, tag, two lengths, two addresses, time, user, number of maps,
+        // their address, name.
+        let mut info = [0_u8; 80];
+        let attribute = Info {
+            fd: self.fd.as_raw_fd().cast_unsigned(),
+            length: u32::try_from(info.len()).unwrap_or(0),
+            info: info.as_mut_ptr().expose_provenance() as u64,
+        };
+        // SAFETY: `attribute` points to `info` with its length, which the kernel writes to.
+        let done = unsafe {
+            libc::syscall(libc::SYS_bpf, OBJ_GET_INFO_BY_FD, &raw const attribute, size_of_val(&attribute))
+        };
+        check(done, || format!("bpf(OBJ_GET_INFO_BY_FD, {})", self.fd.as_raw_fd()))?;
+        Ok(info[64..].iter().copied().take_while(|byte| *byte != 0).collect())
     }
 
     /// Runs the program at a tracepoint such as `sys_enter`, until the descriptor is closed.

@@ -6,6 +6,7 @@ pub mod bpf;
 pub mod btrfs;
 mod call;
 pub mod copy;
+pub mod diag;
 
 /// The error numbers that callers tell apart (errno(3)).
 pub mod errno {

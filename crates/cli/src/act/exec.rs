@@ -1,9 +1,25 @@
-//! `exec` and `enter`.
+//! `exec`, `enter` and `bind`.
 
-use crate::command::{Enter, Exec};
+use crate::act::operate::Talk;
+use crate::command::{Bind, Enter, Exec};
 use crate::exit::ExitCode;
 use jaula::house::House;
-use jaula::{Result, ops, registry};
+use jaula::{Error, Result, ops, registry};
+
+/// `jaula bind`
+pub(crate) fn bind(given: Bind, talk: Talk) -> Result<ExitCode> {
+    let house = House::from_environment();
+    let address = |text: &String| {
+        model::address::parse(text).map_err(|bad| Error::Refused { message: bad.message, help: bad.help })
+    };
+    let addresses: Vec<_> = given.addresses.iter().map(address).collect::<Result<_>>()?;
+    let warn = |text: &str| {
+        if !talk.quiet {
+            crate::output::error::warn(text, talk.color);
+        }
+    };
+    ops::bind::bind(&house, &addresses, &given.command, warn).map(|exit| crate::act::code(exit.code()))
+}
 
 /// `jaula exec`
 pub(crate) fn exec(given: Exec) -> Result<ExitCode> {

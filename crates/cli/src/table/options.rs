@@ -225,6 +225,19 @@ value!(
     }
 );
 value!(
+    BIND_IP,
+    "ip",
+    None,
+    "ADDRESS",
+    Words::Anything,
+    "An address of the host that the command has. Several may be given; the first of a family is what \
+     \"any address\" becomes. Without any it has no network.",
+    |given, address| {
+        given.addresses.push(address);
+        Ok(())
+    }
+);
+value!(
     FORWARD,
     "forward",
     None,

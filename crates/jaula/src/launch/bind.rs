@@ -45,6 +45,11 @@ impl Own {
         }
         own
     }
+
+    /// Has it IPv4 addresses and no others?
+    fn is_only_v4(&self) -> bool {
+        self.v6.is_empty() && !self.v4.is_empty()
+    }
 }
 
 const NAME: &str = "jaula_bind";

@@ -65,7 +65,11 @@ pub fn gc(house: &House, mend: bool) -> Result<Vec<Found>> {
 
 fn jail(house: &House, name: &Name, mend: bool) -> Result<Option<Found>> {
     let Some(claim) = Claim::try_take(house, name, false)? else { return Ok(None) };
-    let void = recover::is_void(&crate::journal::read(&claim)?);
+    let done = crate::journal::read(&claim)?;
+    if recover::is_used(&done) {
+        return Ok(None);
+    }
+    let void = recover::is_void(&done);
     let state = State::read(&claim)?.filter(|_| !void);
     if state.as_ref().is_some_and(|s| s.keeper.open().is_some()) {
         return Ok(None);

@@ -1,10 +1,11 @@
-//! Mounts that come and go while a jail runs.
+//! Mounts and rates that change while a jail runs.
 
 use crate::error::{Error, Result};
 use crate::house::House;
+use crate::journal::{self, Entry};
 use crate::launch;
 use crate::state::State;
-use model::config::{Mount, MountSource};
+use model::config::{Mount, MountSource, Rates};
 use model::name::{Id, Name};
 use model::plan::Step;
 use std::collections::BTreeMap;
@@ -32,6 +33,21 @@ pub fn mounts(house: &House, name: &Name, old: &[Mount], new: &[Mount]) -> Resul
         inside(&model::plan::mount_live(added, file), &first.1, Some(&tree))?;
     }
     Ok(())
+}
+
+/// Gives a running jail other rates. A jail that does not run has none.
+pub fn rates(house: &House, name: &Name, new: &Rates) -> Result<()> {
+    let flags = sys::fs::O_PATH | sys::fs::O_DIRECTORY;
+    let Ok(run) = sys::fs::open(sys::fs::CWD, house.running(name), flags, 0) else { return Ok(()) };
+    let entries = journal::read(&run)?;
+    let mut groups = entries.iter().filter_map(|entry| match entry {
+        Entry::Cgroup(path) if crate::cgroup::is_unified(path) => Some(path),
+        _ => None,
+    });
+    let Some(group) = groups.next() else {
+        return Err(crate::ops::prepare::network::no_unified("network.rate"));
+    };
+    launch::rate::keep(&launch::group(group)?, new).map_err(Error::call("limit the jail's data"))
 }
 
 /// The mount, detached, with its owners mapped as it asks; and whether it is a file.

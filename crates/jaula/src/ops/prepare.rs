@@ -2,7 +2,8 @@
 
 mod app;
 mod boot;
-mod network;
+mod names;
+pub(crate) mod network;
 mod writable;
 
 use crate::error::{Error, Result};
@@ -107,7 +108,7 @@ fn prepare_as(
         Some(stored) if !foreseen => store::check(name, stored),
         _ => Ok(()),
     };
-    let files = check(name, config, &facts, start, there)?;
+    let mut files = check(name, config, &facts, start, there)?;
     let kind = boot::kind(house, name, config, &facts, start, foreseen)?;
     let confinement = match start.traced {
         Some(_) => checked(Confinement::traced(config, facts::ARCH))?,
@@ -118,6 +119,12 @@ fn prepare_as(
     }
     let inside = inside(house, name, config, &facts, start.passing, foreseen)?;
     let Inside { program, app, tree, in_tmp, writable, identity } = inside;
+    let with_names =
+        start.traced.is_none() && names::shows_names(config, &facts, &confinement, &app, tree.as_deref());
+    let config = &if with_names { names::with_names(house, config) } else { config.clone() };
+    if with_names {
+        files.push(names::names(house));
+    }
     let command: Vec<OsString> = match (start.command, &config.boot.command[..], program) {
         ([], [], Some(program)) => vec![program.into_os_string()],
         ([], own, _) => own.iter().map(OsString::from).collect(),
@@ -165,7 +172,9 @@ fn prepare_as(
         passing: start.passing,
         traced: start.traced,
     };
-    Ok(Prepared { plan: plan(&jail), confinement, boot: kind })
+    let mut plan = plan(&jail);
+    plan.warnings.extend(network::taken(config, kind)?);
+    Ok(Prepared { plan, confinement, boot: kind })
 }
 
 /// What a jail's root is put together from, and who its first process is.
@@ -488,7 +497,7 @@ fn below_init(first: &mut First) -> Result<()> {
     Ok(())
 }
 
-fn programs(name: &OsStr, path: &str) -> Vec<PathBuf> {
+pub(crate) fn programs(name: &OsStr, path: &str) -> Vec<PathBuf> {
     if name.as_encoded_bytes().contains(&b'/') {
         return vec![PathBuf::from(name)];
     }

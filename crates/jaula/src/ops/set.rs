@@ -100,10 +100,12 @@ pub(crate) fn write(
         }
         let keys: Vec<_> = keys::all().filter(|k| k.written(&old.config) != k.written(&new)).collect();
         let running = registry::live(house, &name)?.is_some_and(|live| live.is_alive());
-        let failure = match running && old.config.mounts != new.mounts {
-            true => live::mounts(house, &name, &old.config.mounts, &new.mounts).err(),
-            false => None,
-        };
+        let mounts = running && old.config.mounts != new.mounts;
+        let mounts =
+            mounts.then(|| live::mounts(house, &name, &old.config.mounts, &new.mounts).err()).flatten();
+        let rates = running && old.config.network.rate != new.network.rate;
+        let rates = rates.then(|| live::rates(house, &name, &new.network.rate).err()).flatten();
+        let failure = mounts.or(rates);
         let unseen = store::unseen(&new).filter(|_| keys.iter().any(|key| key.path == "root.size"));
         changed.push(Changed { name, keys, running, unseen, failure });
     }

@@ -6,6 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::house::House;
+use crate::registry;
 use crate::rootfs::beneath::{Access, Beneath, Found};
 use crate::rootfs::store;
 use model::config::{Config, Nameserver, NetworkMode};
@@ -66,7 +67,11 @@ pub(crate) fn look(house: &House, name: &Name, config: &Config) -> Result<Vec<Fi
         return Ok(Vec::new());
     }
     let tree = Beneath::new(store::look(house, name, config)?);
-    Ok(fix_ups(&guest(name, config, When::Known)?, &mut View(&tree)))
+    let mut guest = guest(name, config, When::Known)?;
+    if config.network.mode != NetworkMode::None {
+        guest.others = others(house, name);
+    }
+    Ok(fix_ups(&guest, &mut View(&tree)))
 }
 
 /// Does what stands in a plan. Returns what could not be done, in words.
@@ -126,11 +131,25 @@ fn guest(name: &Name, config: &Config, when: When) -> Result<Guest> {
     };
     Ok(Guest {
         hostname: config.hostname.clone().unwrap_or_else(|| name.to_string()),
+        others: String::new(),
         network: Network { shared, interfaces: interfaces(config) },
         resolver: resolver(config.network.nameservers.as_deref(), shared),
         age,
         keep: config.guest.keep.clone(),
     })
+}
+
+/// The other jails of the house that have addresses, whether they run or not: a guest's list is written before it
+/// starts, and not while it runs.
+fn others(house: &House, name: &Name) -> String {
+    let mut lines = String::new();
+    for other in registry::configured(house).unwrap_or_default().iter().filter(|other| *other != name) {
+        let Ok(stored) = registry::read(house, other) else { continue };
+        let config = &stored.config;
+        let ips: Vec<_> = config.network.ips().collect();
+        lines += &model::hosts::lines(other, config.hostname.as_deref(), &ips);
+    }
+    lines
 }
 
 /// The interface that it has beside `lo`, as it finds it: what jaula gave it, it is to keep.

@@ -53,5 +53,6 @@ fn hosts(fixer: &mut Fixer<'_>) {
             None => format!("{address} {name}\n"),
         };
     }
-    fixer.write("/etc/hosts", block(&text, &lines, Place::Bottom), "its own name leads to itself");
+    lines += &fixer.guest.others;
+    fixer.write("/etc/hosts", block(&text, &lines, Place::Bottom), "its own name, and those of other jails");
 }

@@ -84,6 +84,7 @@ fn guest() -> Guest {
         hostname: "www.example.org".to_owned(),
         network: Network::default(),
         resolver: None,
+        others: String::new(),
         age: Age::Known,
         keep: Vec::new(),
     }

@@ -2,9 +2,10 @@
 
 use super::{Directory, Jail, Link, MOUNT_POINTS, Shared, Writable};
 use crate::caps::Capability;
-use crate::config::{NetworkMode, RootSpec};
+use crate::config::{NetworkMode, Rates, RootSpec};
 use crate::firewall::Share;
 use crate::guest::FixUp;
+use crate::name::Name;
 use crate::ports::Ports;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -52,6 +53,24 @@ pub enum HostStep {
         loopback: Ipv4Addr,
         /// May they bind to ports below 1024?
         low_ports: bool,
+    },
+    /// Let only so much data in and out of the group's sockets; goes with the group.
+    Rate {
+        /// Which group.
+        cgroup: PathBuf,
+        /// How much.
+        rates: Rates,
+    },
+    /// Put the jail into the list of names that jails share; its undo takes it out.
+    Names {
+        /// Where the list is.
+        file: PathBuf,
+        /// The jail.
+        name: Name,
+        /// What it calls itself.
+        hostname: Option<String>,
+        /// Its addresses.
+        ips: Vec<IpAddr>,
     },
     /// Something that the first jail that needs it brings, and the last takes away.
     Shared(Shared),
@@ -139,6 +158,15 @@ impl fmt::Display for HostStep {
                     if addresses.is_empty() { "no address".to_owned() } else { addresses.join(", ") };
                 write!(f, "bpf: be at {addresses}, 127.0.0.1 is {loopback}, {}", cgroup.display())
             }
+            Self::Names { file, name, ips, .. } => {
+                let ips: Vec<String> = ips.iter().map(IpAddr::to_string).collect();
+                write!(f, "{name} [{}] >> {}", ips.join(", "), file.display())
+            }
+            Self::Rate { cgroup, rates } => {
+                let ways = [("in", rates.inward), ("out", rates.outward)];
+                let ways = ways.iter().filter_map(|(way, rate)| Some(format!("{way} {}", (*rate)?)));
+                write!(f, "bpf: pass {}, {}", ways.collect::<Vec<_>>().join(", "), cgroup.display())
+            }
             Self::Shared(shared) => shared.fmt(f),
             Self::Link(link) => link.fmt(f),
             Self::Firewall(share) => write!(f, "nft: {share}"),
@@ -171,6 +199,8 @@ impl HostStep {
             Self::LowPorts(_) => "cap_net_bind_service inside is none on the host's network",
             Self::Listen { .. } => "the only ports that it may listen on",
             Self::Bind { .. } => "the only addresses that it has",
+            Self::Names { .. } => "other jails know it by its name, and it knows them",
+            Self::Rate { .. } => "network.rate",
             Self::Shared(Shared::Bridge { .. }) => "jails on it reach each other and the host",
             Self::Shared(Shared::Address { .. }) => "an address that is there while jails need it",
             Self::Shared(Shared::Ndp(_)) => "answers for the addresses that are listed, and no others",
@@ -207,6 +237,14 @@ pub(super) fn steps(jail: &Jail<'_>) -> Vec<HostStep> {
     if !jail.facts.root() {
         return steps;
     }
+    if jail.config.network.mode != NetworkMode::None && jail.traced.is_none() {
+        steps.push(HostStep::Names {
+            file: run.join(".hosts"),
+            name: jail.name.clone(),
+            hostname: jail.config.hostname.clone(),
+            ips: jail.config.network.ips().collect(),
+        });
+    }
     let directory = match jail.facts.house.as_str() {
         "" => format!("jaula.{}", jail.name),
         house => format!("jaula.{house}.{}", jail.name),
@@ -221,6 +259,10 @@ pub(super) fn steps(jail: &Jail<'_>) -> Vec<HostStep> {
             steps.push(HostStep::Delegate { cgroup: path.clone(), owner });
         }
         steps.extend(addresses(jail, &path));
+        let rates = jail.config.network.rate;
+        if rates != Rates::default() {
+            steps.push(HostStep::Rate { cgroup: path.clone(), rates });
+        }
         steps.extend(listening(jail, path));
     }
     // Moving a process between version 1 groups takes up to 10 ms (it waits for all processors

@@ -8,6 +8,8 @@ use super::{First, Step, Stream};
 use crate::boot::Kind;
 use crate::confinement::Confinement;
 use crate::facts::Facts;
+use std::ffi::OsString;
+use std::path::PathBuf;
 
 /// The Landlock version that knows scopes (Linux 6.12).
 pub(super) const LANDLOCK_SCOPES: u8 = 6;
@@ -45,6 +47,16 @@ pub fn exec(confinement: &Confinement, first: &First, facts: &Facts, moved: bool
     steps.and(Call::new("setresuid", vec![Arg::Number(0); 3]).expect(Expect::OrRefused));
     confine(&mut steps, confinement, first, facts);
     execute(&mut steps, confinement, first, Some(Death::WithParent), false);
+    steps.0
+}
+
+/// The program of a process that becomes a command where it is, with all that its parent has: directory, user,
+/// descriptors.
+pub fn execute_here(programs: &[PathBuf], arguments: &[OsString], environment: Vec<OsString>) -> Vec<Step> {
+    let mut steps = Steps(Vec::with_capacity(programs.len() + 2));
+    steps.say("only the parent holds its end", Call::new("close", [Arg::Fd("parent".into())]));
+    steps.say("signals as a program expects them", signals());
+    become_one_of(&mut steps, programs, arguments, &environment);
     steps.0
 }
 
@@ -244,10 +256,15 @@ pub(super) fn execute(
         // As late as can be: the filter of `strict` knows what the program needs, not what led to it.
         filter(steps, confinement);
     }
-    let last = first.programs.len().saturating_sub(1);
-    for (n, program) in first.programs.iter().enumerate() {
+    become_one_of(steps, &first.programs, &first.arguments, &first.environment);
+}
+
+/// Becomes the first of these programs that is there.
+fn become_one_of(steps: &mut Steps, programs: &[PathBuf], arguments: &[OsString], environment: &[OsString]) {
+    let last = programs.len().saturating_sub(1);
+    for (n, program) in programs.iter().enumerate() {
         let program = Arg::Text(program.to_string_lossy().into_owned().into());
-        let args = [program, Arg::Texts(first.arguments.clone()), Arg::Texts(first.environment.clone())];
+        let args = [program, Arg::Texts(arguments.to_vec()), Arg::Texts(environment.to_vec())];
         let call = Call::new("execve", args);
         steps.say("its program", if n < last { call.expect(Expect::OrAbsent) } else { call });
     }

@@ -17,15 +17,22 @@ const ADDRESS: Reg = R7;
 /// The address that the call is to use.
 const FOUND: Reg = R8;
 
+/// What a socket of the jail has in the map, beside nothing at first.
+const OF_BOTH: i32 = 1;
+const OF_IPV6: i32 = 2;
+
+const IPPROTO_IPV6: i32 = 41;
+const IPV6_V6ONLY: i32 = 26;
+
 /// `IPPROTO_…` of TCP, UDP, and ping sockets of both families.
 const PROTOCOLS: [(i32, i32); 4] = [(STREAM, 6), (DATAGRAM, 17), (DATAGRAM, 1), (DATAGRAM, 58)];
 
 /// `sockets`: those of the jail have a value in it.
 pub(super) fn programs(own: &Own, sockets: BorrowedFd<'_>) -> Vec<(Hook, Vec<u64>)> {
-    vec![
+    let mut all = vec![
         (Hook::SocketCreate, created(sockets)),
         (Hook::Bind4, bound4(own)),
-        (Hook::Bind6, bound6(own)),
+        (Hook::Bind6, bound6(own, sockets)),
         (Hook::Connect4, sent4(own, sockets, How::Connect)),
         (Hook::Connect6, sent6(own, sockets, How::Connect)),
         (Hook::Sendmsg4, sent4(own, sockets, How::Send)),
@@ -36,7 +43,11 @@ pub(super) fn programs(own: &Own, sockets: BorrowedFd<'_>) -> Vec<(Hook, Vec<u64
         (Hook::Getsockname6, shown6(own)),
         (Hook::Getpeername4, shown4(own)),
         (Hook::Getpeername6, shown6(own)),
-    ]
+    ];
+    if own.is_only_v4() {
+        all.push((Hook::Setsockopt, noted(sockets)));
+    }
+    all
 }
 
 /// socket(2): TCP, UDP and ping sockets; nothing else that could bind or send in a way of its own.
@@ -107,8 +118,38 @@ fn bind_to(asm: &mut Asm, own: &Own, change: Label, pass: Label, refused: Label)
     asm.goto(refused);
 }
 
-/// bind(2), IPv6. A jail without IPv6 addresses has its first IPv4 address for `::`.
-fn bound6(own: &Own) -> Vec<u64> {
+/// setsockopt(2): notes which of the jail's sockets are of IPv6 alone, which nothing else tells a program.
+fn noted(sockets: BorrowedFd<'_>) -> Vec<u64> {
+    written(|asm| {
+        let (pass, put) = (asm.label(), asm.label());
+        asm.mov(CALL, R1);
+        for (offset, number) in [(OPTION_LEVEL, IPPROTO_IPV6), (OPTION_NAME, IPV6_V6ONLY)] {
+            asm.load(Size::B4, R2, CALL, offset);
+            asm.jump(R2, When::Ne, number, pass);
+        }
+        asm.load(Size::B8, R7, CALL, OPTION_VALUE);
+        asm.load(Size::B8, R8, CALL, OPTION_END);
+        asm.mov(R2, R7);
+        asm.alu(Op::Add, R2, 4);
+        asm.jump(R2, When::Gt, R8, pass);
+        asm.load(Size::B4, R9, R7, 0);
+        asm.load(Size::B8, R2, CALL, OPTION_SOCKET);
+        own_socket(asm, sockets, 0);
+        asm.jump(R0, When::Eq, 0, pass);
+        asm.mov(R1, OF_BOTH);
+        asm.jump(R9, When::Eq, 0, put);
+        asm.mov(R1, OF_IPV6);
+        asm.place(put);
+        asm.store(Size::B4, R0, 0, R1);
+        asm.place(pass);
+        answer(asm, 1);
+    })
+}
+
+/// bind(2), IPv6. A jail without IPv6 addresses has its first IPv4 address for `::`; a socket that is of IPv6 alone
+/// cannot have that one, and waits where nobody comes: services that ask for both families begin, as they do on a
+/// host without IPv6 addresses.
+fn bound6(own: &Own, sockets: BorrowedFd<'_>) -> Vec<u64> {
     written(|asm| {
         let (any, unmapped, change, pass, refused) =
             (asm.label(), asm.label(), asm.label(), asm.label(), asm.label());
@@ -126,6 +167,18 @@ fn bound6(own: &Own) -> Vec<u64> {
         asm.goto(refused);
 
         asm.place(any);
+        if own.is_only_v4() {
+            let both = asm.label();
+            asm.load(Size::B8, R2, CALL, SOCKET);
+            own_socket(asm, sockets, 0);
+            asm.jump(R0, When::Eq, 0, both);
+            asm.load(Size::B4, R1, R0, 0);
+            asm.jump(R1, When::Ne, OF_IPV6, both);
+            put6(asm, CALL, USER_IP6, Ipv6Addr::LOCALHOST);
+            asm.store(Size::B4, CALL, USER_PORT, 0);
+            asm.goto(pass);
+            asm.place(both);
+        }
         match own.v6.first().copied().or_else(|| own.v4.first().map(Ipv4Addr::to_ipv6_mapped)) {
             Some(address) => put6(asm, CALL, USER_IP6, address),
             None => asm.goto(refused),

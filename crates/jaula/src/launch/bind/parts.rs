@@ -12,6 +12,12 @@ pub(super) const TYPE: i16 = 32;
 pub(super) const SOURCE_IP4: i16 = 40;
 pub(super) const SOURCE_IP6: i16 = 44;
 pub(super) const SOCKET: i16 = 64;
+/// Offsets in `struct bpf_sockopt`.
+pub(super) const OPTION_SOCKET: i16 = 0;
+pub(super) const OPTION_VALUE: i16 = 8;
+pub(super) const OPTION_END: i16 = 16;
+pub(super) const OPTION_LEVEL: i16 = 24;
+pub(super) const OPTION_NAME: i16 = 28;
 /// Offsets in `struct bpf_sock`, a socket.
 pub(super) const SOCKET_FAMILY: i16 = 4;
 pub(super) const SOCKET_TYPE: i16 = 8;

@@ -2,6 +2,7 @@
 
 use super::Finding;
 use crate::house::House;
+use crate::ops::listeners;
 use crate::rootfs::quota;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -11,6 +12,7 @@ pub(super) fn findings(house: &House) -> Vec<Finding> {
     found.extend(directories(house));
     found.extend(limited_directories(house));
     found.extend(namespace_limits());
+    found.extend(listeners::everywhere().iter().map(everywhere));
     found.push(modules());
     found.extend(ADVICE.iter().filter_map(advice));
     found.push(Finding::ok("other programs", "none are needed"));
@@ -75,6 +77,14 @@ fn limited_directories(house: &House) -> Option<Finding> {
             Finding::warning(what, why, lack.mend())
         }
     })
+}
+
+/// A port that no jail at an address of the host can have.
+fn everywhere(service: &listeners::Service) -> Finding {
+    let why = format!(
+        "{service} listens on every address: no jail with network.mode = \"bind\" can have this port"
+    );
+    Finding::warning(service.port(), why, service.mend())
 }
 
 /// Each jail takes one of most kinds.

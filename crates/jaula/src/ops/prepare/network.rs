@@ -2,6 +2,8 @@
 
 use super::needs_root;
 use crate::error::{Error, Result};
+use crate::ops::listeners;
+use model::boot::{Kind, Waits};
 use model::config::{Config, NetworkMode, Rates};
 use model::facts::Facts;
 use model::forward::Nat;
@@ -10,7 +12,7 @@ use sys::netlink::{Socket, route};
 
 /// Everything that is wrong with the keys of `[network]` on this host.
 pub(super) fn check(config: &Config, facts: &Facts) -> Vec<Error> {
-    let mut wrong: Vec<Error> = unbuilt(config).into_iter().collect();
+    let mut wrong: Vec<Error> = rates(config, facts).err().into_iter().collect();
     wrong.extend(firewall(config));
     match config.network.mode {
         NetworkMode::Bind => wrong.extend(bind(config, facts).err()),
@@ -20,14 +22,6 @@ pub(super) fn check(config: &Config, facts: &Facts) -> Vec<Error> {
         }
     }
     wrong
-}
-
-/// Keys that a file can say and nothing carries out yet: refused, since they are not to be passed over.
-fn unbuilt(config: &Config) -> Option<Error> {
-    let network = &config.network;
-    let asked = [("network.rate", network.rate != Rates::default())];
-    let (key, _) = asked.into_iter().find(|(_, asked)| *asked)?;
-    Some(Error::refused(format!("{key}: this version of jaula cannot do that yet"), "leave it out"))
 }
 
 /// What is said of the host's table `jaula`, where the jail's packets pass it.
@@ -73,10 +67,7 @@ fn bind(config: &Config, facts: &Facts) -> Result<()> {
         return Err(needs_root("network.mode = \"bind\""));
     }
     if facts.cgroups.unified.is_none() {
-        return Err(Error::refused(
-            "network.mode = \"bind\" needs cgroup version 2, which is not mounted",
-            "mount it (an empty one is enough), or take network.mode = \"host\"",
-        ));
+        return Err(no_unified("network.mode = \"bind\""));
     }
     devices(config)?;
     // Whoever has an address may bind to it.
@@ -92,6 +83,40 @@ fn bind(config: &Config, facts: &Facts) -> Result<()> {
         )),
         None => Ok(()),
     }
+}
+
+pub(crate) fn no_unified(what: &str) -> Error {
+    Error::refused(
+        format!("{what} needs cgroup version 2, which is not mounted"),
+        "mount it (an empty one is enough): mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified",
+    )
+}
+
+/// Rates are kept by programs on the jail's control group.
+fn rates(config: &Config, facts: &Facts) -> Result<()> {
+    match config.network.rate == Rates::default() {
+        true => Ok(()),
+        false if !facts.root() => Err(needs_root("network.rate")),
+        false if facts.cgroups.unified.is_none() => Err(no_unified("network.rate")),
+        false => Ok(()),
+    }
+}
+
+/// What the jail will not get, since services of the host have it; and what these lose to it.
+pub(super) fn taken(config: &Config, kind: Kind) -> Result<Vec<String>> {
+    let network = &config.network;
+    if network.mode != NetworkMode::Bind {
+        return Ok(if network.forward.is_empty() {
+            Vec::new()
+        } else {
+            listeners::covered(&network.forward)
+        });
+    }
+    let waits = match kind.waits(&config.boot) {
+        Waits::Port(ports) => Some(ports),
+        _ => None,
+    };
+    listeners::look(network, waits)
 }
 
 /// The interfaces that addresses name must be there.

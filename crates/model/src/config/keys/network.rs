@@ -1,6 +1,6 @@
 //! `[network]`
 
-use super::{Key, PLAIN, Section, Shape, Split, list, text};
+use super::{Applies, Key, PLAIN, Section, Shape, Split, list, text};
 use crate::address::{self, Entry};
 use crate::config::given::Given;
 use crate::config::problem::{BadValue, shown};
@@ -133,7 +133,8 @@ pub(super) const NETWORK: Section = Section {
             shape: Shape::Table { numbers: false },
             takes: "a table with `in` and `out`: rates as `\"50mbit\"`, with `kbit`, `mbit`, `gbit`",
             default: "no limit",
-            doc: "How much data passes to the jail and from it, in bits a second.",
+            doc: "How much data the jail's sockets take and send, in bits a second, in every mode. What is more is lost, as \
+                  on a line that is full.",
             example: r#"{ in = "50mbit", out = "10mbit" }"#,
             read: rate,
             write: |c| {
@@ -142,6 +143,7 @@ pub(super) const NETWORK: Section = Section {
                 let entries = entries.filter_map(|(name, rate)| Some((name, Value::from(rate?.to_string()))));
                 Some(entries.collect::<InlineTable>().into())
             },
+            applies: Applies::Live,
             ..PLAIN
         },
         Key {

@@ -2,6 +2,7 @@ use super::*;
 
 #[test]
 fn what_becomes_of_files() {
+    let neighbours = Guest { others: "192.0.2.11 db\n".to_owned(), ..guest() };
     let other = Guest { hostname: "db".to_owned(), ..guest() };
     let asks = Guest {
         resolver: Some(Resolver {
@@ -23,6 +24,12 @@ fn what_becomes_of_files() {
         (&other, "/etc/sysconfig/network", "A=1\n", "A=1\n".to_owned()),
         (&other, "/etc/conf.d/hostname", "hostname='db'\n", "hostname='db'\n".to_owned()),
         (&other, "/etc/conf.d/hostname", "# name", "# name\nhostname=\"db\"\n".to_owned()),
+        (
+            &neighbours,
+            "/etc/hosts",
+            "127.0.0.1 localhost www.example.org\n",
+            format!("127.0.0.1 localhost www.example.org\n{}", block("192.0.2.11 db\n")),
+        ),
         (&guest(), "/etc/hosts", "127.0.0.1 localhost", format!("127.0.0.1 localhost\n{hosts}")),
         (
             &guest(),
