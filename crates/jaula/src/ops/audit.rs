@@ -110,10 +110,10 @@ pub fn audit(house: &House, name: &Name) -> Result<Audit> {
     let root = root::Root { house, name, id, config: &config, inside: &inside, who: &who };
     let live = registry::live(house, name)?.filter(|live| live.runs);
     let as_it_runs = live.and_then(|live| {
-        let (first, top) = root::of_process(live.state.first?)?;
+        let (process, top) = root::of_process(live.state.first?)?;
         let tree = root.running(&top);
         // With its last process go its mounts: what was seen meanwhile may be half a root.
-        crate::process::runs(&first).then_some(tree)
+        root::has_mounts(&process).then_some(tree)
     });
     let running = as_it_runs.is_some();
     let tree = as_it_runs.map_or_else(|| root.stopped(), Ok)?;

@@ -218,11 +218,17 @@ impl Root<'_> {
     }
 }
 
-/// A running jail's first process, and its root.
+/// A running jail's first process, as its directory in `/proc`, and its root.
 pub(super) fn of_process(id: ProcessId) -> Option<(OwnedFd, OwnedFd)> {
     let first = id.open()?;
     let process = sys::fs::open(CWD, format!("/proc/{}", id.pid), O_PATH | O_DIRECTORY, 0).ok()?;
     let root = sys::fs::open(&process, "root", O_PATH | O_DIRECTORY, 0).ok()?;
     // Only of a process that still runs is it certain that the number was its own so far.
-    crate::process::runs(&first).then_some((first, root))
+    crate::process::runs(&first).then_some((process, root))
+}
+
+/// Had the process its mounts until now? A process that ends gives up its root before its namespaces go
+/// (`exit_fs` in the kernel's do_exit), and is only then seen to have ended by its pidfd.
+pub(super) fn has_mounts(process: &OwnedFd) -> bool {
+    sys::fs::open(process, "root", O_PATH | O_DIRECTORY, 0).is_ok()
 }
