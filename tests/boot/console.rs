@@ -46,7 +46,8 @@ fn what_was_said_before_is_shown(t: &Test) -> Outcome {
     server.start()?;
     let mut terminal = server.jaula().pty(&["console", &server.name])?;
     terminal.expect("Ctrl-]")?;
-    terminal.expect("multi-user.target")?;
+    // Not the last target: it may be reached when the prompt is there already, and says nothing then.
+    terminal.expect("Welcome to")?;
     terminal.expect("login: ")?;
     terminal.send("\x1d")?;
     terminal.wait()?;
