@@ -1,5 +1,6 @@
 //! Container images become jails: from a layout, an archive and a registry, which may want to know who asks.
 
+use crate::declared::until;
 use crate::ground::one_clear_line;
 use jaula_tests::harness::{Done, Outcome, SmallDisk, Test, busybox_root, command};
 use jaula_tests::trials;
@@ -8,7 +9,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -16,6 +17,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         an_image_becomes_a_jail,
         a_registry_wants_to_know_who_asks,
         a_damaged_image_leaves_nothing,
+        a_pull_that_stalls_ends_when_told_to,
         what_a_killed_pull_leaves_gc_removes,
         more_than_the_disk_holds_is_one_line,
     ])
@@ -41,6 +43,8 @@ enum Asks {
     Token,
     /// Everybody, but layers never come.
     Stalls,
+    /// Everybody, and never says a word.
+    Mute,
 }
 
 /// A registry on loopback with the image as `app:1`; it ends when it is asked for `/quit`.
@@ -94,8 +98,11 @@ fn answer(mut stream: &TcpStream, port: u16, image: &Path, asks: Asks) -> Option
     }
     // user:word
     let knows = is("Basic dXNlcjp3b3Jk");
+    if asks == Asks::Mute {
+        return Some(false);
+    }
     let may = match asks {
-        Asks::Nobody | Asks::Stalls => true,
+        Asks::Nobody | Asks::Stalls | Asks::Mute => true,
         Asks::Password => knows,
         Asks::Token => is("Bearer of-the-test"),
     };
@@ -226,21 +233,39 @@ fn a_damaged_image_leaves_nothing(t: &Test) -> Outcome {
 fn what_a_killed_pull_leaves_gc_removes(t: &Test) -> Outcome {
     let made = image(t)?;
     let registry = Registry::serve(&made, Asks::Stalls)?;
-    for signal in ["-KILL", "-INT"] {
-        let mut pull = t.jaula().command(["build", &t.name("cut"), "--from", &registry.image()])?;
-        let mut pull = pull.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        crate::declared::until("half of it", || {
-            all(t).iter().any(|name| name.starts_with(".new.")).then_some(())
-        })?;
-        std::thread::sleep(Duration::from_millis(100));
-        command(&["kill", signal, &pull.id().to_string()])?.ok()?;
-        if signal == "-INT" {
-            // It waits for the next bytes: the registry's end ends that.
-            drop(Registry(registry.0));
+    let mut pull = pulling(t, &registry)?;
+    command(&["kill", "-KILL", &pull.id().to_string()])?.ok()?;
+    pull.wait()?;
+    t.jaula().ok(&["gc"])?;
+    assert_eq!(all(t), Vec::<String>::new());
+    Ok(())
+}
+
+/// A pull that has begun.
+fn pulling(t: &Test, registry: &Registry) -> Outcome<Child> {
+    let mut pull = t.jaula().command(["build", "--quiet", &t.name("cut"), "--from", &registry.image()])?;
+    let pull = pull.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+    until("half of it", || all(t).iter().any(|name| name.starts_with(".new.")).then_some(()))?;
+    std::thread::sleep(Duration::from_millis(100));
+    Ok(pull)
+}
+
+/// The registry never answers, or a layer stops coming: whoever waits for it may end it, and nothing is left.
+fn a_pull_that_stalls_ends_when_told_to(t: &Test) -> Outcome {
+    let made = image(t)?;
+    for asks in [Asks::Mute, Asks::Stalls] {
+        let registry = Registry::serve(&made, asks)?;
+        let mut pull = pulling(t, &registry)?;
+        command(&["kill", "-INT", &pull.id().to_string()])?.ok()?;
+        let ended = until("the end of the pull", || pull.try_wait().ok().flatten());
+        if ended.is_err() {
+            pull.kill()?;
         }
-        pull.wait()?;
-        t.jaula().ok(&["gc"])?;
-        assert_eq!(all(t), Vec::<String>::new(), "{signal}");
+        let status = ended?;
+        let stderr = String::from_utf8_lossy(&pull.wait_with_output()?.stderr).into_owned();
+        let done = Done { command: "build".to_owned(), status, stdout: String::new(), stderr };
+        one_clear_line(&done, 130, &["interrupted"])?;
+        assert_eq!(all(t), Vec::<String>::new(), "{asks:?}");
     }
     Ok(())
 }

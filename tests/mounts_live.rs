@@ -188,7 +188,7 @@ fn a_target_is_never_outside(t: &Test) -> Outcome {
     let program = probe()?;
     let jail = Declared::idle(t, "hostile")?;
     let script = format!(
-        "mkdir -p /run/t; ln -s {} /run/link; echo up; exec /run/probe symlink-swap /run/t /run/link 100",
+        "mkdir -p /run/t; ln -s {} /run/link; echo up; exec /run/probe symlink-swap /run/t /run/link 1000",
         outside.display()
     );
     let mount = format!("mounts = [\"{}:/run/probe\"]", program.display());

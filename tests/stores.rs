@@ -1,6 +1,8 @@
 //! Virtual servers on each store: made, started, limited, kept, deleted; and what becomes of them when
 //! the disk is full or jaula is killed on the way.
 
+#[path = "stores/exported.rs"]
+mod exported;
 #[path = "stores/faults.rs"]
 mod faults;
 #[path = "stores/kept.rs"]
@@ -9,6 +11,9 @@ mod kept;
 mod limits;
 
 use crate::ground::{copy, one_clear_line};
+use exported::{
+    a_killed_export_leaves_the_jail_going, a_live_export_is_of_one_moment, without_room_for_a_copy,
+};
 use faults::{a_build_is_killed, a_delete_is_killed, a_full_disk};
 use jaula_tests::harness::{Outcome, Template, Test, busybox_root, command};
 use jaula_tests::trials;
@@ -48,6 +53,9 @@ pub(crate) fn trials() -> Vec<Trial> {
         what_changes_a_store_is_killed,
         no_room_for_a_copy,
         two_builds_at_once,
+        a_live_export_is_of_one_moment,
+        a_killed_export_leaves_the_jail_going,
+        without_room_for_a_copy,
     ])
 }
 

@@ -258,6 +258,8 @@ pub(crate) struct Export {
     pub(crate) name: String,
     /// Where to; standard output if nothing is said, or `-`.
     pub(crate) file: Option<PathBuf>,
+    /// `--no-freeze`: let it go on if it runs.
+    pub(crate) no_freeze: bool,
     /// `--json`
     pub(crate) json: bool,
 }

@@ -57,6 +57,7 @@ pub(crate) struct Given {
     pub(crate) restart: bool,
     pub(crate) discard: bool,
     pub(crate) keep_config: bool,
+    pub(crate) no_freeze: bool,
     pub(crate) note: Option<String>,
     pub(crate) retrace: bool,
     pub(crate) dry_run: bool,

@@ -270,6 +270,16 @@ impl Error {
         Self::Config { problems: lines, help }
     }
 
+    /// Was there no room for what was to be written?
+    pub(crate) fn is_full(&self) -> bool {
+        let is_it = |number| matches!(number, errno::ENOSPC | errno::EDQUOT);
+        match self {
+            Self::Call { source, .. } => is_it(source.errno.0),
+            Self::Io { source, .. } => source.raw_os_error().is_some_and(is_it),
+            _ => false,
+        }
+    }
+
     pub(crate) fn tree(path: &Path, why: &str, source: CallError) -> Self {
         Self::Tree { path: path.to_owned(), why: why.to_owned(), source }
     }

@@ -159,9 +159,9 @@ impl Template {
         document.to_string()
     }
 
-    /// When it was made, for people and programs.
-    pub fn moment(&self) -> Moment {
-        Moment(self.made.saturating_mul(1000))
+    /// When it was made, for people and programs; none if nothing says so.
+    pub fn moment(&self) -> Option<Moment> {
+        (self.made > 0).then(|| Moment(self.made.saturating_mul(1000)))
     }
 }
 
@@ -197,7 +197,8 @@ mod tests {
         let text = "origin = \"debootstrap:trixie\"\nmade = 1700000000\ndistribution = \"debian\"\nsize = 0\n\
                     files = 0\n\n[environment]\nLANG = \"C\"\n";
         assert_eq!(template.to_text(), text);
-        assert_eq!(template.moment().to_string(), "2023-11-14T22:13:20Z");
+        assert_eq!(template.moment().unwrap().to_string(), "2023-11-14T22:13:20Z");
+        assert_eq!(Template::default().moment(), None);
     }
 
     proptest! {

@@ -60,7 +60,8 @@ pub(crate) fn build(given: &Build, talk: Talk) -> Result<ExitCode> {
     let mut report = |report: Report<'_>| match report {
         Report::Step(step) => steps.say(step.phase, &step.what, step.count),
         Report::Line(line) if given.verbose => steps.line(line),
-        Report::Line(_) => {}
+        Report::Told(text) if !talk.quiet => say(&format!("{}: {text}", given.name)),
+        Report::Line(_) | Report::Told(_) => {}
     };
     let mut work = Work::begin(&mut report)?;
     let built = build::build(&house, &what, &mut work)?;

@@ -14,6 +14,7 @@ use crate::output::{print_json, print_text};
 use jaula::house::House;
 use jaula::ops::build::Source;
 use jaula::ops::template::{self, Import, Output, Summary, Verified};
+use jaula::ops::transfer::Exported;
 use jaula::rootfs::build::{Report, Work};
 use jaula::{Error, Result};
 use model::name::Name;
@@ -51,7 +52,8 @@ pub(super) fn at_work<T>(
         }
         Report::Step(step) => steps.say(step.phase, &step.what, step.count),
         Report::Line(line) if verbose => steps.line(line),
-        Report::Line(_) => {}
+        Report::Told(text) if !talk.quiet => say(&format!("{of}: {text}")),
+        Report::Line(_) | Report::Told(_) => {}
     };
     body(&mut Work::begin(&mut report)?)
 }
@@ -123,7 +125,8 @@ fn list(house: &House, json: bool, names_only: bool, color: When) -> Result<Exit
     for one in &all {
         let users: Vec<&str> = one.used_by.iter().map(Name::as_str).collect();
         let users = if users.len() > 3 { format!("{} jails", users.len()) } else { users.join(", ") };
-        let made = one.made.to_string();
+        // One that somebody has put there by hand may say nothing of it.
+        let made = one.made.map_or_else(|| "-".to_owned(), |made| made.to_string());
         table.row([
             one.name.as_str(),
             &kind(one),
@@ -214,6 +217,8 @@ struct Packed<'a> {
     digest: String,
     size: u64,
     files: u64,
+    /// How many milliseconds a jail stood still for it.
+    frozen: Option<u64>,
 }
 
 /// Writes an archive to a file, or to standard output; `pack` makes it.
@@ -222,13 +227,13 @@ pub(super) fn output(
     file: Option<&Path>,
     json: bool,
     talk: Talk,
-    pack: impl FnOnce(&mut dyn Write) -> Result<jaula::rootfs::archive::Packed>,
+    pack: impl FnOnce(&mut dyn Write) -> Result<Exported>,
 ) -> Result<ExitCode> {
-    let done = match file {
+    let Exported { packed: done, frozen } = match file {
         Some(path) => {
             let mut out = Output::begin(path)?;
             let done = pack(&mut out)?;
-            out.settle(&done.digest)?;
+            out.settle(&done.packed.digest)?;
             done
         }
         None if io::stdout().is_terminal() => {
@@ -242,11 +247,13 @@ pub(super) fn output(
     let file = file.map(|path| path.display().to_string());
     let digest = format!("sha256:{}", done.digest);
     if json && file.is_some() {
-        return printed(print_json(&Packed { name, file, digest, size: done.size, files: done.files }));
+        let (size, files) = (done.size, done.files);
+        return printed(print_json(&Packed { name, file, digest, size, files, frozen }));
     }
     if !talk.quiet {
         let at = file.as_deref().map(|file| format!(" in {file}")).unwrap_or_default();
-        say(&format!("{name}: {} files, {} packed{at}, {digest}", done.files, Bytes(done.size)));
+        let stood = frozen.map(|ms| format!("; the jail stood still for {ms} ms")).unwrap_or_default();
+        say(&format!("{name}: {} files, {} packed{at}, {digest}{stood}", done.files, Bytes(done.size)));
         for (what, count) in &done.left_out {
             say(&format!("{name}: left out: {count} × {what}"));
         }
@@ -256,7 +263,8 @@ pub(super) fn output(
 
 fn export(house: &House, name: &Name, file: Option<&Path>, json: bool, talk: Talk) -> Result<ExitCode> {
     output(name, file, json, talk, |to| {
-        at_work(name.as_str(), talk, false, |work| template::export(house, name, to, work))
+        let packed = at_work(name.as_str(), talk, false, |work| template::export(house, name, to, work))?;
+        Ok(Exported { packed, frozen: None })
     })
 }
 

@@ -17,7 +17,9 @@ pub(crate) fn export(given: &Export, talk: Talk) -> Result<ExitCode> {
     let house = House::from_environment();
     let name = registry::one(&house, &given.name)?;
     output(&name, given.file.as_deref(), given.json, talk, |to| {
-        at_work(name.as_str(), talk, false, |work| transfer::export(&house, &name, to, work))
+        at_work(name.as_str(), talk, false, |work| {
+            transfer::export(&house, &name, to, !given.no_freeze, work)
+        })
     })
 }
 

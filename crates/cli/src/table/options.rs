@@ -654,6 +654,13 @@ flag!(
     "Throw away what is now, which is kept as a snapshot otherwise. It asks before it does.",
     |given| given.discard = true
 );
+flag!(
+    NO_FREEZE,
+    "no-freeze",
+    None,
+    "Let a jail that runs go on meanwhile. A file that changes while it is read is as a reader would have found it.",
+    |given| given.no_freeze = true
+);
 flag!(RESTART, "restart", None, "Stop a jail that runs before, and start it again afterwards.", |given| {
     given.restart = true
 });

@@ -11,9 +11,10 @@ pub(crate) static EXPORT: Verb = Verb {
     group: Group::Change,
     summary: "Pack a jail with all its files into an archive",
     about: "Writes a `tar.zst` with the configuration of a jail that has files of its own (`root.store`), and with the \
-            files as the jail sees them, whatever they are kept in. It may run meanwhile; a file that changes while it \
-            is read is as a reader would have found it. Sockets and devices are left out, and mounts are not entered. \
-            Beside a file its digest is written, `FILE.sha256`, as `sha256sum --check` takes it.",
+            files as the jail sees them, whatever they are kept in. One that runs is frozen while what it keeps is \
+            copied beside it: the archive is of one moment, and the jail goes on before it is packed. Where the file \
+            system can share blocks (btrfs, XFS) that takes milliseconds and no room. Without room for the copy it \
+            stays frozen until all is packed. Sockets and devices are left out, and mounts are not entered. Beside a file its digest is written, `FILE.sha256`, as `sha256sum --check` takes it.",
     operands: &[
         NAME,
         Operand {
@@ -23,7 +24,7 @@ pub(crate) static EXPORT: Verb = Verb {
             help: "Where to, a new file; standard output if it is `-` or not given.",
         },
     ],
-    options: &[&opt::JSON],
+    options: &[&opt::NO_FREEZE, &opt::JSON],
     examples: &[
         ("jaula export web /backup/web.tar.zst", "to a file"),
         ("jaula export web | ssh other jaula import", "to another host"),
@@ -33,7 +34,7 @@ pub(crate) static EXPORT: Verb = Verb {
     kind: Kind::Command(|mut given| {
         let name = given.take_name()?;
         let file = given.take_file();
-        Ok(Command::Export(Export { name, file, json: given.json }))
+        Ok(Command::Export(Export { name, file, no_freeze: given.no_freeze, json: given.json }))
     }),
 };
 

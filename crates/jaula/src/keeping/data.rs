@@ -6,7 +6,7 @@ use crate::state::LAST;
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Is this a record of the jail's runs, which no snapshot takes back? Or the mark of something half done?
 fn is_record(name: &str) -> bool {
@@ -18,22 +18,45 @@ pub(crate) fn is_log(name: &str) -> bool {
     is_record(name) && !name.starts_with('.')
 }
 
+/// What became of a copy.
+#[derive(Debug, Default)]
+#[must_use]
+pub(crate) struct Copied {
+    /// What was copied file by file.
+    count: Count,
+    /// Snapshots of subvolumes, which were made without a look at what is in them.
+    whole: Vec<PathBuf>,
+}
+
+impl Copied {
+    /// How much it is. The jail that was copied may go on meanwhile.
+    pub(crate) fn count(&self) -> Result<Count> {
+        self.whole.iter().try_fold(self.count, |count, path| Ok(sum(count, used(path)?)))
+    }
+}
+
 /// Copies what a jail keeps into an empty directory, sharing blocks where the file system can.
-pub(crate) fn copy(from: &Path, to: &Path, progress: &mut Progress<'_>) -> Result<Count> {
-    let mut count = Count::default();
+pub(crate) fn copy(from: &Path, to: &Path, progress: &mut Progress<'_>) -> Result<Copied> {
+    let mut copied = Copied::default();
     for name in names(from)? {
         if is_record(&name.to_string_lossy()) {
             continue;
         }
         let (source, target) = (from.join(&name), to.join(&name));
+        let count = copied.count;
         let mut heard = |part: &Count| progress(&sum(count, *part));
+        let about = fs::symlink_metadata(&source).map_err(Error::io("look at", &source))?;
         let part = match name.to_str() {
             Some("overlay") => overlay(&source, &target, &mut heard)?,
+            _ if about.is_dir() && crate::rootfs::store::snapshot(&source, &target, false)? => {
+                copied.whole.push(target);
+                continue;
+            }
             _ => one(&source, &target, &mut heard)?,
         };
-        count = sum(count, part);
+        copied.count = sum(count, part);
     }
-    Ok(count)
+    Ok(copied)
 }
 
 /// Of an overlay, what is written; what the kernel is at work with is made anew.
@@ -55,9 +78,6 @@ fn overlay(from: &Path, to: &Path, progress: &mut Progress<'_>) -> Result<Count>
 fn one(from: &Path, to: &Path, progress: &mut Progress<'_>) -> Result<Count> {
     let kind = fs::symlink_metadata(from).map_err(Error::io("look at", from))?.file_type();
     if kind.is_dir() {
-        if crate::rootfs::store::snapshot(from, to, false)? {
-            return used(to);
-        }
         fs::create_dir(to).map_err(Error::io("make", to))?;
         duplicate::tree(from, to, progress)
     } else if kind.is_file() {

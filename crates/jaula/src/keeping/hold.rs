@@ -101,14 +101,10 @@ impl Hold {
 
     /// What it stands on is on the disk, as far as it is in a file system of its own.
     pub(crate) fn sync(&self, house: &House, name: &Name) -> Result<()> {
-        let Self::Frozen(_) = self else { return Ok(()) };
-        let Some(first) = registry::live(house, name)?.and_then(|live| live.state.first) else {
-            return Ok(());
-        };
-        let flags = sys::fs::O_RDONLY | sys::fs::O_DIRECTORY;
-        sys::fs::open(sys::fs::CWD, format!("/proc/{}/root", first.pid), flags, 0)
-            .and_then(sys::fs::sync_file_system)
-            .map_err(Error::call("write what the jail has written to its disk"))
+        match self {
+            Self::Frozen(_) => sync(house, name),
+            Self::Claimed(_) => Ok(()),
+        }
     }
 
     /// Lets it go on; with how long it stood still, if it runs. An error means that it did not hold still to the end.
@@ -172,6 +168,20 @@ impl Drop for Frozen {
             thaw(&self.group);
         }
     }
+}
+
+/// What a jail that runs has written so far is on the disk.
+pub(crate) fn sync(house: &House, name: &Name) -> Result<()> {
+    let Some(first) = registry::live(house, name)?.and_then(|live| live.state.first) else {
+        return Ok(());
+    };
+    let flags = sys::fs::O_RDONLY | sys::fs::O_DIRECTORY;
+    match sys::fs::open(sys::fs::CWD, format!("/proc/{}/root", first.pid), flags, 0) {
+        // It ended at this moment, and with it its mounts are written out.
+        Err(e) if e.is(sys::errno::ENOENT) || e.is(sys::errno::ESRCH) => Ok(()),
+        root => root.and_then(sys::fs::sync_file_system),
+    }
+    .map_err(Error::call("write what the jail has written to its disk"))
 }
 
 /// The control group of a jail that can be frozen, by its journal: one of version 2.

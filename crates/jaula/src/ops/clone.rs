@@ -44,17 +44,18 @@ pub fn clone(
     };
     let (text, config) = configuration(&text, jail, new, settings)?;
     let building = Building::begin(&house.lib.join("jails"), new.as_str())?;
-    let count = match snapshot {
+    let copied = match snapshot {
         Some(snapshot) => data::copy(&shelf.at(snapshot).join(DATA), building.path(), progress)?,
         None => {
             let held = Hold::take(house, jail)?;
             settle::jail(house, jail, true)?;
             held.sync(house, jail)?;
-            let count = data::copy(&house.kept(jail), building.path(), progress)?;
+            let copied = data::copy(&house.kept(jail), building.path(), progress)?;
             held.release()?;
-            count
+            copied
         }
     };
+    let count = copied.count()?;
     drop(shelf);
     // Nobody else that makes a jail waits for that.
     building.sync()?;

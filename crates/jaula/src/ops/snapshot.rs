@@ -41,8 +41,9 @@ pub fn create(
     let held = Hold::take(house, jail)?;
     settle::jail(house, jail, true)?;
     held.sync(house, jail)?;
-    let count = data::copy(&house.kept(jail), &at, progress)?;
+    let copied = data::copy(&house.kept(jail), &at, progress)?;
     let frozen = held.release()?.map(millis);
+    let count = copied.count()?;
     let about =
         About { made: now(), files: count.files, bytes: count.bytes, shared: count.shared, frozen, note };
     shelf::describe(building.path(), &about, &text)?;
@@ -116,7 +117,7 @@ pub fn rollback(
     let building = Building::begin(shelf.path(), "back")?;
     let at = building.path().join(DATA);
     make_private(&at)?;
-    data::copy(&from.join(DATA), &at, progress)?;
+    _ = data::copy(&from.join(DATA), &at, progress)?;
     note(&at, &Rollback { before: before.as_ref().map(Name::to_string), config })?;
     let about =
         About { made: now(), note: Some(format!("before the rollback to {snapshot}")), ..size(&kept)? };

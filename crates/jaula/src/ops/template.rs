@@ -34,9 +34,8 @@ pub struct Summary {
     pub size: u64,
     /// How many files it has.
     pub files: u64,
-    /// When it was made.
-    #[serde(serialize_with = "moment")]
-    pub made: Moment,
+    /// When it was made, if that is known.
+    pub made: Option<Moment>,
     /// What it was made from.
     pub origin: String,
     /// The digest of its archive or image.
@@ -47,10 +46,6 @@ pub struct Summary {
     pub used_by: Vec<Name>,
     /// Why nothing is known of it.
     pub problem: Option<String>,
-}
-
-fn moment<S: serde::Serializer>(moment: &Moment, to: S) -> std::result::Result<S::Ok, S::Error> {
-    to.serialize_str(&moment.to_string())
 }
 
 /// The templates that are there.
@@ -137,7 +132,7 @@ pub fn import(house: &House, import: Import, work: &mut Work<'_>) -> Result<Summ
         work.say("listing what it holds");
         Ok(done.contents)
     };
-    template::make(house, &name, about, &mut fill).map_err(|error| match error {
+    template::make(house, &name, about, &mut fill).map_err(|error| match work.ended_by(error) {
         Error::Archive { source, .. } => Error::Archive { archive: called, source },
         other => other,
     })?;

@@ -3,16 +3,19 @@
 //! `jaula/about.json` and `jaula/config.toml` come first, so that whoever reads from a pipe knows what follows; then
 //! `root/`, the files as the jail sees them, whatever they are kept in. So a jail may come back in another store.
 
-use crate::claim::Claim;
+use crate::building::Building;
 use crate::error::{Error, Result};
 use crate::house::House;
+use crate::keeping::hold::{self, Hold};
+use crate::keeping::shelf::Shelf;
+use crate::keeping::{data, settle as unfinished};
 use crate::ops::build::settle;
 use crate::ops::create::{Created, free};
 use crate::registry;
 use crate::rootfs::archive::{ArchiveError, Entries, Input, Layer, Limits, Pack, Packed, Unpack};
 use crate::rootfs::build::Work;
+use crate::rootfs::duplicate::Count;
 use crate::rootfs::{store, template};
-use crate::running::Running;
 use model::config::{Config, RootSpec, Setting, Store, edit};
 use model::name::Name;
 use model::tar::Entry;
@@ -40,9 +43,24 @@ pub struct About {
     pub by: String,
 }
 
-/// Packs a jail, which may run.
-pub fn export(house: &House, name: &Name, to: impl Write, work: &mut Work<'_>) -> Result<Packed> {
-    let text = registry::text(house, name)?.1;
+/// What became of an export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exported {
+    /// The archive.
+    pub packed: Packed,
+    /// How many milliseconds the jail stood still, if it ran and was frozen.
+    pub frozen: Option<u64>,
+}
+
+/// Packs a jail, which may run. Then it is frozen, unless `freeze` says no, for as long as its files are copied, so
+/// that the archive is of one moment; where there is no room for a copy, until they are packed.
+pub fn export(
+    house: &House,
+    name: &Name,
+    to: impl Write,
+    freeze: bool,
+    work: &mut Work<'_>,
+) -> Result<Exported> {
     let config = registry::config(house, name)?;
     if !config.root.is_own() {
         return Err(Error::refused(
@@ -51,6 +69,72 @@ pub fn export(house: &House, name: &Name, to: impl Write, work: &mut Work<'_>) -
         ));
     }
     let live = registry::live(house, name)?.is_some_and(|live| live.is_alive());
+    if live && !freeze {
+        let opened = store::look(house, name, &config)?;
+        let packed = pack(house, name, true, &opened, to, work)?.finish()?;
+        return Ok(Exported { packed, frozen: None });
+    }
+    let shelf = Shelf::take(house, name)?;
+    let is_image = store::is_image(house, name, &config);
+    if live && is_image {
+        // What is on the disk by then is not waited for while the jail stands still.
+        hold::sync(house, name)?;
+    }
+    let held = Hold::take(house, name)?;
+    unfinished::jail(house, name, true)?;
+    let config = registry::config(house, name)?;
+    let live = matches!(held, Hold::Frozen(_));
+    let copied = match live {
+        true => {
+            if is_image {
+                held.sync(house, name)?;
+            }
+            copy(house, name, work)?
+        }
+        false => None,
+    };
+    let (held, stood) = match copied {
+        Some(_) => (None, held.release()?),
+        None => (Some(held), None),
+    };
+    drop(shelf);
+    let kept = copied.as_ref().map_or_else(|| house.kept(name), |copy| copy.path().to_owned());
+    let opened = store::look_in(house, name, &kept, &config)?;
+    let pack = pack(house, name, live, &opened, to, work)?;
+    drop(opened);
+    // Before the archive has its end: one of a jail that went on is none.
+    let stood = held.map(Hold::release).transpose()?.flatten().or(stood);
+    let frozen = stood.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+    Ok(Exported { packed: pack.finish()?, frozen })
+}
+
+/// Copies what a jail keeps that stands still, beside the jails; nothing if there is no room for that.
+fn copy(house: &House, name: &Name, work: &mut Work<'_>) -> Result<Option<Building>> {
+    // Not among its snapshots: it may be renamed and deleted while the copy is packed.
+    let copy = Building::begin(&house.lib.join("jails"), name.as_str())?;
+    let mut report = |count: &Count| {
+        work.go_on()?;
+        work.count("copying", count.files, count.bytes)
+    };
+    match data::copy(&house.kept(name), copy.path(), &mut report) {
+        Err(error) if error.is_full() => {
+            drop(copy);
+            work.tell("there is no room for a copy: the jail stands still until all is packed");
+            Ok(None)
+        }
+        copied => copied.map(|_| Some(copy)),
+    }
+}
+
+/// Packs all but the archive's end.
+fn pack<W: Write>(
+    house: &House,
+    name: &Name,
+    live: bool,
+    opened: &store::Opened,
+    to: W,
+    work: &mut Work<'_>,
+) -> Result<Pack<W>> {
     let about = About {
         name: name.to_string(),
         packed: crate::state::now(),
@@ -60,25 +144,14 @@ pub fn export(house: &House, name: &Name, to: impl Write, work: &mut Work<'_>) -
     let about = serde_json::to_vec(&about).map_err(|e| Error::Inside(e.to_string()))?;
     let mut pack = Pack::new(to)?;
     pack.text("jaula/about.json", &about)?;
-    pack.text("jaula/config.toml", text.as_bytes())?;
+    pack.text("jaula/config.toml", registry::text(house, name)?.1.as_bytes())?;
     let mut report = |progress: &crate::rootfs::archive::Progress| match progress.files % 64 {
         0 => work.reading(progress),
         _ => Ok(()),
     };
-    if live {
-        let running = Running::open(house, name)?;
-        // What it sees itself is what its files are, wherever they are kept; other mounts are not entered.
-        let shift = running.state.id.range().outside;
-        pack.tree(running.root.as_fd(), "root/", shift, &mut report)?;
-        return pack.finish();
-    }
-    let claim = Claim::take(house, name)?;
-    crate::recover::stale(house, &claim)?;
-    let packed = store::look(house, name, &config)
-        .and_then(|opened| pack.tree(opened.root(), "root/", 0, &mut report))
-        .and_then(|()| pack.finish());
-    claim.remove()?;
-    packed
+    // Its files as it sees them, wherever they are kept; other mounts are not entered.
+    pack.tree(opened.root(), "root/", 0, &mut report)?;
+    Ok(pack)
 }
 
 /// What to make a jail of.
@@ -111,7 +184,7 @@ impl std::fmt::Debug for Import {
 /// Makes a jail of an archive. If this fails, or is killed, there is none.
 pub fn import(house: &House, given: Import, work: &mut Work<'_>) -> Result<Created> {
     let called = given.called.clone();
-    unpack(house, given, work).map_err(|error| match error {
+    unpack(house, given, work).map_err(|error| match work.ended_by(error) {
         Error::Archive { source, .. } => Error::Archive { archive: called, source },
         other => other,
     })

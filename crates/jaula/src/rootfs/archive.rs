@@ -21,6 +21,7 @@ mod tests;
 mod unpack;
 mod walk;
 
+pub(crate) use ahead::apart;
 pub use contents::Contents;
 pub use entries::Entries;
 pub use error::ArchiveError;

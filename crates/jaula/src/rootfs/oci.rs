@@ -12,7 +12,7 @@ mod tests;
 pub use error::ImageError;
 
 use crate::error::Result;
-use crate::rootfs::archive::{Input, Layer, Limits, Progress, Report, Unpack, Unpacked, hex};
+use crate::rootfs::archive::{Input, Layer, Limits, Progress, Report, Unpack, Unpacked, apart, hex};
 use model::oci::{Descriptor, Document, Image, MOST_DOCUMENT, Reference, Run, Saved, choose, sha256};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -167,9 +167,12 @@ fn read(parts: &mut dyn Parts, of: &Descriptor) -> Result<Vec<u8>> {
 }
 
 /// All of a document.
-fn whole(from: impl Read) -> Result<Vec<u8>> {
-    let mut text = Vec::new();
-    from.take(MOST_DOCUMENT + 1).read_to_end(&mut text).map_err(ImageError::Read)?;
+fn whole(from: impl Read + Send + 'static) -> Result<Vec<u8>> {
+    let read = || {
+        let mut text = Vec::new();
+        from.take(MOST_DOCUMENT + 1).read_to_end(&mut text).map(|_| text)
+    };
+    let text = apart(read).flatten().map_err(ImageError::Read)?;
     if text.len() as u64 > MOST_DOCUMENT {
         return Err(ImageError::Damaged("a document of it is longer than any".to_owned()).into());
     }

@@ -104,6 +104,11 @@ pub(crate) fn few(kept: &Path) -> Option<&'static str> {
     kept.join(OVERLAY).is_dir().then_some(OVERLAY)
 }
 
+/// Are its files in an image, which has a jail's last writes when it was synced?
+pub(crate) fn is_image(house: &House, name: &Name, config: &Config) -> bool {
+    matches!(find(house, name, config), Some(Stored::Image(_) | Stored::Layers { image: true, .. }))
+}
+
 /// The tree of the template that a jail is made from.
 fn template(house: &House, config: &Config) -> Option<PathBuf> {
     match &config.root.from {
@@ -160,12 +165,17 @@ pub(crate) fn may_change(house: &House, name: &Name, old: &Config, new: &Config)
 /// Opens the root of a jail that does not run and that the caller has claimed. It must be closed
 /// before the jail starts. What is written is on the disk when somebody asks for it.
 pub fn open(house: &House, name: &Name, config: &Config) -> Result<Opened> {
-    open_stored(&own(house, name, config)?)
+    open_stored(&own(house, name, &house.kept(name), config)?)
 }
 
-/// The same to look at only.
+/// The same to look at only. Then the jail may run.
 pub fn look(house: &House, name: &Name, config: &Config) -> Result<Opened> {
-    match own(house, name, config)? {
+    look_in(house, name, &house.kept(name), config)
+}
+
+/// The same of a copy of what a jail keeps, in this directory.
+pub(crate) fn look_in(house: &House, name: &Name, kept: &Path, config: &Config) -> Result<Opened> {
+    match own(house, name, kept, config)? {
         Stored::Layers { base, kept, image: false } => Ok(Opened(Root::Look(overlay::look(&base, &kept)?))),
         Stored::Layers { base, kept, image: true } => {
             let at = kept.parent().unwrap_or(&kept);
@@ -176,8 +186,8 @@ pub fn look(house: &House, name: &Name, config: &Config) -> Result<Opened> {
     }
 }
 
-fn own(house: &House, name: &Name, config: &Config) -> Result<Stored> {
-    let Some(stored) = find(house, name, config) else {
+fn own(house: &House, name: &Name, kept: &Path, config: &Config) -> Result<Stored> {
+    let Some(stored) = at(house, kept, config) else {
         return Err(Error::refused(
             format!("the files of jail {name} are not its own"),
             "only a jail with root.store has files of its own",

@@ -7,6 +7,8 @@ use sys::signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 /// What ends a wait.
 const ENDING: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
+/// So long it waits before it looks for one.
+const SLICE: Duration = Duration::from_millis(100);
 /// So much is read at a time.
 const CHUNK: usize = 256 << 10;
 /// So many chunks may wait.
@@ -64,21 +66,27 @@ fn read(mut reader: impl Read, send: &SyncSender<io::Result<Vec<u8>>>, empty: &R
     }
 }
 
-impl Ahead {
-    /// The next chunk. Whoever sends may wait for a network, so that a signal that came meanwhile ends this wait.
-    fn wait(&self) -> io::Result<Vec<u8>> {
-        loop {
-            match self.chunks.recv_timeout(Duration::from_millis(200)) {
-                Ok(next) => return next,
-                // A thread that is gone has told its end, or its error.
-                Err(RecvTimeoutError::Disconnected) => return Ok(Vec::new()),
-                Err(RecvTimeoutError::Timeout) if sys::signal::is_pending(&ENDING) => {
-                    return Err(io::ErrorKind::TimedOut.into());
-                }
-                Err(RecvTimeoutError::Timeout) => {}
+/// What comes from another thread, which may wait for a network: a signal that comes meanwhile ends this wait.
+/// Nothing comes from a thread that is gone.
+fn wait<T>(from: &Receiver<T>) -> io::Result<Option<T>> {
+    loop {
+        match from.recv_timeout(SLICE) {
+            Ok(next) => return Ok(Some(next)),
+            Err(RecvTimeoutError::Disconnected) => return Ok(None),
+            Err(RecvTimeoutError::Timeout) if sys::signal::is_pending(&ENDING) => {
+                return Err(io::ErrorKind::TimedOut.into());
             }
+            Err(RecvTimeoutError::Timeout) => {}
         }
     }
+}
+
+/// Does something in a thread of its own, which a signal does not wait for.
+pub(crate) fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+    let (send, done) = sync_channel(1);
+    // Nobody may wait for it any more.
+    std::thread::spawn(move || drop(send.send(work())));
+    wait(&done)?.ok_or_else(|| io::Error::other("a thread of jaula's died"))
 }
 
 impl BufRead for Ahead {
@@ -89,7 +97,8 @@ impl BufRead for Ahead {
             if !old.is_empty() {
                 let _ = self.used.send(old);
             }
-            self.chunk = self.wait()?;
+            // A thread that is gone has told its end, or its error.
+            self.chunk = wait(&self.chunks)?.transpose()?.unwrap_or_default();
         }
         Ok(&self.chunk[self.at..])
     }

@@ -20,8 +20,9 @@ pub(super) fn fetch(
     let top = top.map_err(|e| Error::tree(into, "a tree to unpack into", e))?;
     let limits = Limits::of(&top, None).map_err(Error::call("see how much room there is"))?;
     let mut report = work.unpacking(None);
-    let image = oci::fetch(reference, top.as_fd(), limits, &mut report)?;
+    let image = oci::fetch(reference, top.as_fd(), limits, &mut report);
     drop(report);
+    let image = image.map_err(|error| work.ended_by(error))?;
     work.left_out(&image.unpacked.left_out);
     let run = image.run;
     about.digest = Some(image.digest);

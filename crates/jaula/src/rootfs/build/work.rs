@@ -16,6 +16,8 @@ pub enum Report<'a> {
     Step(&'a Step),
     /// What a program printed.
     Line(&'a str),
+    /// What whoever waits should know.
+    Told(&'a str),
 }
 
 /// A work that goes on. While it does, the signals that would end the process end the work instead.
@@ -44,6 +46,11 @@ impl<'a> Work<'a> {
 
     pub(crate) fn step(&mut self, step: &Step) {
         (self.report)(Report::Step(step));
+    }
+
+    /// Says what whoever waits should know, in a line that stays.
+    pub(crate) fn tell(&mut self, text: &str) {
+        (self.report)(Report::Told(text));
     }
 
     pub(crate) fn line(&mut self, line: &str) {
@@ -94,6 +101,11 @@ impl<'a> Work<'a> {
                 what.iter().map(|(what, count)| format!("{count} \u{d7} {what}")).collect();
             self.step(&Step { phase: "left out", what: all.join(", "), count: None });
         }
+    }
+
+    /// Why it ended: if somebody wanted that, whatever it failed with is of no interest.
+    pub(crate) fn ended_by(&self, error: Error) -> Error {
+        self.go_on().err().unwrap_or(error)
     }
 
     /// An error if somebody wants it to end.

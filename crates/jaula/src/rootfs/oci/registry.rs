@@ -2,7 +2,7 @@
 
 use super::{ImageError, Parts, Start, parse, same, whole};
 use crate::error::Result;
-use crate::rootfs::archive::hex;
+use crate::rootfs::archive::{apart, hex};
 use model::oci::{Challenge, Descriptor, Logins, sha256};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use ureq::http::StatusCode;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::{Agent, Body, http::Response};
+use ureq::typestate::WithoutBody;
+use ureq::{Agent, Body, RequestBuilder, http::Response};
 
 /// Documents that jaula understands.
 const KINDS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
@@ -109,7 +110,7 @@ impl Registry {
         if let Some(authorization) = &self.authorization {
             request = request.header("authorization", authorization);
         }
-        Ok(request.call().map_err(|e| unreachable(&self.host, &e))?)
+        answer(request, &self.host)
     }
 
     /// User and password, if somebody logged in there.
@@ -136,7 +137,7 @@ impl Registry {
         {
             request = request.header("authorization", login);
         }
-        let answer = request.call().map_err(|e| unreachable(&challenge.realm, &e))?;
+        let answer = answer(request, &challenge.realm)?;
         if answer.status() != StatusCode::OK {
             return Err(self.refused(answer, "a token"));
         }
@@ -217,8 +218,14 @@ fn tls() -> Result<TlsConfig> {
         .build())
 }
 
-fn unreachable(host: &str, error: &ureq::Error) -> ImageError {
-    ImageError::Unreachable { host: host.to_owned(), why: error.to_string().replace('\n', " ") }
+/// What a host answers. It may take its time; a signal does not wait for it.
+fn answer(request: RequestBuilder<WithoutBody>, host: &str) -> Result<Response<Body>> {
+    let answer = apart(|| request.call()).map_err(ImageError::Read)?;
+    let unreachable = |error: ureq::Error| ImageError::Unreachable {
+        host: host.to_owned(),
+        why: error.to_string().replace('\n', " "),
+    };
+    Ok(answer.map_err(unreachable)?)
 }
 
 #[cfg(test)]
