@@ -179,7 +179,7 @@ impl<'t> Declared<'t> {
 /// Of this test nothing is on the host, and its house has no number in use.
 pub(crate) fn nothing_left(t: &Test) -> Outcome {
     let left = Snapshot::settle(Duration::from_secs(3), || t.left_behind());
-    if left.is_empty() { Ok(()) } else { Err(format!("left behind:\n{left}").into()) }
+    if left.is_empty() { Ok(()) } else { Err(left.as_left_behind().into()) }
 }
 
 /// Puts a template of busybox there.

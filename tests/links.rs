@@ -21,7 +21,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// The host's address on the cable.
-const HOST: &str = "192.0.2.2";
+pub(crate) const HOST: &str = "192.0.2.2";
 
 /// Sends an ICMP echo and waits for the answer; says from whom it came, or that none came.
 const PING: &str = "
@@ -52,7 +52,7 @@ for ip in sys.argv[1:]:
 ";
 
 /// A host with jails on a cable, which passes packets on.
-fn lay(t: &Test) -> Outcome<Cable<'_>> {
+pub(crate) fn lay(t: &Test) -> Outcome<Cable<'_>> {
     let cable = Cable::lay(t, &[HOST, "2001:db8::2"])?;
     let on = "echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding";
     cable.server(&["sh", "-c", on])?.ok()?;
@@ -60,14 +60,14 @@ fn lay(t: &Test) -> Outcome<Cable<'_>> {
 }
 
 /// All that the host has of networks, in words.
-fn look(cable: &Cable<'_>) -> Outcome<String> {
+pub(crate) fn look(cable: &Cable<'_>) -> Outcome<String> {
     let script = "ip -br link | awk '{print $1}'; ip -4 -o addr; ip -6 -o addr show scope global; ip route | sed 's/ linkdown//'; \
                   ip -6 route show proto 106; ip neigh show proxy; cat /proc/sys/net/ipv6/conf/cable/proxy_ndp";
     cable.server(&["sh", "-c", script])?.ok()
 }
 
 /// A jail over the host's root that goes on; `options` say its network.
-fn start(cable: &Cable<'_>, name: &str, options: &[&str]) -> Outcome {
+pub(crate) fn start(cable: &Cable<'_>, name: &str, options: &[&str]) -> Outcome {
     let raw = ["--set", "security.capabilities=+net_raw", "--set", "security.raw_sockets=true"];
     let create = [&["create", name, "--root", "host"], &raw[..]].concat();
     let command = ["--", "sleep", "1000"];
@@ -89,12 +89,12 @@ fn pings(cable: &Cable<'_>, name: &str, addresses: &[&str]) -> Outcome {
 }
 
 /// The host on the cable's other end pings these.
-fn outside_pings(cable: &Cable<'_>, addresses: &[&str]) -> Outcome {
+pub(crate) fn outside_pings(cable: &Cable<'_>, addresses: &[&str]) -> Outcome {
     answered(&cable.client(&[&["python3", "-c", PING], addresses].concat())?.ok()?, addresses);
     Ok(())
 }
 
-fn stopped(cable: &Cable<'_>, names: &[&str]) -> Outcome {
+pub(crate) fn stopped(cable: &Cable<'_>, names: &[&str]) -> Outcome {
     cable.jaula().ok(&[&["stop"], names].concat()).map(drop)
 }
 

@@ -32,9 +32,11 @@ mod manage;
 mod mounts_live;
 mod names;
 mod needs;
+mod neighbours;
 mod ports;
 mod races;
 mod rate;
+mod reach;
 mod refresh;
 mod roots;
 mod selftest;
@@ -78,9 +80,11 @@ fn main() -> ExitCode {
         mounts_live::trials(),
         names::trials(),
         needs::trials(),
+        neighbours::trials(),
         ports::trials(),
         races::trials(),
         rate::trials(),
+        reach::trials(),
         refresh::trials(),
         roots::trials(),
         selftest::trials(),

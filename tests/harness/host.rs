@@ -107,6 +107,14 @@ impl Snapshot {
         }
     }
 
+    /// What to say of things that should be gone: each line by itself, so that whoever looks for the words finds the
+    /// thing.
+    pub fn as_left_behind(&self) -> String {
+        let lines = self.to_string();
+        let lines = lines.lines().map(|line| format!("left behind on the host: {}", line.trim()));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
     /// The mount points at or below a directory, in our mount namespace.
     pub fn mounts_below(directory: &Path) -> Vec<String> {
         let mut all = Self::default();

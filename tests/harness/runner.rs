@@ -32,7 +32,7 @@ pub fn run(trials: Vec<Trial>) -> ExitCode {
         println!("the host is as it was");
         conclusion.exit_code()
     } else {
-        println!("error: left behind on the host:\n{left}");
+        println!("error: {}", left.as_left_behind());
         ExitCode::from(101)
     }
 }

@@ -135,7 +135,7 @@ fn attempt(need: Need, body: fn(&Test) -> Outcome) -> Outcome {
     // The kernel takes some things apart behind the caller's back (network namespaces, loop
     // devices), so what is there at once is only suspicious; what stays is left behind.
     let left = Snapshot::settle(Duration::from_secs(3), || test.left_behind());
-    if left.is_empty() { Ok(()) } else { Err(Stop::Failed(format!("left behind on the host:\n{left}"))) }
+    if left.is_empty() { Ok(()) } else { Err(Stop::Failed(left.as_left_behind())) }
 }
 
 /// Lists a file's tests by need: `trials!("start": privileged [a, b], pure [c])` are the trials

@@ -6,6 +6,7 @@
 pub(crate) mod bind;
 mod links;
 mod lower;
+mod neighbours;
 pub(crate) mod ports;
 pub(crate) mod rate;
 pub(crate) mod shared;
@@ -136,14 +137,18 @@ fn host_steps(plan: &Plan, journal: &mut Journal) -> Result<Option<OwnedFd>, Err
             HostStep::Rate { cgroup, rates } => {
                 rate::keep(&group(cgroup)?, rates).map_err(Error::call("limit the jail's data"))?;
             }
+            HostStep::Probe(addresses) => neighbours::probe(addresses)?,
             HostStep::Shared(thing) => {
                 let (run, name) = place(plan)?;
                 journal.write(&Entry::Shared(shared::key(thing)))?;
                 shared::take(run, &name, thing)?;
             }
             // Done when parent and child meet.
-            HostStep::Link(_) | HostStep::Firewall(_) | HostStep::LinkUp { .. } | HostStep::Answer { .. } => {
-            }
+            HostStep::Link(_)
+            | HostStep::Firewall(_)
+            | HostStep::LinkUp { .. }
+            | HostStep::Answer { .. }
+            | HostStep::Announce(_) => {}
             // Done by the claim, without which there would be no journal.
             HostStep::Claim(_) | HostStep::Number(_) => {}
             HostStep::MountPoint(path) => match sys::fs::make_dir(sys::fs::CWD, path, 0o755) {
@@ -261,6 +266,7 @@ fn meet(plan: &Plan, first: &Child, trees: &[OwnedFd], journal: &mut Journal) ->
             }
             HostStep::LinkUp { link, routes } => links::up(link, routes)?,
             HostStep::Answer { ip, device } => links::answer(*ip, device, journal)?,
+            HostStep::Announce(addresses) => neighbours::announce(addresses),
             _ => {}
         }
     }

@@ -20,6 +20,7 @@ pub mod limits;
 pub mod link;
 pub mod manifest;
 pub mod name;
+pub mod neighbours;
 pub mod oci;
 pub mod order;
 pub mod packages;

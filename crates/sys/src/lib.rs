@@ -28,6 +28,7 @@ pub mod mount;
 pub mod netfilter;
 pub mod netlink;
 pub mod notify;
+pub mod packet;
 pub mod poll;
 pub mod probe;
 pub mod process;

@@ -198,6 +198,9 @@ mod tests {
         assert!(socket.index("no such").unwrap_err().is(libc::ENODEV));
         let links = route::links(&socket).unwrap();
         assert!(links.iter().any(|link| link.index == 1 && link.name == "lo"));
+        let lo = route::link_named(&socket, "lo").unwrap();
+        assert!(lo.index == 1 && !lo.has_neighbours);
+        assert!(route::link_named(&socket, "no such").unwrap_err().is(libc::ENODEV));
     }
 
     #[test]

@@ -101,7 +101,7 @@ pub(super) fn up(name: &str, routes: &[IpAddr]) -> Result<()> {
     Ok(())
 }
 
-/// Answers on an interface for an address of the jail, and says so to the net around.
+/// Answers on an interface for an address of the jail, to who asks.
 pub(super) fn answer(ip: IpAddr, device: &str, journal: &mut Journal) -> Result<()> {
     let here = Socket::route().map_err(failed("reach the host's network"))?;
     let index = index(&here, device)?;

@@ -288,6 +288,8 @@ pub struct Network {
     pub connections: Option<Count>,
     /// `network.guard`: is it kept to its own addresses?
     pub guard: bool,
+    /// `network.probe`: are other machines asked for its addresses before it starts?
+    pub probe: bool,
     /// `network.listen`: the only ports that the jail may bind to; absent for all.
     pub listen: Option<Vec<Ports>>,
     /// `network.nameservers`: whom a virtual server asks for names.
@@ -310,6 +312,7 @@ impl Default for Network {
             rate: Rates::default(),
             connections: None,
             guard: true,
+            probe: true,
             listen: None,
             nameservers: None,
         }

@@ -1,6 +1,6 @@
 //! The host's half of a start: what is done to the host, in order.
 
-use super::{Directory, Jail, Link, MOUNT_POINTS, Shared, Writable};
+use super::{Directory, Jail, Link, MOUNT_POINTS, OnNet, Shared, Writable};
 use crate::caps::Capability;
 use crate::config::{NetworkMode, Rates, RootSpec};
 use crate::firewall::Share;
@@ -72,6 +72,8 @@ pub enum HostStep {
         /// Its addresses.
         ips: Vec<IpAddr>,
     },
+    /// Ask the nets whether other machines have these addresses, those that the host does not have itself.
+    Probe(Vec<OnNet>),
     /// Something that the first jail that needs it brings, and the last takes away.
     Shared(Shared),
     /// Make the jail's own link, while its first process waits; its undo removes it.
@@ -92,6 +94,8 @@ pub enum HostStep {
         /// The interface.
         device: String,
     },
+    /// Tell the nets where these addresses are now; no undo.
+    Announce(Vec<OnNet>),
     /// Make a directory that the jail keeps when it stops; no undo.
     Keep(PathBuf),
     /// Make a directory of those that an app jail may write to, where there is none; no undo.
@@ -167,6 +171,8 @@ impl fmt::Display for HostStep {
                 let ways = ways.iter().filter_map(|(way, rate)| Some(format!("{way} {}", (*rate)?)));
                 write!(f, "bpf: pass {}, {}", ways.collect::<Vec<_>>().join(", "), cgroup.display())
             }
+            Self::Probe(all) => write!(f, "ask who has {}", listed(all)),
+            Self::Announce(all) => write!(f, "announce {}", listed(all)),
             Self::Shared(shared) => shared.fmt(f),
             Self::Link(link) => link.fmt(f),
             Self::Firewall(share) => write!(f, "nft: {share}"),
@@ -204,6 +210,8 @@ impl HostStep {
             Self::Shared(Shared::Bridge { .. }) => "jails on it reach each other and the host",
             Self::Shared(Shared::Address { .. }) => "an address that is there while jails need it",
             Self::Shared(Shared::Ndp(_)) => "answers for the addresses that are listed, and no others",
+            Self::Probe(_) => "an address that another machine has is not the jail's",
+            Self::Announce(_) => "whoever knew another machine by the address learns anew",
             Self::Link(_) => "the jail's own interface, ready before its first program runs",
             Self::Firewall(_) => "its translation and forwards, and what may come from its link",
             Self::LinkUp { .. } => "the way to the jail",
@@ -278,7 +286,12 @@ pub(super) fn steps(jail: &Jail<'_>) -> Vec<HostStep> {
         legacy.into_iter().map(|at| HostStep::Cgroup { path: at.join(&directory), join: Join::Moved }),
     );
     steps.extend(super::link::meeting(jail));
+    steps.extend(super::link::announce(jail));
     steps
+}
+
+fn listed(all: &[OnNet]) -> String {
+    all.iter().map(OnNet::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// What keeps the group's processes to their addresses.

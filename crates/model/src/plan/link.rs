@@ -40,6 +40,17 @@ pub enum Leads {
     Over(String),
 }
 
+/// An address of the jail that others on a net can see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnNet {
+    /// The address.
+    pub ip: IpAddr,
+    /// The interface of the host that the net is on.
+    pub device: String,
+    /// The hardware address that has it; `None` for the interface's own.
+    pub mac: Option<Mac>,
+}
+
 /// Something on the host that several jails may need: it comes with the first and goes with the last of them, if it
 /// was not there before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +86,12 @@ impl fmt::Display for Shared {
     }
 }
 
+impl fmt::Display for OnNet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} dev {}", self.ip, self.device)
+    }
+}
+
 impl fmt::Display for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, inside, mac, .. } = self;
@@ -99,6 +116,10 @@ impl fmt::Display for Link {
 pub(super) fn before(jail: &Jail<'_>) -> Vec<HostStep> {
     let network = &jail.config.network;
     let mut steps = Vec::new();
+    let seen = on_net(jail);
+    if network.probe && !seen.is_empty() {
+        steps.push(HostStep::Probe(seen));
+    }
     match (network.mode, network.bridge()) {
         (NetworkMode::Bind, _) => {
             for Address { ip, prefix, device } in &network.addresses {
@@ -130,13 +151,48 @@ pub(super) fn before(jail: &Jail<'_>) -> Vec<HostStep> {
     steps
 }
 
+/// The addresses of the jail that machines on a net of the host's interfaces can see. On a bridge of jaula's own there
+/// are none but jails.
+fn on_net(jail: &Jail<'_>) -> Vec<OnNet> {
+    let network = &jail.config.network;
+    match (network.mode, &network.parent) {
+        (NetworkMode::Bind, _) => {
+            let coming = network.addresses.iter().filter_map(|own| Some((own.ip, own.device.clone()?)));
+            coming.map(|(ip, device)| OnNet { ip, device, mac: None }).collect()
+        }
+        (NetworkMode::Routed, _) => {
+            let answers = jail.facts.answers.iter().cloned();
+            answers.map(|(ip, device)| OnNet { ip, device, mac: None }).collect()
+        }
+        (NetworkMode::Bridge | NetworkMode::Macvlan, Some(parent)) if parent != link::BRIDGE => {
+            let mac = Some(hardware(jail));
+            network.ips().map(|ip| OnNet { ip, device: parent.clone(), mac }).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The jail's own hardware address.
+fn hardware(jail: &Jail<'_>) -> Mac {
+    jail.config.network.mac.unwrap_or_else(|| made(jail, b"jail"))
+}
+
+/// A hardware address that follows from the host and the jail's number.
+fn made(jail: &Jail<'_>, what: &[u8]) -> Mac {
+    let (machine, house) = (jail.facts.machine.as_bytes(), jail.facts.house.as_bytes());
+    Mac::of(&[what, machine, house, &jail.id.number().to_be_bytes()])
+}
+
+/// What is said when all of it stands.
+pub(super) fn announce(jail: &Jail<'_>) -> Option<HostStep> {
+    Some(on_net(jail)).filter(|seen| !seen.is_empty()).map(HostStep::Announce)
+}
+
 /// What is done while the jail's first process waits.
 pub(super) fn meeting(jail: &Jail<'_>) -> Vec<HostStep> {
     let network = &jail.config.network;
     let Some(inside) = network.inside() else { return Vec::new() };
-    let (machine, house) = (jail.facts.machine.as_bytes(), jail.facts.house.as_str());
-    let id = jail.id.number().to_be_bytes();
-    let made = |what: &[u8]| Mac::of(&[what, machine, house.as_bytes(), &id]);
+    let house = jail.facts.house.as_str();
     let name = jail.id.link(house);
     let leads = match (network.mode, network.bridge()) {
         (_, Some((_, true))) => Leads::Bridge(link::bridge(house)),
@@ -146,10 +202,10 @@ pub(super) fn meeting(jail: &Jail<'_>) -> Vec<HostStep> {
     };
     let over = matches!(leads, Leads::Over(_));
     let routed = network.mode == NetworkMode::Routed;
-    let mac = network.mac.unwrap_or_else(|| made(b"jail"));
+    let mac = hardware(jail);
     let mut steps = vec![HostStep::Link(Box::new(Link {
         name: name.clone(),
-        host_mac: made(b"host"),
+        host_mac: made(jail, b"host"),
         leads,
         inside: inside.to_owned(),
         mac,

@@ -1,8 +1,8 @@
 //! Messages about interfaces, addresses, routes and neighbours, and what the kernel says of them (rtnetlink(7)).
 
-use super::message::{Batch, attribute, attributes, text, u32_at};
+use super::message::{Batch, attribute, attributes, text, u16_at, u32_at};
 use super::{CREATE, EXCLUSIVE, REPLACE, Socket};
-use crate::error::Result;
+use crate::error::{CallError, Result};
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -35,6 +35,10 @@ const INET6_ADDR_GEN_MODE: u16 = 8;
 const NO_ADDRESS: u8 = 1;
 
 const UP: u32 = 1;
+/// `IFF_NOARP`, `IFF_LOWER_UP`, `ARPHRD_ETHER`
+const NO_ARP: u32 = 0x80;
+const CARRIER: u32 = 0x10000;
+const ETHERNET: u16 = 1;
 const IFA_F_NODAD: u32 = 2;
 const NTF_PROXY: u8 = 8;
 
@@ -260,6 +264,8 @@ pub struct Link {
     pub kind: String,
     /// Is it switched on?
     pub up: bool,
+    /// Is it of Ethernet, on, with a cable that leads to somebody, and are hosts on it found by their addresses?
+    pub has_neighbours: bool,
     /// Its hardware address.
     pub mac: Option<[u8; 6]>,
     /// Its longest packet.
@@ -274,6 +280,18 @@ pub fn links(socket: &Socket) -> Result<Vec<Link>> {
     Ok(all.iter().filter_map(|body| parse_link(body)).collect())
 }
 
+/// An interface by its name.
+///
+/// # Errors
+/// `ENODEV` if there is none of this name.
+pub fn link_named(socket: &Socket, name: &str) -> Result<Link> {
+    let called = || format!("RTM_GETLINK({name})");
+    let mut batch = Batch::default();
+    batch.add(GETLINK, 0, called(), &link(0, false), |m| m.text(IFLA_IFNAME, name));
+    let (_, body) = socket.ask(&batch)?;
+    parse_link(&body).ok_or_else(|| CallError::new(called(), libc::EPROTO))
+}
+
 fn parse_link(body: &[u8]) -> Option<Link> {
     let (index, flags) = (u32_at(body, 4)?, u32_at(body, 8)?);
     let rest = body.get(16..)?;
@@ -282,6 +300,7 @@ fn parse_link(body: &[u8]) -> Option<Link> {
         name: String::new(),
         kind: String::new(),
         up: flags & UP != 0,
+        has_neighbours: u16_at(body, 2)? == ETHERNET && flags & (UP | CARRIER | NO_ARP) == UP | CARRIER,
         mac: None,
         mtu: 0,
         master: None,

@@ -21,6 +21,7 @@ const MEANT_FOR: &[(&str, &[NetworkMode])] = &[
     ("network.rate", &[Host, Bind, Routed, Bridge, Macvlan]),
     ("network.connections", &[Routed, Bridge]),
     ("network.guard", &[Routed, Bridge]),
+    ("network.probe", &[Bind, Routed, Bridge, Macvlan]),
 ];
 
 pub(super) fn network(reading: &Reading, note: &mut impl FnMut(&'static str, String, &str)) {
@@ -35,6 +36,7 @@ pub(super) fn network(reading: &Reading, note: &mut impl FnMut(&'static str, Str
         "network.forward" => !network.forward.is_empty(),
         "network.rate" => network.rate != Rates::default(),
         "network.guard" => !network.guard,
+        "network.probe" => !network.probe,
         _ => true,
     };
     for (path, modes) in MEANT_FOR {

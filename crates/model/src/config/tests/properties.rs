@@ -286,6 +286,7 @@ fn network() -> impl Strategy<Value = Network> {
                 rate: Rates { inward: inward.filter(|_| rated), outward: outward.filter(|_| rated) },
                 connections: connections.filter(|_| passes).map(Count),
                 guard: guard || !passes,
+                probe: guard || matches!(mode, NetworkMode::None | NetworkMode::Host),
                 listen: listen.map(|ports| ports.iter().map(|port| port.parse().unwrap()).collect()),
                 nameservers: None,
             }

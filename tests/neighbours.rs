@@ -1,0 +1,151 @@
+//! Addresses that another machine on the net has, and word to the net of those that a jail has now.
+
+use crate::declared::until;
+use crate::links::{lay, look, start, stopped};
+use jaula_tests::harness::{Cable, Outcome, Test};
+use jaula_tests::trials;
+use libtest_mimic::Trial;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    trials!("neighbours": privileged [
+        an_address_of_another_machine_is_refused,
+        an_address_that_is_free_is_taken,
+        who_knew_another_machine_learns_anew,
+    ])
+}
+
+/// The hardware address of the cable's end, as `ip link` of that host says it.
+const MAC: &str = "ip -o link show cable | sed 's/.*ether //; s/ .*//'";
+
+/// The other machine has these.
+fn give(cable: &Cable<'_>, addresses: &[&str]) -> Outcome {
+    for address in addresses {
+        let nodad = if address.contains(':') { &["nodad"][..] } else { &[] };
+        cable.client(&[&["ip", "address", "add", address, "dev", "cable"], nodad].concat())?.ok()?;
+    }
+    Ok(())
+}
+
+fn an_address_of_another_machine_is_refused(t: &Test) -> Outcome {
+    let cable = lay(t)?;
+    give(&cable, &["192.0.2.30/24", "2001:db8::30/64"])?;
+    let owner = cable.client(&["sh", "-c", MAC])?.ok()?;
+    let owner = owner.trim();
+    let refused = |options: &[&str], ip: &str, device: &str| {
+        let before = look(&cable)?;
+        let said = cable.jaula().fails(&[&["run", "--root", "host"], options, &["--", "true"]].concat())?;
+        let line = format!(
+            "{ip} is taken: the machine with the hardware address {owner} has it, on the net of {device}"
+        );
+        assert!(said.contains(&line) && said.contains("help: "), "{options:?}: {said}");
+        assert_eq!(look(&cable)?, before, "{options:?}");
+        Ok::<(), jaula_tests::harness::Stop>(())
+    };
+    refused(&["--ip", "192.0.2.30/24 dev cable"], "192.0.2.30", "cable")?;
+    // One that is free does not hide one that is not.
+    let both = ["--ip", "192.0.2.31/24 dev cable", "--ip", "2001:db8::30/64 dev cable"];
+    refused(&both, "2001:db8::30", "cable")?;
+    for ip in ["192.0.2.30", "2001:db8::30"] {
+        refused(&["--network", "routed", "--ip", ip], ip, "cable")?;
+    }
+    let macvlan = ["--network", "macvlan", "--set", "network.parent=cable", "--ip"];
+    refused(&[&macvlan[..], &["192.0.2.30/24"]].concat(), "192.0.2.30", "cable")?;
+    refused(&[&macvlan[..], &["2001:db8::30/64"]].concat(), "2001:db8::30", "cable")?;
+    // A jail that was made before is not started either, and says why.
+    let name = t.name("late");
+    let dev = ["--ip", "192.0.2.30/24 dev cable", "--", "sleep", "1000"];
+    cable.jaula().ok(&[&["create", &name, "--root", "host"], &dev[..]].concat())?;
+    let said = cable.jaula().fails(&["start", &name])?;
+    assert!(said.contains("192.0.2.30 is taken") && said.contains(owner), "{said}");
+    // Who knows better says so.
+    cable.jaula().ok(&["set", &name, "network.probe=false"])?;
+    cable.jaula().ok(&["start", &name])?;
+    stopped(&cable, &[&name])?;
+    // On the other side of a bridge.
+    cable
+        .server(&[
+            "sh",
+            "-c",
+            "ip link add br0 type bridge; ip link set cable master br0; ip link set br0 up",
+        ])?
+        .ok()?;
+    let bridge = ["--network", "bridge", "--set", "network.parent=br0", "--ip"];
+    refused(&[&bridge[..], &["192.0.2.30/24"]].concat(), "192.0.2.30", "br0")?;
+    refused(&[&bridge[..], &["2001:db8::30/64"]].concat(), "2001:db8::30", "br0")
+}
+
+fn an_address_that_is_free_is_taken(t: &Test) -> Outcome {
+    let cable = lay(t)?;
+    // The one next to it.
+    give(&cable, &["192.0.2.31/24", "2001:db8::31/64"])?;
+    cable.server(&["sh", "-c", "ip link add br0 type bridge; ip link set br0 up"])?.ok()?;
+    let before = look(&cable)?;
+    let run = |options: &[&str]| {
+        let done =
+            cable.jaula().ok(&[&["run", "--root", "host"], options, &["--", "echo", "fine"]].concat())?;
+        assert_eq!(done, "fine\n", "{options:?}");
+        assert_eq!(look(&cable)?, before, "{options:?}");
+        Ok::<(), jaula_tests::harness::Stop>(())
+    };
+    run(&["--ip", "192.0.2.30/24 dev cable", "--ip", "2001:db8::30/64 dev cable"])?;
+    run(&["--network", "routed", "--ip", "192.0.2.30", "--ip", "2001:db8::30"])?;
+    run(&["--network", "macvlan", "--set", "network.parent=cable", "--ip", "192.0.2.30/24"])?;
+    // Where nobody is, nobody answers.
+    for nobody in ["lo", "br0"] {
+        run(&[
+            "--ip",
+            &format!("198.51.100.7/32 dev {nobody}"),
+            "--ip",
+            &format!("2001:db8:7::7 dev {nobody}"),
+        ])?;
+    }
+    // Of the host's own addresses nobody else is asked, and other jails of it have the same.
+    let (one, two) = (t.name("one"), t.name("two"));
+    let dev = ["--ip", "192.0.2.30/24 dev cable", "--", "sleep", "1000"];
+    for name in [&one, &two] {
+        cable.jaula().ok(&[&["create", name, "--root", "host"], &dev[..]].concat())?;
+        cable.jaula().ok(&["start", name])?;
+    }
+    let plan = cable.jaula().ok(&["plan", &one])?;
+    assert!(plan.contains("ask who has 192.0.2.30 dev cable"), "{plan}");
+    assert!(plan.contains("announce 192.0.2.30 dev cable"), "{plan}");
+    stopped(&cable, &[&one, &two])?;
+    assert_eq!(look(&cable)?, before);
+    Ok(())
+}
+
+/// The jail was on another host until now: the machine that looks knows the address by that one's hardware address, and
+/// says nothing of its own that would tell it better.
+fn who_knew_another_machine_learns_anew(t: &Test) -> Outcome {
+    let cable = lay(t)?;
+    let before = look(&cable)?;
+    let of_host = cable.server(&["sh", "-c", MAC])?.ok()?;
+    let of_host = of_host.trim();
+    let (four, six) = ("192.0.2.30", "2001:db8::30");
+    let (four_net, six_net) = (format!("{four}/24"), format!("{six}/64"));
+    let (four_dev, six_dev) = (format!("{four_net} dev cable"), format!("{six_net} dev cable"));
+    let own = "02:00:5e:10:00:07";
+    let set = ["--set", "network.parent=cable", "--set", "network.mac=02:00:5e:10:00:07"];
+    let macvlan = [&["--network", "macvlan"], &set[..], &["--ip", &four_net, "--ip", &six_net]].concat();
+    for (mode, options, mac) in [
+        ("bind", vec!["--ip", &four_dev, "--ip", &six_dev], of_host),
+        ("routed", vec!["--network", "routed", "--ip", four, "--ip", six], of_host),
+        ("macvlan", macvlan, own),
+    ] {
+        for ip in [four, six] {
+            let former = ["lladdr", "02:00:5e:10:00:99", "dev", "cable", "nud", "stale"];
+            cable.client(&[&["ip", "neigh", "replace", ip], &former[..]].concat())?.ok()?;
+        }
+        let name = t.name(mode);
+        start(&cable, &name, &options)?;
+        for ip in [four, six] {
+            let known = || cable.client(&["ip", "neigh", "show", ip]).ok()?.ok().ok();
+            until(&format!("{ip} of {mode} at {mac}: {:?}", known()), || {
+                known().filter(|line| line.contains(mac)).map(drop)
+            })?;
+        }
+        stopped(&cable, &[&name])?;
+    }
+    assert_eq!(look(&cable)?, before);
+    Ok(())
+}
