@@ -33,12 +33,23 @@ pub fn broken(house: &House) -> Result<(usize, Vec<Name>)> {
 
 /// Puts back what is gone.
 pub fn mend(house: &House, names: &[Name]) -> Result<()> {
-    for (name, share) in running(house).iter().filter(|(name, _)| names.contains(name)) {
-        let mut netfilter = open()?;
-        let rules = rules(&mut netfilter)?;
+    let running_now = running(house);
+    let mut netfilter = open()?;
+    let rules_now = rules(&mut netfilter)?;
+    let mut gone = Vec::new();
+    for one in running_now.iter().filter(|(name, _)| names.contains(name)) {
+        if !is_whole(&one.1, &rules_now, &mut netfilter)? {
+            gone.push(one);
+        }
+    }
+    // All of them first: a table that has lost the other one goes with the last jail, and comes back whole.
+    for (_, share) in &gone {
+        leave(share)?;
+    }
+    for (name, share) in gone {
         // That of another may have brought it back.
-        if !is_whole(share, &rules, &mut netfilter)? {
-            leave(share)?;
+        let rules_now = rules(&mut netfilter)?;
+        if !is_whole(share, &rules_now, &mut netfilter)? {
             enter(share, || shares(&house.run))?;
         }
         // It ended meanwhile, and has left already.
@@ -46,7 +57,6 @@ pub fn mend(house: &House, names: &[Name]) -> Result<()> {
             leave(share)?;
         }
     }
-    let mut netfilter = open()?;
     if running(house).is_empty() || is_table_whole(&rules(&mut netfilter)?) {
         return Ok(());
     }

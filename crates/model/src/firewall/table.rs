@@ -219,7 +219,11 @@ fn guard() -> Vec<Written> {
         let size = if six { 16 } else { 4 };
         [address(six, false, R0), X::Compare(R0, true, vec![0; size])].to_vec()
     };
+    // A tag leads into another net than the bridge's own; what is behind it looks as if it had none.
+    let tagged = |kind: u16| is(load(Header::Link, 12, 2, R0), kind.to_be_bytes().to_vec());
     let rules = [
+        (GUARD, [tagged(0x8100), vec![drop()]].concat()),
+        (GUARD, [tagged(0x88a8), vec![drop()]].concat()),
         (GUARD, [from(Header::Link, 6, 6, false, "ether"), vec![drop()]].concat()),
         (GUARD, [carries(0x0806), vec![jump("arp")]].concat()),
         (GUARD, [carries(0x0800), vec![jump("ip")]].concat()),
