@@ -87,16 +87,24 @@ fn a_bridged_jail_sends_in_its_own_name_only(t: &Test) -> Outcome {
 
 /// Counts behind the guard what is for the host itself, by the word in its comment.
 const COUNT: &str = "
-table arp watch { chain input { type filter hook input priority 0;
+table arp watch {
+chain input {
+    type filter hook input priority 0;
     arp saddr ip 10.90.0.99 counter comment \"arpip\"
     arp saddr ether 02:00:00:00:00:99 counter comment \"arpmac\"
     arp operation request arp saddr ip 10.90.0.2 counter comment \"ownarp\"
-} }
-table ip watch { chain before { type filter hook prerouting priority -450;
+}
+}
+table ip watch {
+chain before {
+    type filter hook prerouting priority -450;
     udp sport 67 ip hdrlength 5 counter comment \"dhcp4\"
     udp sport 67 ip hdrlength 6 counter comment \"dhcp4options\"
-} }
-table ip6 watch { chain before { type filter hook prerouting priority -450;
+}
+}
+table ip6 watch {
+chain before {
+    type filter hook prerouting priority -450;
     icmpv6 type nd-neighbor-advert @th,64,128 0xfd000090000000000000000000000099 counter comment \"nd\"
     icmpv6 type nd-neighbor-advert @th,64,128 0xfd000090000000000000000000000002 counter comment \"ownnd\"
     icmpv6 type nd-router-advert ip6 nexthdr 58 counter comment \"ra\"
@@ -104,7 +112,8 @@ table ip6 watch { chain before { type filter hook prerouting priority -450;
     icmpv6 type nd-router-advert ip6 nexthdr 44 counter comment \"rafragment\"
     icmpv6 type nd-redirect counter comment \"redirect\"
     udp sport 547 counter comment \"dhcp6\"
-} }
+}
+}
 ";
 
 /// What has been counted.

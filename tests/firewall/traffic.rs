@@ -60,6 +60,12 @@ fn datagrams_and_each_port_of_a_range_are_forwarded(t: &Test) -> Outcome {
     assert_eq!(ask(HOST, &ports)?, "53\n54\n55\n");
     assert_eq!(ask(HOST6, &ports)?, "53\n54\n55\n");
     assert_eq!(ask(HOST6, &["9953"])?, "55\n");
+    // Each question and each answer was a packet of 29 or 30 bytes, and 20 more with IPv6; neighbours asked as well.
+    let status = jaula.json(&["status", "names", "--json"])?;
+    let count = |what: &str| status[0]["traffic"][what].as_u64().unwrap_or(0);
+    assert!(count("received_packets") >= 7 && count("sent_packets") >= 7, "{status}");
+    assert!(count("received") >= 7 * 29 && count("sent") >= 7 * 29, "{status}");
+    assert!(jaula.ok(&["status", "names"])?.contains("traffic"));
     jaula.run(&["stop", "names"])?.ok().map(drop)
 }
 
