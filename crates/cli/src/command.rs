@@ -129,7 +129,7 @@ pub(crate) enum Command {
     /// `jaula gc`
     Gc(Gc),
     /// `jaula doctor`
-    Doctor(Json),
+    Doctor(Doctor),
     /// `jaula help`, `--help`: the words after it name a verb; none means all of them.
     Help(&'static crate::table::Verb),
     /// `jaula completions`
@@ -621,6 +621,15 @@ pub(crate) struct Refresh {
 pub(crate) struct Outdated {
     /// Which.
     pub(crate) jails: Selection,
+    /// `--json`
+    pub(crate) json: bool,
+}
+
+/// `jaula doctor`
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Doctor {
+    /// `--fix`: set what jails need.
+    pub(crate) fix: bool,
     /// `--json`
     pub(crate) json: bool,
 }

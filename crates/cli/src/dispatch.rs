@@ -72,7 +72,7 @@ pub(crate) fn dispatch(invocation: Invocation) -> ExitCode {
         Command::Signal { name, signal } => done(|| operate::signal(&name, signal), color),
         Command::Console(name) => done(|| operate::console(&name, talk), color),
         Command::Gc(gc) => done(|| operate::gc(&gc), color),
-        Command::Doctor(json) => done(|| doctor::examine(json, talk), color),
+        Command::Doctor(given) => done(|| doctor::examine(given, talk), color),
         Command::Bind(given) => command(|| exec::bind(given, talk), color),
         Command::Exec(given) => command(|| exec::exec(given), color),
         Command::Enter(given) => command(|| exec::enter(&given), color),

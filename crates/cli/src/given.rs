@@ -61,6 +61,7 @@ pub(crate) struct Given {
     pub(crate) note: Option<String>,
     pub(crate) retrace: bool,
     pub(crate) dry_run: bool,
+    pub(crate) fix: bool,
     pub(crate) rescue: bool,
     pub(crate) json: bool,
     pub(crate) quiet: bool,

@@ -3,9 +3,12 @@
 //! Who comes first makes the table, who leaves last removes it. All changes of one jail are one batch, which
 //! the kernel makes whole or not at all.
 
+pub mod foreign;
+pub mod whole;
+
 use crate::error::{Error, Result};
 use crate::journal::{self, Entry};
-use model::firewall::message::{Kind, ask_element, attributes, question};
+use model::firewall::message::{Kind, attributes, question};
 use model::firewall::{Batch, Element, Family, JAILS, Share, TABLE, table};
 use std::path::Path;
 use sys::errno::{EBUSY, EEXIST, EINTR, ENOENT, ERESTART};
@@ -171,25 +174,6 @@ fn names(body: &[u8]) -> Vec<String> {
         String::from_utf8_lossy(&key[..end]).into_owned()
     };
     keys.flat_map(|key| inner(key, 1)).map(text).collect()
-}
-
-/// Is all there that a jail put in?
-pub fn is_whole(share: &Share) -> Result<bool> {
-    let mut netfilter = open()?;
-    for element in share.elements() {
-        match netfilter.ask(ask_element(TABLE, &element)) {
-            Ok(_) => {}
-            Err(e) if e.is(ENOENT) => return Ok(false),
-            Err(e) => return Err(Error::call("read the host's firewall")(e)),
-        }
-    }
-    Ok(true)
-}
-
-/// Puts back what somebody else has removed.
-pub fn mend(share: &Share, others: impl Fn() -> Vec<Share>) -> Result<()> {
-    leave(share)?;
-    enter(share, others)
 }
 
 /// What the running jails of a house have in the table, by their journals. `run`: where those are.

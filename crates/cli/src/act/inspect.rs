@@ -11,6 +11,7 @@ use crate::output::text::harmless;
 use crate::output::{print_json, print_text};
 use jaula::house::House;
 use jaula::ops::list::{Condition, Summary};
+use jaula::ops::status::Traffic;
 use jaula::ops::{list, status};
 use jaula::{Result, registry, state};
 use model::time::Elapsed;
@@ -151,6 +152,14 @@ fn in_words(jail: &status::Status, style: Style, now: u64) -> String {
         jail.disk.map(|disk| match disk.size {
             Some(size) => format!("{} of {}", bytes(disk.used), bytes(size)),
             None => bytes(disk.used),
+        }),
+    );
+    line(
+        "traffic",
+        jail.traffic.map(|all| {
+            let Traffic { received, sent, received_packets, sent_packets } = all;
+            let (received, sent) = (bytes(received), bytes(sent));
+            format!("got {received} in {received_packets} packets, sent {sent} in {sent_packets}")
         }),
     );
     line("last end", jail.last.as_ref().map(|last| format!("{} at {}", last.how, last.at)));

@@ -177,6 +177,9 @@ pub(crate) fn gc(given: &Gc) -> Result<ExitCode> {
             Found::Orphan(name) => writeln!(text, "{name}: runs without its keeper; has a new one"),
             Found::Number(number) => writeln!(text, "id {number}: nobody has it; given back"),
             Found::Half(what) => writeln!(text, "{what}"),
+            Found::Firewall(name) => {
+                writeln!(text, "{name}: of its part of the host's firewall something was gone; put back")
+            }
             Found::Temporary(file) => writeln!(text, "{file}: half written; removed"),
         };
     }

@@ -3,7 +3,7 @@
 use super::operate::{NAME, NAMES};
 use super::options as opt;
 use super::{Count, Group, Kind, Operand, VERB, Verb};
-use crate::command::{Audit, Command, Json, List, Logs, Outdated, Plan, Status};
+use crate::command::{Audit, Command, Doctor, List, Logs, Outdated, Plan, Status};
 use crate::exit;
 
 pub(crate) static LIST: Verb = Verb {
@@ -133,11 +133,16 @@ pub(crate) static DOCTOR: Verb = Verb {
     group: Group::Repair,
     summary: "Check what this host can do, and say what to change",
     about: "Checks the kernel, its settings and the files of jaula for what jails need, and prints for each \
-            fault what it prevents and what to do about it.",
-    options: &[&opt::JSON],
-    examples: &[("jaula doctor", "check everything")],
+            fault what it prevents and what to do about it. With `--fix` settings of the kernel that configured jails \
+            need are set, now and for each boot (in /etc/sysctl.d/60-jaula.conf), and what somebody has removed of \
+            jaula's firewall is put back.",
+    options: &[&opt::FIX, &opt::JSON],
+    examples: &[
+        ("jaula doctor", "check everything"),
+        ("jaula doctor --fix", "set what jails need, and say so"),
+    ],
     exits: exit::CHECK,
     see: &["gc", "status"],
-    kind: Kind::Command(|given| Ok(Command::Doctor(Json(given.json)))),
+    kind: Kind::Command(|given| Ok(Command::Doctor(Doctor { fix: given.fix, json: given.json }))),
     ..VERB
 };

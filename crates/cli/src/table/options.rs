@@ -696,6 +696,7 @@ flag!(
     "Print what differs and what would be done, and do nothing.",
     |given| given.dry_run = true
 );
+flag!(FIX, "fix", None, "Set what jails need of the host, and print what was set.", |given| given.fix = true);
 flag!(DRY_RUN_GC, "dry-run", None, "Print what would be removed and remove nothing.", |given| given
     .dry_run =
     true);

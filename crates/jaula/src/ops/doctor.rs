@@ -1,8 +1,12 @@
 //! `jaula doctor`: what this host has of what jails need, tried for real where that is harmless.
 
+mod fix;
 mod host;
 mod kernel;
+mod network;
 mod trial;
+
+pub use fix::{Fix, fix};
 
 use crate::house::House;
 use serde::Serialize;
@@ -41,21 +45,24 @@ pub struct Finding {
     pub why: String,
     /// What mends it: a command, or a change to make. None if all is well, or nothing can.
     pub mend: Option<String>,
+    /// What [`fix`] has done about it.
+    pub fixed: Option<String>,
+    /// How [`fix`] mends it, if it does.
+    #[serde(skip)]
+    pub fix: Option<Fix>,
 }
 
 impl Finding {
     fn ok(what: impl Into<String>, why: impl Into<String>) -> Self {
-        Self { what: what.into(), verdict: Verdict::Ok, why: why.into(), mend: None }
+        Self { what: what.into(), verdict: Verdict::Ok, why: why.into(), mend: None, fixed: None, fix: None }
     }
 
     fn warning(what: impl Into<String>, why: impl Into<String>, mend: impl Into<String>) -> Self {
-        let mend = Some(mend.into());
-        Self { what: what.into(), verdict: Verdict::Warning, why: why.into(), mend }
+        Self { verdict: Verdict::Warning, mend: Some(mend.into()), ..Self::ok(what, why) }
     }
 
     fn missing(what: impl Into<String>, why: impl Into<String>, mend: impl Into<String>) -> Self {
-        let mend = Some(mend.into());
-        Self { what: what.into(), verdict: Verdict::Missing, why: why.into(), mend }
+        Self { verdict: Verdict::Missing, mend: Some(mend.into()), ..Self::ok(what, why) }
     }
 }
 
@@ -64,6 +71,7 @@ impl Finding {
 pub fn doctor(house: &House) -> Vec<Finding> {
     let mut found = kernel::findings();
     found.extend(trial::findings(house));
+    found.extend(network::findings(house));
     found.extend(host::findings(house));
     found
 }

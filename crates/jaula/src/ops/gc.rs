@@ -4,6 +4,7 @@
 use crate::building;
 use crate::claim::{Claim, IDS, id_owner, settle_ids};
 use crate::error::{Error, Result};
+use crate::firewall::whole;
 use crate::house::House;
 use crate::recover;
 use crate::state::State;
@@ -26,6 +27,8 @@ pub enum Found {
     Half(String),
     /// A temporary file, or what was being made, of a command that was killed: removed.
     Temporary(String),
+    /// A jail of whose part of the host's firewall somebody has removed something: put back.
+    Firewall(String),
 }
 
 /// Looks for leftovers, and with `mend` deals with them. Jails that somebody is at are passed over.
@@ -39,6 +42,7 @@ pub fn gc(house: &House, mend: bool) -> Result<Vec<Found>> {
             Err(error) => failures.push(error),
         }
     }
+    failures.extend(firewall(house, mend, &mut found).err());
     failures.extend(numbers(&house.run, mend, &mut found).err());
     failures.extend(temporaries(&house.etc.join("jails"), mend, &mut found).err());
     for parent in ["templates", "jails"].map(|name| house.lib.join(name)) {
@@ -101,6 +105,16 @@ fn entries(directory: &Path) -> Result<Vec<String>> {
 
 fn names(run: &Path) -> Result<Vec<Name>> {
     Ok(entries(run)?.iter().filter_map(|name| name.parse().ok()).collect())
+}
+
+/// Looks whether what running jails put into the host's firewall is there.
+pub(super) fn firewall(house: &House, mend: bool, found: &mut Vec<Found>) -> Result<()> {
+    let (_, broken) = whole::broken(house)?;
+    if mend && !broken.is_empty() {
+        whole::mend(house, &broken)?;
+    }
+    found.extend(broken.iter().map(|name| Found::Firewall(name.to_string())));
+    Ok(())
 }
 
 fn numbers(run: &Path, mend: bool, found: &mut Vec<Found>) -> Result<()> {

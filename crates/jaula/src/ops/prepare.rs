@@ -2,6 +2,7 @@
 
 mod app;
 mod boot;
+pub(crate) mod forwarded;
 mod names;
 pub(crate) mod network;
 mod writable;
@@ -174,6 +175,7 @@ fn prepare_as(
     };
     let mut plan = plan(&jail);
     plan.warnings.extend(network::taken(config, kind)?);
+    plan.warnings.extend(forwarded::warnings(&plan, config));
     Ok(Prepared { plan, confinement, boot: kind })
 }
 

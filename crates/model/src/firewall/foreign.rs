@@ -1,71 +1,171 @@
 //! Rules of others that hold up what is forwarded to and from jails.
 
-use super::message::{Kind, attributes};
+use super::message::{Family, attributes};
+use std::fmt;
 
 /// A chain of somebody else's that drops what none of its rules lets through.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dropping {
-    /// `ip`, `ip6`, `inet`
-    pub family: &'static str,
+    /// Of IPv4, of IPv6, or of both.
+    pub family: Family,
     /// Its table.
     pub table: String,
     /// Its name.
     pub chain: String,
+    /// Where Docker lets an administrator add rules, if it made this chain.
+    pub docker: bool,
+    /// The interfaces that rules of its table name, and whether each means all that begin so.
+    pub named: Vec<(String, bool)>,
 }
 
-/// The policy of a chain that forwarded packets pass, if it is to drop. `message`: one that the kernel sends of
-/// a chain, without its first 16 bytes.
-pub fn dropping(message: &[u8]) -> Option<Dropping> {
-    let family = match message.first()? {
-        1 => "inet",
-        2 => "ip",
-        10 => "ip6",
-        _ => return None,
-    };
-    let all = attributes(message.get(4..)?);
-    let find = |kind| all.iter().find(|(of, _)| *of == kind).map(|(_, value)| *value);
-    let number = |value: &[u8]| value.try_into().ok().map(u32::from_be_bytes);
-    let hook = attributes(find(4)?).into_iter().find(|(kind, _)| *kind == 1).and_then(|(_, n)| number(n));
-    // NF_INET_FORWARD, NF_DROP
-    if hook != Some(2) || number(find(5)?) != Some(0) {
-        return None;
+/// Interfaces, for a rule.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Interfaces {
+    begins: String,
+    all: bool,
+}
+
+impl Interfaces {
+    /// All that jails of the host's own house have if it is one of those; else it alone.
+    pub fn like(link: &str) -> Self {
+        match link.strip_prefix("jv") {
+            Some(number) if !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) => {
+                Self { begins: "jv".to_owned(), all: true }
+            }
+            _ => Self { begins: link.to_owned(), all: false },
+        }
     }
-    let table = text(find(1)?);
-    let chain = text(find(3)?);
-    (table != super::TABLE).then_some(Dropping { family, table, chain })
+
+    fn written(&self, more: char) -> String {
+        let Self { begins, all } = self;
+        if *all { format!("{begins}{more}") } else { begins.clone() }
+    }
 }
 
-/// Does a rule speak of an interface whose name begins so? `message` as in [`dropping`].
-pub fn names_link(message: &[u8], begins: &str) -> bool {
-    message.windows(begins.len()).any(|bytes| bytes == begins.as_bytes())
+/// The chains whose policy is to drop what is forwarded. `messages`: what the kernel sends of chains, each
+/// without its first 16 bytes.
+pub fn dropping(messages: &[Vec<u8>]) -> Vec<Dropping> {
+    let chains: Vec<_> = messages.iter().filter_map(|message| Chain::read(message)).collect();
+    let mut found = Vec::new();
+    for chain in &chains {
+        // NF_INET_FORWARD, NF_DROP
+        if chain.hook != Some(2) || chain.policy != Some(0) || chain.table == super::TABLE {
+            continue;
+        }
+        let same = |other: &&Chain| (other.family, &other.table) == (chain.family, &chain.table);
+        found.push(Dropping {
+            family: chain.family,
+            table: chain.table.clone(),
+            chain: chain.name.clone(),
+            docker: chains.iter().filter(same).any(|other| other.name == DOCKER),
+            named: Vec::new(),
+        });
+    }
+    found
 }
 
-/// The kind of message that is asked for chains, and for rules.
-pub const CHAINS: Kind = Kind::GetChain;
-/// See [`CHAINS`].
-pub const RULES: Kind = Kind::GetRule;
+const DOCKER: &str = "DOCKER-USER";
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes.strip_suffix(b"\0").unwrap_or(bytes)).into_owned()
+#[derive(Debug)]
+struct Chain {
+    family: Family,
+    table: String,
+    name: String,
+    hook: Option<u32>,
+    policy: Option<u32>,
+}
+
+impl Chain {
+    fn read(message: &[u8]) -> Option<Self> {
+        let family = Family::of(*message.first()?)?;
+        let all = attributes(message.get(4..)?);
+        // NFTA_CHAIN_TABLE, _NAME, _HOOK with NFTA_HOOK_HOOKNUM, _POLICY
+        let hook = find(&all, 4).and_then(|hook| find(&attributes(hook), 1).and_then(number));
+        let policy = find(&all, 5).and_then(number);
+        Some(Self { family, table: text(find(&all, 1)?), name: text(find(&all, 3)?), hook, policy })
+    }
+}
+
+impl fmt::Display for Dropping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "chain {} of table {} {}", self.chain, self.family.name(), self.table)
+    }
 }
 
 impl Dropping {
-    /// The command that lets through what comes from, and goes to, interfaces whose names begin so.
-    pub fn mend(&self, begins: &str, docker: bool) -> String {
-        let Self { family, table, chain } = self;
-        // What iptables has made is changed by iptables: nft(8) warns of doing it otherwise.
-        match (*family, table.as_str(), chain.as_str()) {
-            ("ip" | "ip6", "filter", "FORWARD") => {
-                let program = if *family == "ip" { "iptables" } else { "ip6tables" };
-                let chain = if docker { "DOCKER-USER" } else { "FORWARD" };
-                format!(
-                    "{program} -I {chain} -i {begins}+ -j ACCEPT; {program} -I {chain} -o {begins}+ -j ACCEPT"
-                )
+    /// Notes the interfaces that a rule of its table names. `message` as in [`dropping`].
+    pub fn note_rule(&mut self, message: &[u8]) {
+        let all = attributes(message.get(4..).unwrap_or_default());
+        // NFTA_RULE_TABLE, NFTA_RULE_EXPRESSIONS
+        if find(&all, 1).map(text).as_ref() != Some(&self.table) {
+            return;
+        }
+        let mut loaded = None;
+        for (_, expression) in attributes(find(&all, 4).unwrap_or_default()) {
+            let expression = attributes(expression);
+            let inner = attributes(find(&expression, 2).unwrap_or_default());
+            match find(&expression, 1).unwrap_or_default() {
+                // NFTA_META_KEY
+                b"meta\0" => loaded = find(&inner, 2).and_then(number),
+                // NFT_META_IIFNAME, NFT_META_OIFNAME; NFTA_CMP_OP is NFT_CMP_EQ
+                b"cmp\0" if matches!(loaded, Some(6 | 7)) && find(&inner, 2).and_then(number) == Some(0) => {
+                    let value =
+                        find(&inner, 3).and_then(|data| find(&attributes(data), 1).map(<[u8]>::to_vec));
+                    let value = value.unwrap_or_default();
+                    // A name to its end, or only what it begins with.
+                    let end = value.iter().position(|byte| *byte == 0);
+                    let name = String::from_utf8_lossy(&value[..end.unwrap_or(value.len())]).into_owned();
+                    self.named.push((name, end.is_none()));
+                }
+                _ => {}
             }
-            _ => format!(
-                "nft insert rule {family} {table} {chain} iifname \"{begins}*\" accept; \
-                 nft insert rule {family} {table} {chain} oifname \"{begins}*\" accept"
-            ),
         }
     }
+
+    /// Do packets of IPv4, or of IPv6, pass it?
+    pub fn concerns(&self, four: bool, six: bool) -> bool {
+        match self.family {
+            Family::Ip => four,
+            Family::Ip6 => six,
+            _ => four || six,
+        }
+    }
+
+    /// Has its administrator thought of this interface? Then the rule that names it says what is meant.
+    pub fn knows(&self, link: &str) -> bool {
+        self.named.iter().any(|(name, all)| if *all { link.starts_with(name) } else { link == name })
+    }
+
+    /// The command that lets through what comes from, and goes to, these interfaces.
+    pub fn mend(&self, interfaces: &Interfaces) -> String {
+        let Self { table, chain, .. } = self;
+        // What iptables has made is changed by iptables: nft(8) warns of doing it otherwise.
+        match (self.family, table.as_str(), chain.as_str()) {
+            (Family::Ip | Family::Ip6, "filter", "FORWARD") => {
+                let program = if self.family == Family::Ip { "iptables" } else { "ip6tables" };
+                let chain = if self.docker { DOCKER } else { "FORWARD" };
+                let name = interfaces.written('+');
+                format!("{program} -I {chain} -i {name} -j ACCEPT; {program} -I {chain} -o {name} -j ACCEPT")
+            }
+            (family, ..) => {
+                let (family, name) = (family.name(), interfaces.written('*'));
+                format!(
+                    "nft insert rule {family} {table} {chain} iifname '\"{name}\"' accept; \
+                     nft insert rule {family} {table} {chain} oifname '\"{name}\"' accept"
+                )
+            }
+        }
+    }
+}
+
+fn find<'a>(all: &[(u16, &'a [u8])], kind: u16) -> Option<&'a [u8]> {
+    all.iter().find(|(of, _)| *of == kind).map(|(_, value)| *value)
+}
+
+fn number(value: &[u8]) -> Option<u32> {
+    value.try_into().ok().map(u32::from_be_bytes)
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes.strip_suffix(b"\0").unwrap_or(bytes)).into_owned()
 }

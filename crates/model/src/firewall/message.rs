@@ -28,6 +28,7 @@ pub enum Kind {
     DelChain = 5,
     NewRule = 6,
     GetRule = 7,
+    DelRule = 8,
     NewSet = 9,
     NewSetElem = 12,
     GetSetElem = 13,
@@ -48,8 +49,29 @@ impl Kind {
 pub enum Family {
     /// IPv4 and IPv6.
     Inet = 1,
+    /// IPv4.
+    Ip = 2,
     /// Frames of one device.
     Netdev = 5,
+    /// IPv6.
+    Ip6 = 10,
+}
+
+impl Family {
+    /// The one of this number, if anything of it is looked at here.
+    pub(super) fn of(number: u8) -> Option<Self> {
+        [Self::Inet, Self::Ip, Self::Netdev, Self::Ip6].into_iter().find(|family| *family as u8 == number)
+    }
+
+    /// As nft(8) calls it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Inet => "inet",
+            Self::Ip => "ip",
+            Self::Netdev => "netdev",
+            Self::Ip6 => "ip6",
+        }
+    }
 }
 
 /// Attributes that are being put together.
@@ -228,6 +250,13 @@ impl Batch {
             }
         });
         self.push(Kind::NewRule, NLM_F_CREATE | NLM_F_APPEND, rule.family, &a);
+    }
+
+    /// Removes all rules of a chain.
+    pub fn empty_chain(&mut self, family: Family, name: &str) {
+        let mut a = Attributes::default();
+        a.text(1, self.table).text(2, name);
+        self.push(Kind::DelRule, 0, family, &a);
     }
 
     /// Adds elements; none of them may be there.

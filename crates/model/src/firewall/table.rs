@@ -2,6 +2,7 @@
 
 use super::expression::{Connection, Expression as X, Header, Meta, Register, Verdict};
 use super::{Batch, Chain, Family, Hook, Rule, Set, Type};
+use std::collections::BTreeSet;
 
 /// `NFPROTO_IPV4`, `NFPROTO_IPV6`
 const PROTOCOL: [u8; 2] = [2, 10];
@@ -80,12 +81,42 @@ pub fn make(batch: &mut Batch) {
     ] {
         batch.chain(&chain);
     }
-    for (chain, expressions) in inet() {
-        batch.rule(&Rule { family: Family::Inet, chain, expressions });
+    rules(batch);
+}
+
+fn rules(batch: &mut Batch) {
+    for (family, all) in [(Family::Inet, inet()), (Family::Netdev, guard())] {
+        for (chain, expressions) in all {
+            batch.rule(&Rule { family, chain, expressions });
+        }
     }
-    for (chain, expressions) in guard() {
-        batch.rule(&Rule { family: Family::Netdev, chain, expressions });
+}
+
+/// Puts its rules in anew; what jails have added stays.
+pub fn renew(batch: &mut Batch) {
+    for (family, all) in [(Family::Inet, inet()), (Family::Netdev, guard())] {
+        for chain in all.iter().map(|(chain, _)| *chain).collect::<BTreeSet<_>>() {
+            batch.empty_chain(family, chain);
+        }
     }
+    rules(batch);
+}
+
+/// How many rules stand in a chain of it, or in the chain of a link.
+pub fn rules_of(family: Family, chain: &str) -> usize {
+    let all = match family {
+        Family::Inet => inet(),
+        _ => guard(),
+    };
+    let count = all.iter().filter(|(of, _)| *of == chain).count();
+    // That of a link has one, which asks the guard.
+    if family == Family::Netdev && count == 0 { 1 } else { count }
+}
+
+/// The chains that have rules of its own.
+pub fn chains() -> BTreeSet<(Family, &'static str)> {
+    let own = |family, all: Vec<Written>| all.into_iter().map(move |(chain, _)| (family, chain));
+    own(Family::Inet, inet()).chain(own(Family::Netdev, guard())).collect()
 }
 
 type Written = (&'static str, Vec<X>);
@@ -188,7 +219,11 @@ fn guard() -> Vec<Written> {
         let size = if six { 16 } else { 4 };
         [address(six, false, R0), X::Compare(R0, true, vec![0; size])].to_vec()
     };
+    // A tag leads into another net than the bridge's own; what is behind it looks as if it had none.
+    let tagged = |kind: u16| is(load(Header::Link, 12, 2, R0), kind.to_be_bytes().to_vec());
     let rules = [
+        (GUARD, [tagged(0x8100), vec![drop()]].concat()),
+        (GUARD, [tagged(0x88a8), vec![drop()]].concat()),
         (GUARD, [from(Header::Link, 6, 6, false, "ether"), vec![drop()]].concat()),
         (GUARD, [carries(0x0806), vec![jump("arp")]].concat()),
         (GUARD, [carries(0x0800), vec![jump("ip")]].concat()),

@@ -116,25 +116,74 @@ fn messages_are_whole() {
 }
 
 /// What the kernel sends of a chain, without its first 16 bytes.
-fn chain(family: u8, table: &str, name: &str, hook: u32, policy: u32) -> Vec<u8> {
+fn chain(family: u8, table: &str, name: &str, base: Option<(u32, u32)>) -> Vec<u8> {
     let mut a = message::Attributes::default();
-    a.text(1, table).text(3, name).nested(4, |a| _ = a.number(1, hook)).number(5, policy);
+    a.text(1, table).text(3, name);
+    if let Some((hook, policy)) = base {
+        a.nested(4, |a| _ = a.number(1, hook)).number(5, policy);
+    }
     [vec![family, 0, 0, 0], a.into_bytes()].concat()
+}
+
+/// What it sends of a rule that compares the name of the interface that a packet came in by.
+fn rule(table: &str, name: &[u8]) -> Vec<u8> {
+    let mut a = message::Attributes::default();
+    a.text(1, table).nested(4, |a| {
+        for part in [
+            Expression::Meta(expression::Meta::InName, expression::Register(0)),
+            Expression::Compare(expression::Register(0), true, name.to_vec()),
+        ] {
+            a.expression(1, &part);
+        }
+    });
+    [vec![2, 0, 0, 0], a.into_bytes()].concat()
 }
 
 #[test]
 fn chains_that_drop() {
-    let found =
-        |family, table, name, hook, policy| foreign::dropping(&chain(family, table, name, hook, policy));
-    let docker = found(2, "filter", "FORWARD", 2, 0).unwrap();
+    let like = foreign::Interfaces::like;
+    let found = |chains: &[Vec<u8>]| foreign::dropping(chains);
+    let forward = chain(2, "filter", "FORWARD", Some((2, 0)));
+    let docker = found(&[chain(2, "filter", "DOCKER-USER", None), forward.clone()]);
     assert_eq!(
-        docker.mend("jv", true),
+        docker[0].mend(&like("jv101")),
         "iptables -I DOCKER-USER -i jv+ -j ACCEPT; iptables -I DOCKER-USER -o jv+ -j ACCEPT"
     );
-    let own = found(1, "filter", "forward", 2, 0).unwrap();
-    assert!(own.mend("jv", false).starts_with("nft insert rule inet filter forward iifname \"jv*\" accept;"));
-    assert_eq!(found(2, "filter", "FORWARD", 2, 1), None, "it accepts");
-    assert_eq!(found(2, "filter", "INPUT", 1, 0), None, "another hook");
-    assert_eq!(found(1, TABLE, "forward", 2, 0), None, "jaula's own");
-    assert_eq!(foreign::dropping(&[]), None);
+    let plain = found(&[chain(10, "filter", "DOCKER-USER", None), forward.clone()]);
+    assert!(plain[0].mend(&like("jaula0")).starts_with("iptables -I FORWARD -i jaula0 -j ACCEPT; "));
+    let own = found(&[chain(1, "filter", "forward", Some((2, 0)))]);
+    assert!(
+        own[0]
+            .mend(&like("jv7"))
+            .starts_with("nft insert rule inet filter forward iifname '\"jv*\"' accept;")
+    );
+    assert!(own[0].mend(&like("j7-0a0b0c0d")).contains("oifname '\"j7-0a0b0c0d\"' accept"));
+    for other in [
+        chain(2, "filter", "FORWARD", Some((2, 1))),
+        chain(2, "filter", "INPUT", Some((1, 0))),
+        chain(1, TABLE, "forward", Some((2, 0))),
+        Vec::new(),
+    ] {
+        assert_eq!(found(&[other]), [], "it accepts, has another hook, is jaula's own, or is none");
+    }
+    let mut known = plain[0].clone();
+    known.note_rule(&rule("nat", b"jv"));
+    assert!(!known.knows("jv101"), "a rule of another table");
+    known.note_rule(&rule("filter", b"jv102\0"));
+    assert!(!known.knows("jv101") && !known.knows("jv1023") && known.knows("jv102"));
+    known.note_rule(&rule("filter", b"jv"));
+    assert!(known.knows("jv101") && !known.knows("jaula0"));
+    for n in 0..forward.len() {
+        _ = found(&[forward[..n].to_vec()]);
+        known.note_rule(&forward[..n]);
+    }
+}
+
+#[test]
+fn rules_are_counted_by_chain() {
+    let mut batch = Batch::new(TABLE, None);
+    table::renew(&mut batch);
+    let all: usize = table::chains().iter().map(|(family, chain)| table::rules_of(*family, chain)).sum();
+    assert_eq!(batch.messages.len(), 1 + table::chains().len() + all);
+    assert_eq!(table::rules_of(Family::Netdev, "jv101"), 1);
 }

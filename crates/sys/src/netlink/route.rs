@@ -23,6 +23,7 @@ const IFLA_MTU: u16 = 4;
 const IFLA_LINK: u16 = 5;
 const IFLA_MASTER: u16 = 10;
 const IFLA_LINKINFO: u16 = 18;
+const IFLA_STATS64: u16 = 23;
 const IFLA_AF_SPEC: u16 = 26;
 const IFLA_NET_NS_FD: u16 = 28;
 const INFO_KIND: u16 = 1;
@@ -272,6 +273,29 @@ pub struct Link {
     pub mtu: u32,
     /// The bridge that it is on.
     pub master: Option<u32>,
+    /// What it has carried.
+    pub traffic: Traffic,
+}
+
+/// What an interface has carried (`struct rtnl_link_stats64`), seen from it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Packets that came in.
+    pub packets_in: u64,
+    /// Packets that went out.
+    pub packets_out: u64,
+    /// Bytes that came in.
+    pub bytes_in: u64,
+    /// Bytes that went out.
+    pub bytes_out: u64,
+}
+
+impl Traffic {
+    fn parse(value: &[u8]) -> Self {
+        let at = |n: usize| value.get(n * 8..)?.first_chunk().map(|bytes| u64::from_ne_bytes(*bytes));
+        let [packets_in, packets_out, bytes_in, bytes_out] = [0, 1, 2, 3].map(|n| at(n).unwrap_or(0));
+        Self { packets_in, packets_out, bytes_in, bytes_out }
+    }
 }
 
 /// All interfaces of the socket's namespace.
@@ -304,6 +328,7 @@ fn parse_link(body: &[u8]) -> Option<Link> {
         mac: None,
         mtu: 0,
         master: None,
+        traffic: Traffic::default(),
     };
     for (kind, value) in attributes(rest) {
         match kind {
@@ -311,6 +336,7 @@ fn parse_link(body: &[u8]) -> Option<Link> {
             IFLA_ADDRESS => found.mac = value.try_into().ok(),
             IFLA_MTU => found.mtu = u32_at(value, 0)?,
             IFLA_MASTER => found.master = u32_at(value, 0),
+            IFLA_STATS64 => found.traffic = Traffic::parse(value),
             IFLA_LINKINFO => found.kind = attribute(value, INFO_KIND).map(text).unwrap_or_default(),
             _ => {}
         }

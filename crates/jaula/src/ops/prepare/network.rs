@@ -198,7 +198,8 @@ fn routed(config: &Config) -> Result<()> {
             return Err(Error::refused(
                 format!("network.mode = \"routed\": this host forwards no {family} packets ({name} = 0)"),
                 format!(
-                    "switch it on, for good: jaula doctor --fix; or until the next boot: sysctl -w {name}=1"
+                    "switch it on, until the next boot: sysctl -w {name}=1; for good, for jails that are configured: \
+                     jaula doctor --fix"
                 ),
             ));
         }

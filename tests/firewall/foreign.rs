@@ -1,0 +1,242 @@
+//! What the host does to what jails send: its switches, rules of others, and what others do to those of jaula.
+
+use super::{ANSWER, HOST, JAIL, host, lay, start};
+use jaula_tests::harness::{CLIENT, Cable, Outcome, Test};
+use jaula_tests::trials;
+use libtest_mimic::Trial;
+
+pub(super) fn trials() -> Vec<Trial> {
+    trials!("firewall": privileged [
+        a_chain_that_drops_is_named_with_what_mends_it,
+        chains_of_docker_are_named_as_docker_wants_it,
+        switches_are_set_and_noted,
+        a_strict_source_filter_is_no_fault,
+        flushed_rules_come_back,
+    ])
+}
+
+const IDLE: &str = "import time; time.sleep(600)";
+
+/// What `doctor` says of something.
+fn row(cable: &Cable<'_>, words: &[&str], what: &str) -> Outcome<serde_json::Value> {
+    let found = cable.jaula().json(&[&["doctor", "--json"], words].concat())?;
+    let rows = found.as_array().ok_or("no list")?;
+    let row = rows.iter().find(|row| row["what"].as_str().is_some_and(|is| is.contains(what)));
+    Ok(row.cloned().unwrap_or_default())
+}
+
+fn text<'a>(row: &'a serde_json::Value, name: &str) -> &'a str {
+    row[name].as_str().unwrap_or_default()
+}
+
+/// Connects once and says what is heard.
+const TRY: &str =
+    "import socket, sys\nprint(socket.create_connection((sys.argv[1], 80), 1).recv(99).decode())";
+
+fn a_chain_that_drops_is_named_with_what_mends_it(t: &Test) -> Outcome {
+    let cable = lay(t)?;
+    let chain = "nft add table inet filter && \
+                nft add chain inet filter forward '{ type filter hook forward priority 0; policy drop; }'";
+    host(&cable, &["sh", "-c", chain])?.ok()?;
+    let mut server = cable.client_command(&["python3", "-c", ANSWER]).spawn()?;
+    let tried = (|| -> Outcome {
+        let jaula = cable.jaula();
+        let addresses = format!("network.addresses=[\"{JAIL}\"]");
+        start(&jaula, "held", &[&addresses], IDLE)?;
+        let inside = ["exec", "held", "--", "python3", "-c", TRY, CLIENT];
+        assert!(!jaula.run(&inside)?.status.success(), "the chain drops it");
+        let found = row(&cable, &[], "chain forward of table inet filter")?;
+        assert_eq!(
+            (text(&found, "verdict"), text(&found, "why").contains("jail held")),
+            ("warning", true),
+            "{found}"
+        );
+        jaula.run(&["stop", "held"])?.ok()?;
+        let said = jaula.run(&["start", "held"])?;
+        let mend = text(&found, "mend");
+        assert!(
+            said.stderr.contains("chain forward of table inet filter drops") && said.stderr.contains(mend),
+            "{said}"
+        );
+        // What is said to mend it does, and nothing is said any more.
+        host(&cable, &["sh", "-c", mend])?.ok()?;
+        assert_eq!(jaula.run(&inside)?.ok()?, format!("{HOST}\n"));
+        assert_eq!(text(&row(&cable, &[], "chain forward of table inet filter")?, "verdict"), "ok");
+        jaula.run(&["stop", "held"])?.ok()?;
+        let said = jaula.run(&["start", "held"])?;
+        assert!(said.status.success() && said.stderr.is_empty(), "{said}");
+        jaula.run(&["stop", "held"])?.ok().map(drop)
+    })();
+    server.kill()?;
+    server.wait()?;
+    tried
+}
+
+fn chains_of_docker_are_named_as_docker_wants_it(t: &Test) -> Outcome {
+    let cable = lay(t)?;
+    let jaula = cable.jaula();
+    let docker = "nft add table ip filter && nft add chain ip filter DOCKER-USER && \
+                  nft add chain ip filter FORWARD '{ type filter hook forward priority 0; policy drop; }' && \
+                  nft add rule ip filter FORWARD jump DOCKER-USER";
+    host(&cable, &["sh", "-c", docker])?.ok()?;
+    let run = |keys: &[&str]| -> Outcome<String> {
+        let keys: Vec<&str> = keys.iter().flat_map(|key| ["--set", *key]).collect();
+        let done = jaula.run(&[&["run", "--root", "host"], &keys[..], &["--", "true"]].concat())?;
+        assert!(done.status.success(), "{done}");
+        Ok(done.stderr)
+    };
+    let said = run(&["network.mode=routed", "network.addresses=[\"10.90.0.2\"]"])?;
+    assert!(said.contains("iptables -I DOCKER-USER -i j"), "{said}");
+    let said = run(&["network.mode=bridge", "network.addresses=[\"10.91.0.2/24\"]"])?;
+    assert!(said.contains("iptables -I DOCKER-USER -i jaula-"), "{said}");
+    // It is IPv4's, and nobody's who has no such link.
+    host(&cable, &["sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/all/forwarding"])?.ok()?;
+    assert_eq!(run(&["network.mode=routed", "network.addresses=[\"fd00:90::2\"]"])?, "");
+    assert_eq!(run(&["network.mode=none"])?, "");
+    Ok(())
+}
+
+/// A router says that it is one.
+const ADVERTISE: &str = "import socket, struct\n\
+    s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, 58)\n\
+    s.setsockopt(41, socket.IPV6_MULTICAST_HOPS, 255)\n\
+    s.setsockopt(41, socket.IPV6_MULTICAST_IF, socket.if_nametoindex('cable'))\n\
+    s.sendto(struct.pack('!BBHBBHII', 134, 0, 0, 64, 0, 1800, 0, 0), ('ff02::1', 0))";
+
+fn switches_are_set_and_noted(t: &Test) -> Outcome {
+    let cable = Cable::lay(t, &[HOST])?;
+    let jaula = cable.jaula();
+    let read = |name: &str| -> Outcome<String> {
+        Ok(host(&cable, &["cat", &format!("/proc/sys/net/{name}")])?.ok()?.trim().to_owned())
+    };
+    let (four, six, led) = ("ipv4/ip_forward", "ipv6/conf/all/forwarding", "ipv6/conf/cable/accept_ra");
+    // Nobody needs them: they stay.
+    let off = "echo 0 > /proc/sys/net/ipv4/ip_forward; echo 0 > /proc/sys/net/ipv6/conf/all/forwarding; \
+               echo 1 > /proc/sys/net/ipv6/conf/cable/accept_ra";
+    host(&cable, &["sh", "-c", off])?.ok()?;
+    assert_eq!(text(&row(&cable, &["--fix"], "net.ipv4.ip_forward")?, "verdict"), "ok");
+    assert_eq!((read(four)?, read(six)?), ("0".to_owned(), "0".to_owned()));
+    assert!(!t.root().join("etc/sysctl.d").exists());
+
+    let keys = ["--set", "network.mode=routed", "--set", "network.addresses=[\"10.90.0.2\", \"fd00:90::2\"]"];
+    jaula.run(&[&["create", "far", "--root", "host"], &keys[..], &["--", "true"]].concat())?.ok()?;
+    let mut heard = false;
+    for _ in 0..100 {
+        cable.client(&["python3", "-c", ADVERTISE])?.ok()?;
+        heard = host(&cable, &["ip", "-6", "route"])?.ok()?.contains("proto ra");
+        if heard {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert!(heard, "the router is not heard");
+    let found = row(&cable, &[], "net.ipv6.conf.all.forwarding")?;
+    let mend = "sysctl -w net.ipv6.conf.cable.accept_ra=2 net.ipv6.conf.all.forwarding=1";
+    assert_eq!((text(&found, "verdict"), text(&found, "mend")), ("warning", mend), "{found}");
+    let found = row(&cable, &[], "net.ipv4.ip_forward")?;
+    assert_eq!(
+        (text(&found, "verdict"), text(&found, "mend")),
+        ("warning", "sysctl -w net.ipv4.ip_forward=1")
+    );
+    assert!(text(&found, "why").contains("jail far"), "{found}");
+
+    let fixed = row(&cable, &["--fix"], "net.ipv4.ip_forward")?;
+    assert_eq!(text(&fixed, "verdict"), "ok");
+    assert!(
+        text(&fixed, "fixed").contains("set net.ipv4.ip_forward=1 (was 0), for each boot in "),
+        "{fixed}"
+    );
+    assert_eq!([read(four)?, read(six)?, read(led)?], ["1", "1", "2"]);
+    let noted = std::fs::read_to_string(t.root().join("etc/sysctl.d/60-jaula.conf"))?;
+    let lines: Vec<&str> = noted.lines().skip(1).collect();
+    let all =
+        ["net.ipv4.ip_forward = 1", "net.ipv6.conf.cable.accept_ra = 2", "net.ipv6.conf.all.forwarding = 1"];
+    assert_eq!(lines, all);
+    jaula.run(&["start", "far"])?.ok()?;
+    Ok(())
+}
+
+fn a_strict_source_filter_is_no_fault(t: &Test) -> Outcome {
+    let cable = lay(t)?;
+    let jaula = cable.jaula();
+    let set = |value: &str| {
+        let all =
+            format!("for i in all default; do echo {value} > /proc/sys/net/ipv4/conf/$i/rp_filter; done");
+        host(&cable, &["sh", "-c", &all])?.ok()
+    };
+    set("1")?;
+    let addresses = format!("network.addresses=[\"{JAIL}\"]");
+    start(&jaula, "www", &[&addresses, "network.forward=[\"tcp 8080 -> 80\"]"], ANSWER)?;
+    let heard = cable.client(&["python3", "-c", super::HEAR, HOST, "8080"])?.ok()?;
+    assert_eq!(heard, format!("{CLIENT}\n"));
+    assert_eq!(text(&row(&cable, &[], "rp_filter")?, "verdict"), "ok");
+    // Without it, and without a guard, a jail takes any name.
+    set("0")?;
+    assert_eq!(text(&row(&cable, &[], "rp_filter")?, "verdict"), "ok");
+    jaula.run(&["set", "www", "network.guard=false"])?;
+    jaula.run(&["stop", "www"])?.ok()?;
+    assert_eq!(text(&row(&cable, &[], "rp_filter")?, "verdict"), "warning");
+    let fixed = row(&cable, &["--fix"], "rp_filter")?;
+    assert!(text(&fixed, "fixed").contains("net.ipv4.conf.default.rp_filter=1 (was 0)"), "{fixed}");
+    Ok(())
+}
+
+fn flushed_rules_come_back(t: &Test) -> Outcome {
+    let cable = lay(t)?;
+    let jaula = cable.jaula();
+    let rules = || -> Outcome<String> { host(&cable, &["nft", "list", "ruleset"])?.ok() };
+    for (name, address) in [("one", "10.90.0.2"), ("two", "10.90.0.3")] {
+        let keys = [format!("network.addresses=[\"{address}\"]"), "network.connections=9".to_owned()];
+        start(&jaula, name, &[&keys[0], &keys[1]], IDLE)?;
+    }
+    let before = rules()?;
+    assert_eq!(jaula.run(&["gc"])?.ok()?, "", "all is there");
+    assert_eq!(text(&row(&cable, &[], "table jaula")?, "verdict"), "ok");
+    let link = before.lines().find_map(|line| line.trim().strip_prefix("chain j")?.strip_suffix(" {"));
+    let link = format!("j{}", link.ok_or("no chain of a link")?);
+    for harm in [
+        "nft flush ruleset".to_owned(),
+        "nft flush table inet jaula".to_owned(),
+        "nft flush chain netdev jaula guard".to_owned(),
+        format!("nft flush chain netdev jaula {link}"),
+        "nft flush set inet jaula masquerade4".to_owned(),
+        "nft delete table netdev jaula".to_owned(),
+    ] {
+        host(&cable, &["sh", "-c", &harm])?.ok()?;
+        assert_ne!(rules()?, before, "{harm}");
+        let found = row(&cable, &[], "table jaula")?;
+        assert_eq!(
+            (text(&found, "verdict"), text(&found, "mend")),
+            ("warning", "jaula gc"),
+            "{harm}: {found}"
+        );
+        assert!(jaula.run(&["gc", "--dry-run"])?.ok()?.contains("firewall"), "{harm}");
+        assert_ne!(rules()?, before, "{harm}: only looked");
+        if harm.contains("guard") {
+            assert!(
+                text(&row(&cable, &["--fix"], "table jaula")?, "fixed").starts_with("put back for"),
+                "{harm}"
+            );
+        } else {
+            assert!(jaula.run(&["gc"])?.ok()?.contains("put back"), "{harm}");
+        }
+        assert_eq!(sorted(&rules()?), sorted(&before), "{harm}");
+    }
+    jaula.run(&["stop", "one", "two"])?.ok()?;
+    assert_eq!(rules()?, "");
+    Ok(())
+}
+
+/// Lines without regard to their order: chains and elements come back in another.
+fn sorted(rules: &str) -> Vec<String> {
+    let mut lines: Vec<String> = rules
+        .lines()
+        .map(|line| {
+            let mut words: Vec<&str> = line.split([' ', ',', '\t']).filter(|word| !word.is_empty()).collect();
+            words.sort_unstable();
+            words.join(" ")
+        })
+        .collect();
+    lines.sort();
+    lines
+}
