@@ -67,7 +67,7 @@ pub(crate) fn look(cable: &Cable<'_>) -> Outcome<String> {
 }
 
 /// A jail over the host's root that goes on; `options` say its network.
-pub(crate) fn start(cable: &Cable<'_>, name: &str, options: &[&str]) -> Outcome {
+fn start(cable: &Cable<'_>, name: &str, options: &[&str]) -> Outcome {
     let raw = ["--set", "security.capabilities=+net_raw", "--set", "security.raw_sockets=true"];
     let create = [&["create", name, "--root", "host"], &raw[..]].concat();
     let command = ["--", "sleep", "1000"];

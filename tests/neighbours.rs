@@ -1,7 +1,7 @@
 //! Addresses that another machine on the net has, and word to the net of those that a jail has now.
 
 use crate::declared::until;
-use crate::links::{lay, look, start, stopped};
+use crate::links::{lay, look, stopped};
 use jaula_tests::harness::{Cable, Outcome, Test};
 use jaula_tests::trials;
 use libtest_mimic::Trial;
@@ -91,14 +91,7 @@ fn an_address_that_is_free_is_taken(t: &Test) -> Outcome {
     run(&["--network", "routed", "--ip", "192.0.2.30", "--ip", "2001:db8::30"])?;
     run(&["--network", "macvlan", "--set", "network.parent=cable", "--ip", "192.0.2.30/24"])?;
     // Where nobody is, nobody answers.
-    for nobody in ["lo", "br0"] {
-        run(&[
-            "--ip",
-            &format!("198.51.100.7/32 dev {nobody}"),
-            "--ip",
-            &format!("2001:db8:7::7 dev {nobody}"),
-        ])?;
-    }
+    run(&["--ip", "198.51.100.7/32 dev br0", "--ip", "2001:db8:7::7/128 dev br0"])?;
     // Of the host's own addresses nobody else is asked, and other jails of it have the same.
     let (one, two) = (t.name("one"), t.name("two"));
     let dev = ["--ip", "192.0.2.30/24 dev cable", "--", "sleep", "1000"];
@@ -137,7 +130,9 @@ fn who_knew_another_machine_learns_anew(t: &Test) -> Outcome {
             cable.client(&[&["ip", "neigh", "replace", ip], &former[..]].concat())?.ok()?;
         }
         let name = t.name(mode);
-        start(&cable, &name, &options)?;
+        let create = [&["create", &name, "--root", "host"], &options[..], &["--", "sleep", "1000"]].concat();
+        cable.jaula().ok(&create)?;
+        cable.jaula().ok(&["start", &name])?;
         for ip in [four, six] {
             let known = || cable.client(&["ip", "neigh", "show", ip]).ok()?.ok().ok();
             until(&format!("{ip} of {mode} at {mac}: {:?}", known()), || {
