@@ -1,10 +1,16 @@
 //! `network.mode = "bind"`: a jail at addresses of the host's network, tried with real sockets in
 //! network namespaces that stand for hosts.
 
+mod shared;
+
 use crate::ground::one_clear_line;
 use jaula_tests::harness::{Done, Jaula, Outcome, Template, Test};
 use jaula_tests::trials;
 use libtest_mimic::Trial;
+use shared::{
+    a_group_below_has_the_jails_addresses, jails_share_programs_and_no_address,
+    more_addresses_than_there_is_room_for, only_what_root_alone_writes_to_is_used,
+};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
@@ -25,6 +31,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         no_address_is_no_network,
         listed_ports_are_kept_beside,
         what_it_needs_is_said,
+        jails_share_programs_and_no_address,
+        a_group_below_has_the_jails_addresses,
+        more_addresses_than_there_is_room_for,
+        only_what_root_alone_writes_to_is_used,
     ], pure [
         bad_addresses_are_refused,
     ])
@@ -39,8 +49,26 @@ pub(crate) struct Net<'t> {
     keep: Child,
 }
 
+/// Where the programs that keep jails to their addresses come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Programs {
+    /// Loaded for each jail.
+    Own,
+    /// From the BPF file system, which this host has.
+    Shared,
+}
+
+/// On a host without and on one with a BPF file system.
+fn on_both(t: &Test, trial: impl Fn(Net<'_>) -> Outcome) -> Outcome {
+    [Programs::Own, Programs::Shared].into_iter().try_for_each(|programs| trial(Net::with(t, programs)?))
+}
+
 impl<'t> Net<'t> {
     pub(crate) fn new(t: &'t Test) -> Outcome<Self> {
+        Self::with(t, Programs::Own)
+    }
+
+    fn with(t: &'t Test, programs: Programs) -> Outcome<Self> {
         let mut setup = "ip link set lo up && ip route add default dev lo".to_owned();
         for ip in ["192.0.2.10/32", "192.0.2.11/32", "198.51.100.1/32"] {
             setup += &format!(" && ip address add {ip} dev lo");
@@ -49,8 +77,16 @@ impl<'t> Net<'t> {
             setup += &format!(" && ip address add {ip} dev lo nodad");
         }
         setup += " && echo '0 4294967294' > /proc/sys/net/ipv4/ping_group_range && echo ready && exec cat";
+        // What is mounted here later is mounted there too.
+        let mounts = match programs {
+            Programs::Own => "umount --lazy --quiet /sys/fs/bpf; ",
+            Programs::Shared => "mount -t bpf bpf /sys/fs/bpf && ",
+        };
+        let setup = format!("{mounts}{setup}");
         let mut keep = Command::new("unshare");
-        keep.args(["--net", "sh", "-c", &setup]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        keep.args(["--net", "--mount", "--propagation", "slave", "sh", "-c", &setup])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
         let mut keep = keep.spawn()?;
         wait_for(&mut BufReader::new(keep.stdout.take().ok_or("no output")?), "ready")?;
         Ok(Self { t, keep })
@@ -65,16 +101,26 @@ impl<'t> Net<'t> {
 
     /// A command line in it.
     pub(crate) fn command(&self, words: &[&str]) -> Outcome<Command> {
-        let namespace = format!("--net=/proc/{}/ns/net", self.keep.id());
-        self.t.jaula().instead("nsenter").command([&[namespace.as_str(), "--"], words].concat())
+        let before = self.enter()?;
+        let before: Vec<&str> = before.iter().map(String::as_str).collect();
+        self.t.jaula().instead("nsenter").command([&before, words].concat())
     }
 
     /// Runs jaula in it.
     pub(crate) fn jaula(&self, words: &[&str]) -> Outcome<Done> {
-        let namespace = format!("--net=/proc/{}/ns/net", self.keep.id());
+        let before = self.enter()?;
+        let mut before: Vec<&str> = before.iter().map(String::as_str).collect();
         let jaula = Jaula::binary()?.canonicalize()?;
-        let before = [namespace.as_str(), "--", jaula.to_str().ok_or("a path of bytes")?];
+        before.push(jaula.to_str().ok_or("a path of bytes")?);
         self.t.jaula().instead("nsenter").run(&[&before, words].concat())
+    }
+
+    /// What nsenter(1) takes to run a command there, in this directory.
+    fn enter(&self) -> Outcome<Vec<String>> {
+        let of = |kind| format!("/proc/{}/ns/{kind}", self.keep.id());
+        let here = std::env::current_dir()?;
+        let net = format!("--net={}", of("net"));
+        Ok(vec![net, format!("--mount={}", of("mnt")), format!("--wdns={}", here.display()), "--".to_owned()])
     }
 
     /// What the program inside says; `options` before it.
@@ -167,131 +213,135 @@ fn bound(net: &Net<'_>, options: &[&str], expected: &[(&str, &str)]) -> Outcome 
 const BOTH: [&str; 4] = ["--ip", "192.0.2.10", "--ip", "2001:db8::10"];
 
 fn every_other_address_is_refused(t: &Test) -> Outcome {
-    let net = Net::new(t)?;
-    let tries = [
-        ("0.0.0.0", "192.0.2.10"),
-        ("192.0.2.10", "192.0.2.10"),
-        ("127.0.0.1", "127.0.0.1"),
-        ("192.0.2.11", "EADDRNOTAVAIL"),
-        ("198.51.100.1", "EADDRNOTAVAIL"),
-        ("127.0.0.2", "EADDRNOTAVAIL"),
-        ("127.106.0.1", "EADDRNOTAVAIL"),
-        ("224.0.0.1", "EADDRNOTAVAIL"),
-        ("255.255.255.255", "EADDRNOTAVAIL"),
-        ("::", "2001:db8::10"),
-        ("2001:db8::10", "2001:db8::10"),
-        ("2001:db8::99", "EADDRNOTAVAIL"),
-        ("::1", "EADDRNOTAVAIL"),
-        ("::ffff:0.0.0.0", "::ffff:192.0.2.10"),
-        ("::ffff:192.0.2.10", "::ffff:192.0.2.10"),
-        ("::ffff:127.0.0.1", "::ffff:127.0.0.1"),
-        ("::ffff:192.0.2.11", "EADDRNOTAVAIL"),
-        (":: alone", "2001:db8::10"),
-    ];
-    // The port is 80: root of the jail may.
-    bound(&net, &BOTH, &tries)?;
-    let second = [&BOTH[..], &["--ip", "192.0.2.11"]].concat();
-    let with_second = tries.map(|(address, how)| match address {
-        "192.0.2.11" => (address, "192.0.2.11"),
-        "::ffff:192.0.2.11" => (address, "::ffff:192.0.2.11"),
-        _ => (address, how),
-    });
-    bound(&net, &second, &with_second)
+    on_both(t, |net| {
+        let tries = [
+            ("0.0.0.0", "192.0.2.10"),
+            ("192.0.2.10", "192.0.2.10"),
+            ("127.0.0.1", "127.0.0.1"),
+            ("192.0.2.11", "EADDRNOTAVAIL"),
+            ("198.51.100.1", "EADDRNOTAVAIL"),
+            ("127.0.0.2", "EADDRNOTAVAIL"),
+            ("127.106.0.1", "EADDRNOTAVAIL"),
+            ("224.0.0.1", "EADDRNOTAVAIL"),
+            ("255.255.255.255", "EADDRNOTAVAIL"),
+            ("::", "2001:db8::10"),
+            ("2001:db8::10", "2001:db8::10"),
+            ("2001:db8::99", "EADDRNOTAVAIL"),
+            ("::1", "EADDRNOTAVAIL"),
+            ("::ffff:0.0.0.0", "::ffff:192.0.2.10"),
+            ("::ffff:192.0.2.10", "::ffff:192.0.2.10"),
+            ("::ffff:127.0.0.1", "::ffff:127.0.0.1"),
+            ("::ffff:192.0.2.11", "EADDRNOTAVAIL"),
+            (":: alone", "2001:db8::10"),
+        ];
+        // The port is 80: root of the jail may.
+        bound(&net, &BOTH, &tries)?;
+        let second = [&BOTH[..], &["--ip", "192.0.2.11"]].concat();
+        let with_second = tries.map(|(address, how)| match address {
+            "192.0.2.11" => (address, "192.0.2.11"),
+            "::ffff:192.0.2.11" => (address, "::ffff:192.0.2.11"),
+            _ => (address, how),
+        });
+        bound(&net, &second, &with_second)
+    })
 }
 
 fn without_ipv6_any_is_the_ipv4_address(t: &Test) -> Outcome {
-    let net = Net::new(t)?;
-    let tries = [
-        ("0.0.0.0", "192.0.2.10"),
-        ("::", "::ffff:192.0.2.10"),
-        ("::1", "EADDRNOTAVAIL"),
-        ("2001:db8::10", "EADDRNOTAVAIL"),
-        // Where nobody comes.
-        (":: alone", "::1"),
-    ];
-    bound(&net, &["--ip", "192.0.2.10"], &tries)
+    on_both(t, |net| {
+        let tries = [
+            ("0.0.0.0", "192.0.2.10"),
+            ("::", "::ffff:192.0.2.10"),
+            ("::1", "EADDRNOTAVAIL"),
+            ("2001:db8::10", "EADDRNOTAVAIL"),
+            // Where nobody comes.
+            (":: alone", "::1"),
+        ];
+        bound(&net, &["--ip", "192.0.2.10"], &tries)
+    })
 }
 
 fn it_leaves_from_its_address_and_loopback_is_its_own(t: &Test) -> Outcome {
-    let net = Net::new(t)?;
-    let _host = net.going_on(&["python3", "-c", HOST], "ready")?;
-    // Where, what comes of TCP, of a datagram, and of one on a connected socket.
-    let tries = [
-        ("127.0.0.1,7001", "192.0.2.10 192.0.2.10 hello 192.0.2.10", "192.0.2.10 hello 192.0.2.10"),
-        ("127.0.0.1,7002", "127.0.0.1 127.0.0.1 hello 127.0.0.1", "127.0.0.1 hello 127.0.0.1"),
-        ("0.0.0.0,7002", "127.0.0.1 127.0.0.1 hello 127.0.0.1", "127.0.0.1 hello 127.0.0.1"),
-        ("127.0.0.1,9000", "ECONNREFUSED", "ECONNREFUSED"),
-        ("127.0.0.1,9001", "ECONNREFUSED", "ECONNREFUSED"),
-        ("127.0.0.2,9000", "ECONNREFUSED", "ECONNREFUSED"),
-        ("127.106.0.9,9000", "ECONNREFUSED", "ECONNREFUSED"),
-        ("198.51.100.1,9000", "192.0.2.10 198.51.100.1 host 192.0.2.10", "192.0.2.10 host 192.0.2.10"),
-        ("192.0.2.11,9000", "192.0.2.10 192.0.2.11 host 192.0.2.10", "192.0.2.10 host 192.0.2.10"),
-        ("::1,9000", "ECONNREFUSED", "ECONNREFUSED"),
-        ("::,9000", "ECONNREFUSED", "ECONNREFUSED"),
-        (
-            "2001:db8::99,9000",
-            "2001:db8::10 2001:db8::99 host 2001:db8::10",
-            "2001:db8::99 host 2001:db8::10",
-        ),
-        (
-            "::ffff:127.0.0.1,7002",
-            "::ffff:127.0.0.1 ::ffff:127.0.0.1 hello 127.0.0.1",
-            "::ffff:127.0.0.1 hello 127.0.0.1",
-        ),
-        ("::ffff:127.0.0.1,9001", "ECONNREFUSED", "ECONNREFUSED"),
-        (
-            "::ffff:198.51.100.1,9000",
-            "::ffff:192.0.2.10 ::ffff:198.51.100.1 host 192.0.2.10",
-            "::ffff:192.0.2.10 host 192.0.2.10",
-        ),
-    ];
-    let mut expected = String::new();
-    for (target, stream, datagram) in tries {
-        expected += &format!("connect {target}: {stream}\nsend {target}: {datagram}\n");
-        if !target.starts_with("192.0.2.11") && !target.contains("198.51.100.1") {
-            expected += &format!("connected {target}: {datagram}\n");
+    on_both(t, |net| {
+        let _host = net.going_on(&["python3", "-c", HOST], "ready")?;
+        // Where, what comes of TCP, of a datagram, and of one on a connected socket.
+        let tries = [
+            ("127.0.0.1,7001", "192.0.2.10 192.0.2.10 hello 192.0.2.10", "192.0.2.10 hello 192.0.2.10"),
+            ("127.0.0.1,7002", "127.0.0.1 127.0.0.1 hello 127.0.0.1", "127.0.0.1 hello 127.0.0.1"),
+            ("0.0.0.0,7002", "127.0.0.1 127.0.0.1 hello 127.0.0.1", "127.0.0.1 hello 127.0.0.1"),
+            ("127.0.0.1,9000", "ECONNREFUSED", "ECONNREFUSED"),
+            ("127.0.0.1,9001", "ECONNREFUSED", "ECONNREFUSED"),
+            ("127.0.0.2,9000", "ECONNREFUSED", "ECONNREFUSED"),
+            ("127.106.0.9,9000", "ECONNREFUSED", "ECONNREFUSED"),
+            ("198.51.100.1,9000", "192.0.2.10 198.51.100.1 host 192.0.2.10", "192.0.2.10 host 192.0.2.10"),
+            ("192.0.2.11,9000", "192.0.2.10 192.0.2.11 host 192.0.2.10", "192.0.2.10 host 192.0.2.10"),
+            ("::1,9000", "ECONNREFUSED", "ECONNREFUSED"),
+            ("::,9000", "ECONNREFUSED", "ECONNREFUSED"),
+            (
+                "2001:db8::99,9000",
+                "2001:db8::10 2001:db8::99 host 2001:db8::10",
+                "2001:db8::99 host 2001:db8::10",
+            ),
+            (
+                "::ffff:127.0.0.1,7002",
+                "::ffff:127.0.0.1 ::ffff:127.0.0.1 hello 127.0.0.1",
+                "::ffff:127.0.0.1 hello 127.0.0.1",
+            ),
+            ("::ffff:127.0.0.1,9001", "ECONNREFUSED", "ECONNREFUSED"),
+            (
+                "::ffff:198.51.100.1,9000",
+                "::ffff:192.0.2.10 ::ffff:198.51.100.1 host 192.0.2.10",
+                "::ffff:192.0.2.10 host 192.0.2.10",
+            ),
+        ];
+        let mut expected = String::new();
+        for (target, stream, datagram) in tries {
+            expected += &format!("connect {target}: {stream}\nsend {target}: {datagram}\n");
+            if !target.starts_with("192.0.2.11") && !target.contains("198.51.100.1") {
+                expected += &format!("connected {target}: {datagram}\n");
+            }
         }
-    }
-    expected += "from 192.0.2.10: sent\nconnected, from 192.0.2.10: sent\n";
-    for other in ["192.0.2.11", "198.51.100.1", "127.0.0.1"] {
-        expected += &format!("from {other}: ENETUNREACH\nconnected, from {other}: ENETUNREACH\n");
-    }
-    let targets: Vec<&str> = tries.iter().map(|(target, ..)| *target).collect();
-    assert_eq!(net.inside(&BOTH, &["reach", &targets.join(" ")])?, expected);
-    Ok(())
+        expected += "from 192.0.2.10: sent\nconnected, from 192.0.2.10: sent\n";
+        for other in ["192.0.2.11", "198.51.100.1", "127.0.0.1"] {
+            expected += &format!("from {other}: ENETUNREACH\nconnected, from {other}: ENETUNREACH\n");
+        }
+        let targets: Vec<&str> = tries.iter().map(|(target, ..)| *target).collect();
+        assert_eq!(net.inside(&BOTH, &["reach", &targets.join(" ")])?, expected);
+        Ok(())
+    })
 }
 
 fn what_no_call_tells_is_kept_too(t: &Test) -> Outcome {
-    let net = Net::new(t)?;
-    let jail = net.jail(&BOTH, &["python3", "-c", INSIDE, "sockets"], "port")?;
-    let (sockets, port) = jail.said.rsplit_once("port ").ok_or("no port")?;
-    assert_eq!(
-        sockets,
-        "tcp: made\nudp: made\nping: made\nmptcp: EPROTONOSUPPORT\nudplite: EPROTONOSUPPORT\n\
+    on_both(t, |net| {
+        let jail = net.jail(&BOTH, &["python3", "-c", INSIDE, "sockets"], "port")?;
+        let (sockets, port) = jail.said.rsplit_once("port ").ok_or("no port")?;
+        assert_eq!(
+            sockets,
+            "tcp: made\nudp: made\nping: made\nmptcp: EPROTONOSUPPORT\nudplite: EPROTONOSUPPORT\n\
          sctp: EPROTONOSUPPORT\nraw: EPERM\npacket: EAFNOSUPPORT\n\
          ping from 192.0.2.10: answered by 198.51.100.1\nping from 192.0.2.11: EPERM\n\
          ping from 198.51.100.1: EPERM\nping from : EPERM\n"
-    );
-    // It waits on every address, but hears only what is sent to its own.
-    let port = port.trim().parse()?;
-    assert_eq!(net.reach("198.51.100.1", port)?, "TimeoutError");
-    let open =
-        "import socket, sys; socket.create_connection(('192.0.2.10', int(sys.argv[1])), 5); print('open')";
-    let done = net.command(&["python3", "-c", open, &port.to_string()])?.output()?;
-    assert_eq!(String::from_utf8(done.stdout)?, "open\n");
-    Ok(())
+        );
+        // It waits on every address, but hears only what is sent to its own.
+        let port = port.trim().parse()?;
+        assert_eq!(net.reach("198.51.100.1", port)?, "TimeoutError");
+        let open = "import socket, sys; socket.create_connection(('192.0.2.10', int(sys.argv[1])), 5); print('open')";
+        let done = net.command(&["python3", "-c", open, &port.to_string()])?.output()?;
+        assert_eq!(String::from_utf8(done.stdout)?, "open\n");
+        Ok(())
+    })
 }
 
 fn two_jails_share_a_port(t: &Test) -> Outcome {
-    let net = Net::new(t)?;
-    let serve = ["python3", "-c", INSIDE, "serve"];
-    let _one = net.jail(&["--ip", "192.0.2.10"], &serve, "ready")?;
-    let _two = net.jail(&["--ip", "192.0.2.11"], &serve, "ready")?;
-    assert!(net.reach("192.0.2.10", 8080)?.starts_with("hello"));
-    assert!(net.reach("192.0.2.11", 8080)?.starts_with("hello"));
-    assert_eq!(net.reach("198.51.100.1", 8080)?, "ConnectionRefusedError");
-    assert_eq!(net.reach("127.0.0.1", 8080)?, "ConnectionRefusedError");
-    Ok(())
+    on_both(t, |net| {
+        let serve = ["python3", "-c", INSIDE, "serve"];
+        let _one = net.jail(&["--ip", "192.0.2.10"], &serve, "ready")?;
+        let _two = net.jail(&["--ip", "192.0.2.11"], &serve, "ready")?;
+        assert!(net.reach("192.0.2.10", 8080)?.starts_with("hello"));
+        assert!(net.reach("192.0.2.11", 8080)?.starts_with("hello"));
+        assert_eq!(net.reach("198.51.100.1", 8080)?, "ConnectionRefusedError");
+        assert_eq!(net.reach("127.0.0.1", 8080)?, "ConnectionRefusedError");
+        Ok(())
+    })
 }
 
 fn nginx_on_every_address_is_on_its_own(t: &Test) -> Outcome {
@@ -347,36 +397,37 @@ fn what_comes_in_later_is_kept_too(t: &Test) -> Outcome {
 }
 
 fn there_is_no_way_to_other_addresses(t: &Test) -> Outcome {
-    let net = Net::new(t)?;
-    let _host = net.going_on(&["python3", "-c", HOST], "ready")?;
-    let said = net.inside(&BOTH, &["escapes"])?;
-    let mut expected = String::new();
-    for address in ["192.0.2.11", "198.51.100.1", "127.0.0.2", "203.0.113.1"] {
-        for way in ["freebind", "transparent", "late port"] {
-            expected += &format!("{way} {address}: EADDRNOTAVAIL\n");
+    on_both(t, |net| {
+        let _host = net.going_on(&["python3", "-c", HOST], "ready")?;
+        let said = net.inside(&BOTH, &["escapes"])?;
+        let mut expected = String::new();
+        for address in ["192.0.2.11", "198.51.100.1", "127.0.0.2", "203.0.113.1"] {
+            for way in ["freebind", "transparent", "late port"] {
+                expected += &format!("{way} {address}: EADDRNOTAVAIL\n");
+            }
         }
-    }
-    for address in ["2001:db8::99", "2001:db8::77", "::ffff:198.51.100.1"] {
-        for way in ["freebind", "transparent"] {
-            expected += &format!("{way} {address}: EADDRNOTAVAIL\n");
+        for address in ["2001:db8::99", "2001:db8::77", "::ffff:198.51.100.1"] {
+            for way in ["freebind", "transparent"] {
+                expected += &format!("{way} {address}: EADDRNOTAVAIL\n");
+            }
         }
-    }
-    for way in ["fast_open", "to_device", "without_copy", "disconnected"] {
-        expected += &format!("{way}: host 192.0.2.10\n");
-    }
-    expected += "multicast: nothing\nbroadcast: 192.0.2.10\nconnected ping: 192.0.2.10\nconnected ping6: 2001:db8::10\n\
+        for way in ["fast_open", "to_device", "without_copy", "disconnected"] {
+            expected += &format!("{way}: host 192.0.2.10\n");
+        }
+        expected += "multicast: nothing\nbroadcast: 192.0.2.10\nconnected ping: 192.0.2.10\nconnected ping6: 2001:db8::10\n\
                  abstract: EPERM\nroute: made\n";
-    assert_eq!(said.get(..expected.len()), Some(expected.as_str()), "{said}");
-    let families = &said[expected.len()..];
-    assert_eq!(families.lines().count(), 16, "{families}");
-    assert!(!families.contains("made"), "{families}");
-    Ok(())
+        assert_eq!(said.get(..expected.len()), Some(expected.as_str()), "{said}");
+        let families = &said[expected.len()..];
+        assert_eq!(families.lines().count(), 16, "{families}");
+        assert!(!families.contains("made"), "{families}");
+        Ok(())
+    })
 }
 
 /// Debian's nginx and sshd listen on `0.0.0.0` and, with a socket of IPv6 alone, on `::`.
 fn a_server_that_wants_ipv6_too_begins_without_it(t: &Test) -> Outcome {
-    let net = Net::new(t)?;
-    let script = "import socket, sys\n\
+    on_both(t, |net| {
+        let script = "import socket, sys\n\
                   four = socket.socket()\n\
                   four.bind(('0.0.0.0', 8080))\n\
                   six = socket.socket(socket.AF_INET6)\n\
@@ -385,58 +436,61 @@ fn a_server_that_wants_ipv6_too_begins_without_it(t: &Test) -> Outcome {
                   four.listen(), six.listen()\n\
                   print('port', six.getsockname()[1], flush=True)\n\
                   sys.stdin.read()";
-    let one = net.jail(&["--ip", "192.0.2.10"], &["python3", "-c", script], "port")?;
-    let _two = net.jail(&["--ip", "192.0.2.11"], &["python3", "-c", script], "port")?;
-    let open = |address: &str, port: &str| -> Outcome<String> {
-        let script = "import socket, sys\n\
+        let one = net.jail(&["--ip", "192.0.2.10"], &["python3", "-c", script], "port")?;
+        let _two = net.jail(&["--ip", "192.0.2.11"], &["python3", "-c", script], "port")?;
+        let open = |address: &str, port: &str| -> Outcome<String> {
+            let script = "import socket, sys\n\
                       try: socket.create_connection((sys.argv[1], int(sys.argv[2])), 2)\n\
                       except OSError as e: print(type(e).__name__)\n\
                       else: print('open')";
-        Ok(String::from_utf8(net.command(&["python3", "-c", script, address, port])?.output()?.stdout)?)
-    };
-    assert_eq!(open("192.0.2.10", "8080")?, "open\n");
-    assert_eq!(open("192.0.2.11", "8080")?, "open\n");
-    // Where the other socket waits, nobody comes.
-    let port = one.said.trim().rsplit_once(' ').ok_or("no port")?.1;
-    assert_eq!(open("::1", port)?, "TimeoutError\n");
-    Ok(())
+            Ok(String::from_utf8(net.command(&["python3", "-c", script, address, port])?.output()?.stdout)?)
+        };
+        assert_eq!(open("192.0.2.10", "8080")?, "open\n");
+        assert_eq!(open("192.0.2.11", "8080")?, "open\n");
+        // Where the other socket waits, nobody comes.
+        let port = one.said.trim().rsplit_once(' ').ok_or("no port")?.1;
+        assert_eq!(open("::1", port)?, "TimeoutError\n");
+        Ok(())
+    })
 }
 
 fn commands_have_addresses_without_a_jail(t: &Test) -> Outcome {
-    let net = Net::new(t)?;
-    let bind = |words: &[&str]| net.jaula(&[&["bind", "--ip", "192.0.2.10", "--"], words].concat());
-    let said = bind(&["python3", "-c", INSIDE, "bind", "0.0.0.0 192.0.2.11 127.0.0.1"])?;
-    for line in ["0.0.0.0: 192.0.2.10", "192.0.2.11: EADDRNOTAVAIL", "127.0.0.1: 127.0.0.1"] {
-        assert!(said.stdout.contains(&format!("SOCK_STREAM {line}\n")), "{line}: {said:?}");
-    }
-    // What a command is and was given stays what it was.
-    let done = bind(&["sh", "-c", "pwd; echo $HOME; exit 7"])?;
-    assert_eq!(done.status.code(), Some(7), "{done:?}");
-    let here = net.command(&["sh", "-c", "pwd; echo $HOME"])?.output()?;
-    assert_eq!(done.stdout, String::from_utf8(here.stdout)?);
-    assert_eq!(bind(&["sh", "-c", "kill -TERM $$"])?.status.code(), Some(143));
-    one_clear_line(&bind(&["/does/not/exist"])?, 127, &["/does/not/exist"])?;
-    let done = net.jaula(&["bind", "--ip", "192.0.2.77", "true"])?;
-    one_clear_line(&done, 125, &["this host does not have 192.0.2.77"])?;
-    let done =
-        net.jaula(&["bind", "python3", "-c", "import socket; socket.socket().bind(('0.0.0.0', 0))"])?;
-    assert!(done.stderr.contains("Errno 99"), "{done:?}");
+    on_both(t, |net| {
+        let bind = |words: &[&str]| net.jaula(&[&["bind", "--ip", "192.0.2.10", "--"], words].concat());
+        let said = bind(&["python3", "-c", INSIDE, "bind", "0.0.0.0 192.0.2.11 127.0.0.1"])?;
+        for line in ["0.0.0.0: 192.0.2.10", "192.0.2.11: EADDRNOTAVAIL", "127.0.0.1: 127.0.0.1"] {
+            assert!(said.stdout.contains(&format!("SOCK_STREAM {line}\n")), "{line}: {said:?}");
+        }
+        // What a command is and was given stays what it was.
+        let done = bind(&["sh", "-c", "pwd; echo $HOME; exit 7"])?;
+        assert_eq!(done.status.code(), Some(7), "{done:?}");
+        let here = net.command(&["sh", "-c", "pwd; echo $HOME"])?.output()?;
+        assert_eq!(done.stdout, String::from_utf8(here.stdout)?);
+        assert_eq!(bind(&["sh", "-c", "kill -TERM $$"])?.status.code(), Some(143));
+        one_clear_line(&bind(&["/does/not/exist"])?, 127, &["/does/not/exist"])?;
+        let done = net.jaula(&["bind", "--ip", "192.0.2.77", "true"])?;
+        one_clear_line(&done, 125, &["this host does not have 192.0.2.77"])?;
+        let done =
+            net.jaula(&["bind", "python3", "-c", "import socket; socket.socket().bind(('0.0.0.0', 0))"])?;
+        assert!(done.stderr.contains("Errno 99"), "{done:?}");
 
-    // What it leaves behind is kept where it is, until the last of it has ended.
-    let done = bind(&["sh", "-c", "(trap '' HUP; exec sleep 1000 >/dev/null 2>&1 </dev/null) & echo $!"])?;
-    let pid: i32 = done.stdout.trim().parse()?;
-    let group = std::fs::read_to_string(format!("/proc/{pid}/cgroup"))?;
-    let group = group.lines().find(|line| line.starts_with("0::")).ok_or("no group")?.to_owned();
-    assert!(group.contains("bind-"), "{group}");
-    let swept = net.jaula(&["gc"])?;
-    assert!(swept.status.success() && !swept.stdout.contains("bind-"), "{swept:?}");
-    assert_eq!(Command::new("kill").arg(pid.to_string()).status()?.code(), Some(0), "gc must not end it");
-    while std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z ")) {
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
-    let swept = net.jaula(&["gc"])?;
-    assert!(swept.stdout.contains("bind-"), "{swept:?}");
-    Ok(())
+        // What it leaves behind is kept where it is, until the last of it has ended.
+        let done =
+            bind(&["sh", "-c", "(trap '' HUP; exec sleep 1000 >/dev/null 2>&1 </dev/null) & echo $!"])?;
+        let pid: i32 = done.stdout.trim().parse()?;
+        let group = std::fs::read_to_string(format!("/proc/{pid}/cgroup"))?;
+        let group = group.lines().find(|line| line.starts_with("0::")).ok_or("no group")?.to_owned();
+        assert!(group.contains("bind-"), "{group}");
+        let swept = net.jaula(&["gc"])?;
+        assert!(swept.status.success() && !swept.stdout.contains("bind-"), "{swept:?}");
+        assert_eq!(Command::new("kill").arg(pid.to_string()).status()?.code(), Some(0), "gc must not end it");
+        while std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z ")) {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let swept = net.jaula(&["gc"])?;
+        assert!(swept.stdout.contains("bind-"), "{swept:?}");
+        Ok(())
+    })
 }
 
 /// VServer's `chbind`: services that are told to listen on every address.
@@ -540,42 +594,45 @@ fn who_has_the_port_on_every_address_is_named(t: &Test) -> Outcome {
 }
 
 fn no_address_is_no_network(t: &Test) -> Outcome {
-    let net = Net::new(t)?;
-    let _host = net.going_on(&["python3", "-c", HOST], "ready")?;
-    let options = ["--network", "bind"];
-    bound(
-        &net,
-        &options,
-        &[
-            ("0.0.0.0", "EADDRNOTAVAIL"),
-            ("192.0.2.10", "EADDRNOTAVAIL"),
-            ("127.0.0.1", "127.0.0.1"),
-            ("::", "EADDRNOTAVAIL"),
-            (":: alone", "EADDRNOTAVAIL"),
-        ],
-    )?;
-    let script = "import errno, socket\n\
+    on_both(t, |net| {
+        let _host = net.going_on(&["python3", "-c", HOST], "ready")?;
+        let options = ["--network", "bind"];
+        bound(
+            &net,
+            &options,
+            &[
+                ("0.0.0.0", "EADDRNOTAVAIL"),
+                ("192.0.2.10", "EADDRNOTAVAIL"),
+                ("127.0.0.1", "127.0.0.1"),
+                ("::", "EADDRNOTAVAIL"),
+                (":: alone", "EADDRNOTAVAIL"),
+            ],
+        )?;
+        let script = "import errno, socket\n\
                   for a in ('198.51.100.1', '2001:db8::99'):\n \
                    s = socket.socket(socket.AF_INET6 if ':' in a else socket.AF_INET)\n \
                    print(errno.errorcode[s.connect_ex((a, 9000))])";
-    let done = net.jaula(&["run", "--root", "host", "--network", "bind", "--", "python3", "-c", script])?;
-    assert_eq!(done.stdout, "ENETUNREACH\nENETUNREACH\n", "{done:?}");
-    Ok(())
+        let done =
+            net.jaula(&["run", "--root", "host", "--network", "bind", "--", "python3", "-c", script])?;
+        assert_eq!(done.stdout, "ENETUNREACH\nENETUNREACH\n", "{done:?}");
+        Ok(())
+    })
 }
 
 fn listed_ports_are_kept_beside(t: &Test) -> Outcome {
-    let net = Net::new(t)?;
-    let listen = |list| ["--ip", "192.0.2.10", "--set", list];
-    bound(
-        &net,
-        &listen("network.listen=tcp 81,udp 81"),
-        &[("0.0.0.0", "EACCES"), ("192.0.2.11", "EACCES"), (":: alone", "::1")],
-    )?;
-    bound(
-        &net,
-        &listen("network.listen=tcp 80,udp 80"),
-        &[("0.0.0.0", "192.0.2.10"), ("192.0.2.11", "EADDRNOTAVAIL"), (":: alone", "::1")],
-    )
+    on_both(t, |net| {
+        let listen = |list| ["--ip", "192.0.2.10", "--set", list];
+        bound(
+            &net,
+            &listen("network.listen=tcp 81,udp 81"),
+            &[("0.0.0.0", "EACCES"), ("192.0.2.11", "EACCES"), (":: alone", "::1")],
+        )?;
+        bound(
+            &net,
+            &listen("network.listen=tcp 80,udp 80"),
+            &[("0.0.0.0", "192.0.2.10"), ("192.0.2.11", "EADDRNOTAVAIL"), (":: alone", "::1")],
+        )
+    })
 }
 
 fn what_it_needs_is_said(t: &Test) -> Outcome {

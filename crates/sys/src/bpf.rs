@@ -9,9 +9,12 @@ use crate::call::{check, own};
 use crate::error::Result;
 use std::ffi::{CStr, CString};
 use std::fmt;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 const PROG_LOAD: i32 = 5;
+const OBJ_PIN: i32 = 6;
+const OBJ_GET: i32 = 7;
 const PROG_ATTACH: i32 = 8;
 const PROG_DETACH: i32 = 9;
 const PROG_GET_FD_BY_ID: i32 = 13;
@@ -214,6 +217,28 @@ pub fn attached(cgroup: impl AsFd, hook: Hook, name: &str) -> Result<Vec<Program
     Ok(found)
 }
 
+/// Gives a program or a map a path in a BPF file system, which keeps it until the path is removed. There are no dots in
+/// names.
+///
+/// # Errors
+/// `EPERM` if the file system is another one.
+pub fn pin(object: impl AsFd, path: impl AsRef<Path>) -> Result<()> {
+    let fd = object.as_fd().as_raw_fd();
+    object_at("OBJ_PIN", OBJ_PIN, path.as_ref(), fd.cast_unsigned()).map(drop)
+}
+
+fn pinned(path: &Path) -> Result<OwnedFd> {
+    object_at("OBJ_GET", OBJ_GET, path, 0).map(own)
+}
+
+fn object_at(name: &str, command: i32, path: &Path, fd: u32) -> Result<i64> {
+    let text = crate::call::path(path);
+    let attribute = [text.as_ptr().expose_provenance() as u64, u64::from(fd)];
+    // SAFETY: `attribute` is the head of a bpf_attr for this command and points to a C string that lives over the call.
+    let done = unsafe { libc::syscall(libc::SYS_bpf, command, attribute.as_ptr(), size_of_val(&attribute)) };
+    check(done, || format!("bpf({name}, {}, {fd})", path.display()))
+}
+
 /// The last line of a verifier's log that says what is wrong.
 struct Complaint<'a>(&'a [u8]);
 
@@ -225,7 +250,18 @@ impl fmt::Display for Complaint<'_> {
     }
 }
 
+impl AsFd for Program {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
 impl Program {
+    /// The program for this hook that was pinned there ([`pin()`]).
+    pub fn pinned(hook: Hook, path: impl AsRef<Path>) -> Result<Self> {
+        pinned(path.as_ref()).map(|fd| Self { fd, hook })
+    }
+
     /// Runs the program for this control group and those below it, beside others that are there.
     /// It goes with the group; the descriptor is no longer needed.
     ///

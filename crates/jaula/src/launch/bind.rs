@@ -6,11 +6,16 @@
 //! the jail's addresses as its source. The hooks on system calls ([`calls`]) change addresses where
 //! programs name them; the hooks on packets ([`packets`]) see what no call tells (IP_PKTINFO, ping
 //! sockets, ports of the kernel's choice), and pass only what has the jail's addresses.
+//!
+//! The programs have the addresses from a map and are [`shared`] by all jails, or in their own code ([`known`]).
 
 mod calls;
+mod known;
 mod packets;
 mod parts;
+mod shared;
 
+use known::Known;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, BorrowedFd};
 use sys::bpf::map::Map;
@@ -54,16 +59,23 @@ impl Own {
 
 const NAME: &str = "jaula_bind";
 
-/// Keeps the group's processes to these addresses.
+/// Keeps the group's processes to these addresses; there are none yet.
 pub(crate) fn keep(group: impl AsFd, own: &Own) -> sys::Result<()> {
+    // No other group has its number while it is there.
+    let number = sys::fs::identity(&group)?.inode;
+    if let Some(value) = own.value(number)
+        && let Some(set) = shared::set(group.as_fd())
+    {
+        return set.keep(group, own, number, &value);
+    }
     let sockets = Map::of_sockets()?;
-    programs(own, sockets.as_fd())
+    programs(Known::Code(own), sockets.as_fd())
         .into_iter()
         .try_for_each(|(hook, code)| load(hook, NAME, &code)?.attach(&group))
 }
 
-fn programs(own: &Own, sockets: BorrowedFd<'_>) -> Vec<(Hook, Vec<u64>)> {
-    [calls::programs(own, sockets), packets::programs(own)].concat()
+fn programs(known: Known<'_>, sockets: BorrowedFd<'_>) -> Vec<(Hook, Vec<u64>)> {
+    [calls::programs(known, sockets), packets::programs(known)].concat()
 }
 
 #[cfg(test)]
@@ -88,11 +100,12 @@ mod tests {
         let only_v6 = Own { v4: Vec::new(), ..all.clone() };
         let sockets = Map::of_sockets().unwrap();
         for own in [Own::new([], Ipv4Addr::LOCALHOST, false), only_v4, only_v6, all] {
-            for (hook, code) in programs(&own, sockets.as_fd()) {
+            for (hook, code) in programs(Known::Code(&own), sockets.as_fd()) {
                 if let Err(e) = load(hook, NAME, &code) {
                     panic!("{hook:?} with {} and {} addresses: {e}", own.v4.len(), own.v6.len());
                 }
             }
         }
+        shared::Set::loaded().unwrap();
     }
 }

@@ -291,6 +291,7 @@ impl Helper {
     pub const SK_LOOKUP_UDP: Self = Self(85);
     pub const SK_RELEASE: Self = Self(86);
     pub const GET_CURRENT_CGROUP_ID: Self = Self(80);
+    pub const GET_LOCAL_STORAGE: Self = Self(81);
     pub const SK_STORAGE_GET: Self = Self(107);
     pub const PROBE_READ_USER: Self = Self(112);
     pub const PROBE_READ_KERNEL: Self = Self(113);

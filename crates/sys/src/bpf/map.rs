@@ -3,6 +3,7 @@
 use crate::call::{check, own};
 use crate::error::Result;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 const MAP_CREATE: i32 = 0;
 const MAP_LOOKUP_ELEM: i32 = 1;
@@ -10,26 +11,34 @@ const MAP_UPDATE_ELEM: i32 = 2;
 const MAP_DELETE_ELEM: i32 = 3;
 const BTF_LOAD: i32 = 18;
 
+/// `BPF_MAP_TYPE_CGROUP_STORAGE`
+const GROUP_STORAGE: u32 = 19;
 /// `BPF_MAP_TYPE_SK_STORAGE`, and the flag without which the kernel makes none.
 const SOCKET_STORAGE: u32 = 24;
 const NO_PREALLOC: u32 = 1;
 
-/// The type information (the kernel's `Documentation/bpf/btf.rst`) of one type, an `int`, which a map of
-/// sockets must have for its keys and values.
-const AN_INT: [u32; 12] = [
+/// The type information (the kernel's `Documentation/bpf/btf.rst`) of two types, which a map of sockets must have for
+/// its keys, `int`, and its values, an integer of 128 bits.
+const INTEGERS: [u32; 16] = [
     0x0001_eb9f, // magic, version
     24,          // this header's length
     0,
-    16, // types: where, how long
-    16,
+    32, // types: where, how long
+    32,
     5,           // strings: where, how long
     1,           // the name: at 1 of the strings
     0x0100_0000, // an integer
     4,           // of four bytes
     0x0100_0020, // signed, of 32 bits
+    1,
+    0x0100_0000,
+    16, // of sixteen bytes
+    128,
     u32::from_le_bytes(*b"\0int"),
     0,
 ];
+/// Their length in bytes, of which the last three are no more of the strings.
+const INTEGERS_LENGTH: u64 = 61;
 
 /// What kind of map (`enum bpf_map_type`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,22 +72,40 @@ impl Map {
         Ok(Self { fd, key, value })
     }
 
-    /// A map of sockets (Linux 5.9): a program gives a socket its value of four bytes, and others find it
+    /// A map of sockets (Linux 5.9): a program gives a socket its value of 16 bytes, zeros at first, and others find it
     /// (`Helper::SK_STORAGE_GET`). What it has of a socket goes with the socket.
     pub fn of_sockets() -> Result<Self> {
-        let types = [AN_INT.as_ptr().expose_provenance() as u64, 0, 45];
-        // SAFETY: `types` is the head of a bpf_attr for this command and points to AN_INT, whose length it has.
+        let types = [INTEGERS.as_ptr().expose_provenance() as u64, 0, INTEGERS_LENGTH];
+        // SAFETY: `types` is the head of a bpf_attr for this command and points to INTEGERS, whose length it has.
         let fd = unsafe { libc::syscall(libc::SYS_bpf, BTF_LOAD, types.as_ptr(), size_of_val(&types)) };
-        let types = check(fd, || "bpf(BTF_LOAD, int)".to_owned()).map(own)?;
+        let types = check(fd, || "bpf(BTF_LOAD, integers)".to_owned()).map(own)?;
         let mut attribute = [0_u32; 15];
-        attribute[..5].copy_from_slice(&[SOCKET_STORAGE, 4, 4, 0, NO_PREALLOC]);
+        attribute[..5].copy_from_slice(&[SOCKET_STORAGE, 4, 16, 0, NO_PREALLOC]);
         // Where the types are, and which of them keys and values have.
-        attribute[12..].copy_from_slice(&[types.as_raw_fd().cast_unsigned(), 1, 1]);
+        attribute[12..].copy_from_slice(&[types.as_raw_fd().cast_unsigned(), 1, 2]);
         // SAFETY: `attribute` is the head of a bpf_attr for this command, its size is given.
         let fd =
             unsafe { libc::syscall(libc::SYS_bpf, MAP_CREATE, attribute.as_ptr(), size_of_val(&attribute)) };
         let fd = check(fd, || "bpf(MAP_CREATE, SK_STORAGE)".to_owned()).map(own)?;
-        Ok(Self { fd, key: 4, value: 4 })
+        Ok(Self { fd, key: 4, value: 16 })
+    }
+
+    /// A map of control groups (Linux 5.9, the kernel's `Documentation/bpf/map_cgroup_storage.rst`): a group has a
+    /// value, zeros at first, from when a program with this map is attached to it, and the programs attached there
+    /// find it (`Helper::GET_LOCAL_STORAGE`), also when they run for a group below. Its key is the group's inode, as
+    /// u64. It goes with the group.
+    pub fn of_groups(value: usize) -> Result<Self> {
+        let attribute = [GROUP_STORAGE, 8, u32::try_from(value).unwrap_or(u32::MAX), 0];
+        // SAFETY: `attribute` is the head of a bpf_attr for this command, its size is given.
+        let fd =
+            unsafe { libc::syscall(libc::SYS_bpf, MAP_CREATE, attribute.as_ptr(), size_of_val(&attribute)) };
+        let fd = check(fd, || format!("bpf(MAP_CREATE, CGROUP_STORAGE, {value})")).map(own)?;
+        Ok(Self { fd, key: 8, value })
+    }
+
+    /// The map that was pinned there ([`pin()`](super::pin())), which has keys and values of so many bytes.
+    pub fn pinned(path: impl AsRef<Path>, key: usize, value: usize) -> Result<Self> {
+        super::pinned(path.as_ref()).map(|fd| Self { fd, key, value })
     }
 
     /// What stands under a key.

@@ -11,6 +11,12 @@ use std::path::Path;
 const ROUNDS: usize = 5;
 const RUNS: usize = 30;
 
+/// A host without a BPF file system: each start loads its programs.
+const UNSHARED: &str = "bind without shared programs";
+/// What most hosts have, and how to be without it.
+const BPF_FILE_SYSTEM: &str = "mount -t bpf bpf /sys/fs/bpf &&";
+const NO_BPF_FILE_SYSTEM: &str = "umount --lazy --quiet /sys/fs/bpf;";
+
 /// One that takes part: its name, and its command on the scene's host.
 struct Starter {
     name: String,
@@ -31,10 +37,12 @@ pub(super) fn starts(
             words: vec![link.clone(), kind.to_owned()],
         })
         .into();
+    let bind = || vec![format!("addresses=[\"{BIND}\"]")];
     for (mode, keys) in [
         ("none", vec![]),
         ("host", vec![]),
-        ("bind", vec![format!("addresses=[\"{BIND}\"]")]),
+        ("bind", bind()),
+        (UNSHARED, bind()),
         ("routed", vec!["addresses=[\"10.91.0.3\"]".to_owned()]),
         (
             "bridge",
@@ -45,7 +53,8 @@ pub(super) fn starts(
     ] {
         let mut words = vec![jaula.display().to_string()];
         words.extend(ground.jaula_run());
-        for key in std::iter::once(format!("mode=\"{mode}\"")).chain(keys) {
+        let key = mode.split(' ').next().unwrap_or(mode);
+        for key in std::iter::once(format!("mode=\"{key}\"")).chain(keys) {
             words.extend(["--set".to_owned(), format!("network.{key}")]);
         }
         words.push("/bin/true".to_owned());
@@ -59,8 +68,11 @@ pub(super) fn starts(
             let who = (turn + round) % starters.len();
             let quoted: Vec<String> = starters[who].words.iter().map(|word| format!("'{word}'")).collect();
             let (path, runs) = (file.to_string_lossy(), RUNS.to_string());
-            let mut hyperfine =
-                scene.host(&["hyperfine", "-N", "--style", "none", "--warmup", "2", "--runs"]);
+            let is_without = starters[who].name.ends_with(UNSHARED);
+            let mounts = if is_without { NO_BPF_FILE_SYSTEM } else { BPF_FILE_SYSTEM };
+            let begin = format!("{mounts} exec \"$@\"");
+            let mut hyperfine = scene.host(&["unshare", "--mount", "sh", "-c", &begin, "sh"]);
+            hyperfine.args(["hyperfine", "-N", "--style", "none", "--warmup", "2", "--runs"]);
             hyperfine.args([&runs, "--export-json", &*path, &quoted.join(" ")]);
             output(hyperfine.env("JAULA_ROOT", &state))?;
             let measured: serde_json::Value = serde_json::from_str(&fs::read_to_string(&file)?)?;
@@ -81,7 +93,7 @@ pub(super) fn starts(
     let mut values = Vec::new();
     for (starter, times) in starters.iter().zip(&times) {
         let (who, mode) = starter.name.split_once(", ").unwrap_or_default();
-        let from = if mode == "bind" { "host" } else { "none" };
+        let from = if mode.starts_with("bind") { "host" } else { "none" };
         let added = |who: &str| median(&format!("{who}, {mode}")) - median(&format!("{who}, {from}"));
         let is_base = mode == "none" || mode == "host";
         let adds = if is_base { "–".to_owned() } else { format!("{:.2}", added(who)) };

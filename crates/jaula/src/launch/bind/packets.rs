@@ -5,7 +5,7 @@
 //! chosen by IP_PKTINFO on a connected socket, ping sockets, sockets that wait on a port of the
 //! kernel's choice without bind(2).
 
-use super::Own;
+use super::known::Known;
 use super::parts::*;
 use sys::bpf::Hook;
 use sys::bpf::asm::{Asm, Helper, Reg::*, Size, When};
@@ -28,13 +28,13 @@ const DESTINATION: At = At { v4: 16, v6: 24 };
 /// Where an address is put on the stack.
 const STACK: i16 = -16;
 
-pub(super) fn programs(own: &Own) -> Vec<(Hook, Vec<u64>)> {
-    vec![(Hook::Egress, passed(own, SOURCE)), (Hook::Ingress, passed(own, DESTINATION))]
+pub(super) fn programs(known: Known<'_>) -> Vec<(Hook, Vec<u64>)> {
+    vec![(Hook::Egress, passed(known, SOURCE)), (Hook::Ingress, passed(known, DESTINATION))]
 }
 
 /// Passes packets that have one of the jail's addresses there.
-fn passed(own: &Own, at: At) -> Vec<u64> {
-    written(|asm| {
+fn passed(known: Known<'_>, at: At) -> Vec<u64> {
+    known.written(|asm| {
         let (v6, pass, drop) = (asm.label(), asm.label(), asm.label());
         asm.load(Size::B4, R2, R1, PROTOCOL);
         asm.jump(R2, When::Eq, IPV6, v6);
@@ -42,14 +42,13 @@ fn passed(own: &Own, at: At) -> Vec<u64> {
         take(asm, at.v4, 4);
         asm.jump(R0, When::Ne, 0, drop);
         asm.load(Size::B4, R2, R10, STACK);
-        if_any(asm, R2, &own.v4, pass);
-        if_any(asm, R2, &[own.loopback], pass);
+        known.if_v4(asm, R2, pass);
         asm.goto(drop);
 
         asm.place(v6);
         take(asm, at.v6, 16);
         asm.jump(R0, When::Ne, 0, drop);
-        if_any6(asm, R10, STACK, &own.v6, pass);
+        known.if_v6(asm, R10, STACK, pass);
 
         asm.place(drop);
         answer(asm, 0);
