@@ -30,6 +30,9 @@ impl<'t> Recipe<'t> {
         // The modes that a checkout makes, and root's.
         let words = ["cp", "-r", &from.to_string_lossy(), &t.root().to_string_lossy()];
         command(&words)?.ok()?;
+        // The interface of this host.
+        let file = t.root().join(word).join("jaula.toml");
+        fs::write(&file, fs::read_to_string(&file)?.replace("dev eth0", "dev cable"))?;
         Ok(Self { t, cable, at: t.root().join(word) })
     }
 
@@ -57,8 +60,8 @@ impl<'t> Recipe<'t> {
     /// Ends all, and nothing is left of it.
     fn ends(&self) -> Outcome {
         self.jaula("down")?;
-        let addresses = self.cable.server(&["ip", "-o", "address", "show", "dev", "lo"])?.ok()?;
-        assert!(!addresses.contains("192.0.2."), "{addresses}");
+        let addresses = self.cable.server(&["ip", "-o", "address", "show", "dev", "cable"])?.ok()?;
+        assert_eq!(addresses.matches("192.0.2.").count(), 1, "its own alone: {addresses}");
         nothing_left(self.t)
     }
 }
