@@ -118,8 +118,11 @@ fn switches_are_set_and_noted(t: &Test) -> Outcome {
     assert_eq!((read(four)?, read(six)?), ("0".to_owned(), "0".to_owned()));
     assert!(!t.root().join("etc/sysctl.d").exists());
 
+    // A jail that needs them is refused while they are off; somebody switched them off since.
+    cable.forwards()?;
     let keys = ["--set", "network.mode=routed", "--set", "network.addresses=[\"10.90.0.2\", \"fd00:90::2\"]"];
     jaula.run(&[&["create", "far", "--root", "host"], &keys[..], &["--", "true"]].concat())?.ok()?;
+    host(&cable, &["sh", "-c", off])?.ok()?;
     let mut heard = false;
     for _ in 0..100 {
         cable.client(&["python3", "-c", ADVERTISE])?.ok()?;

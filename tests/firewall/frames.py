@@ -76,7 +76,8 @@ frames = {
     "dhcp6": (all_, mac, IP6, lambda n: ip6(local, nodes, 17, udp(547, 546, n))),
     "vlan": (all_, mac, 0x8100, lambda n: struct.pack("!HH", 5, IP) + ip(own4, other4, 17, udp(1000, 1001, n))),
     "kind": (all_, mac, 0x88b5, lambda n: n),
-    # After all others.
+    # After all others of its kind: the host may have to look for whom they are for first.
+    "end6": (to, mac, IP6, lambda n: ip6(own6, other6, 17, udp(1000, 1001, n))),
     "end": (to, mac, IP, lambda n: ip(own4, other4, 17, udp(1000, 1001, n))),
 }
 for name, (destination, source, kind, body) in frames.items():

@@ -138,11 +138,12 @@ fn jails_reach_each_other_by_forwards_and_in_their_own_name(t: &Test) -> Outcome
     for (mode, net) in [("routed", "10.90.0"), ("bridge", "10.91.0")] {
         let length = if mode == "bridge" { "/24" } else { "" };
         let addresses = [2, 3].map(|n| format!("network.addresses=[\"{net}.{n}{length}\"]"));
+        let (www, other) = (format!("www-{mode}"), format!("other-{mode}"));
         let mode = format!("network.mode={mode}");
-        start(&jaula, "www", &[&mode, &addresses[0], "network.forward=[\"tcp 8080 -> 80\"]"], ANSWER)?;
-        start(&jaula, "other", &[&mode, &addresses[1]], idle)?;
+        start(&jaula, &www, &[&mode, &addresses[0], "network.forward=[\"tcp 8080 -> 80\"]"], ANSWER)?;
+        start(&jaula, &other, &[&mode, &addresses[1]], idle)?;
         let ask =
-            |ip: &str, port: &str| jaula.run(&["exec", "other", "--", "python3", "-c", HEAR, ip, port])?.ok();
+            |ip: &str, port: &str| jaula.run(&["exec", &other, "--", "python3", "-c", HEAR, ip, port])?.ok();
         assert_eq!(
             ask(&format!("{net}.2"), "80")?,
             format!("{net}.3\n"),
@@ -150,7 +151,7 @@ fn jails_reach_each_other_by_forwards_and_in_their_own_name(t: &Test) -> Outcome
         );
         let by_forward = ask(HOST, "8080")?;
         assert!(by_forward.starts_with(net) || by_forward.starts_with(HOST), "{mode}: {by_forward:?}");
-        jaula.run(&["stop", "www", "other"])?.ok()?;
+        jaula.run(&["stop", &www, &other])?.ok()?;
     }
     assert_eq!(host(&cable, &["nft", "list", "tables"])?.ok()?, "");
     Ok(())

@@ -198,8 +198,7 @@ fn routed(config: &Config) -> Result<()> {
             return Err(Error::refused(
                 format!("network.mode = \"routed\": this host forwards no {family} packets ({name} = 0)"),
                 format!(
-                    "switch it on, until the next boot: sysctl -w {name}=1; for good, for jails that are configured: \
-                     jaula doctor --fix"
+                    "switch it on: sysctl -w {name}=1; and for each boot: echo {name}=1 >> /etc/sysctl.d/60-jaula.conf"
                 ),
             ));
         }
