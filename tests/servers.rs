@@ -2,7 +2,6 @@
 //! installed, its users are its own, and its root stays inside.
 
 mod ends;
-mod examples;
 mod kept;
 mod login;
 mod packages;
@@ -18,7 +17,6 @@ use libtest_mimic::Trial;
 pub(crate) fn trials() -> Vec<Trial> {
     let files = [
         ends::trials(),
-        examples::trials(),
         kept::trials(),
         login::trials(),
         packages::trials(),
