@@ -38,10 +38,17 @@ pub fn enter(share: &Share, others: impl Fn() -> Vec<Share>) -> Result<()> {
             Err(e) if e.error.is(ENOENT) && !make => make = true,
             // Two make it at once: the other's is there.
             Err(e) if e.error.is(EEXIST) && make && e.message == Some(1) => make = false,
+            // Whoever made the table has brought this share along, by this jail's journal.
+            Err(e) if e.error.is(EEXIST) && is_in(&mut netfilter, share)? => return Ok(()),
             Err(e) => return Err(refused(share, &own, make, e, &others())),
         }
     }
     Err(Error::Inside("the host's nf_tables change faster than a jail can come into them".to_owned()))
+}
+
+/// Is a jail in the table? A share comes and goes as a whole.
+fn is_in(netfilter: &mut Netfilter, share: &Share) -> Result<bool> {
+    Ok(jails(netfilter)?.is_some_and(|(_, jails)| jails.contains(&share.jail)))
 }
 
 fn put(batch: &mut Batch, share: &Share, elements: &[Element]) {
