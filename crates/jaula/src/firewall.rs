@@ -54,9 +54,9 @@ fn is_in(netfilter: &mut Netfilter, share: &Share) -> Result<bool> {
 fn put(batch: &mut Batch, share: &Share, elements: &[Element]) {
     batch.add(elements);
     if let Some(guard) = &share.guard {
-        let (chain, rule) = table::on_link(&guard.link);
+        let (chain, rules) = table::on_link(guard, &share.addresses);
         batch.chain(&chain);
-        batch.rule(&rule);
+        rules.iter().for_each(|rule| batch.rule(rule));
     }
 }
 

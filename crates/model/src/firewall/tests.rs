@@ -185,5 +185,8 @@ fn rules_are_counted_by_chain() {
     table::renew(&mut batch);
     let all: usize = table::chains().iter().map(|(family, chain)| table::rules_of(*family, chain)).sum();
     assert_eq!(batch.messages.len(), 1 + table::chains().len() + all);
-    assert_eq!(table::rules_of(Family::Netdev, "jv101"), 1);
+    let share = share("mode = \"routed\"\naddresses = [\"10.0.0.1\", \"10.0.0.2\", \"fd00::1\"]");
+    let (chain, rules) = table::on_link(share.guard.as_ref().unwrap(), &share.addresses);
+    assert_eq!(rules.len(), 3, "the first address of each family, and all else");
+    assert!(rules.iter().all(|rule| rule.chain == chain.name));
 }
