@@ -110,9 +110,9 @@ fn tell(place: &Place, found: Vec<Found>) -> Result {
     let mut text = format!(
         "A Debian 13 with systemd, sshd, nginx, cron, rsyslog, dbus and logind, from the command until its systemd says\n\
          `READY=1`; {ROUNDS} interleaved rounds, in milliseconds. The first boot is that of a root that was never\n\
-         started, and makes its ssh host keys; the second is that of the same once more. All have a network namespace without a network. jaula's has\n\
-         a user namespace, ids mapped at mount, a seccomp filter, and `jaula start` mounts its overlay; the overlays of\n\
-         the others are mounted beforehand. {}\n\n\
+         started, and makes its ssh host keys: in all by the unit that jaula writes. The second is that of the same\n\
+         once more. All have a network namespace without a network. jaula's has a user namespace, ids mapped at\n\
+         mount, a seccomp filter, and `jaula start` mounts its overlay; the overlays of the others are mounted beforehand. {}\n\n\
          | | first boot | 5 % … 95 % | second boot | 5 % … 95 % |\n| --- | ---: | ---: | ---: | ---: |\n",
         match place.hybrid {
             true => "systemd-nspawn and LXC run in a mount namespace with nothing but cgroup v2.",
