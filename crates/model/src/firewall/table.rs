@@ -88,7 +88,7 @@ fn at_once(mac: [u8; 6], ip: IpAddr) -> Vec<X> {
     all
 }
 
-/// Makes all of it.
+/// Makes what there is not of it, and its rules anew; what jails have added stays.
 pub fn make(batch: &mut Batch) {
     batch.table(Family::Inet);
     batch.table(Family::Netdev);
@@ -102,6 +102,7 @@ pub fn make(batch: &mut Batch) {
     for chain in [
         plain(Family::Inet, "forwards"),
         plain(Family::Inet, "connections"),
+        plain(Family::Inet, "sources"),
         base("prerouting", "nat", 0, -100),
         base("output", "nat", 3, -100),
         base("postrouting", "nat", 4, 100),
@@ -112,26 +113,13 @@ pub fn make(batch: &mut Batch) {
         plain(Family::Netdev, "ip6"),
     ] {
         batch.chain(&chain);
+        batch.empty_chain(chain.family, chain.name);
     }
-    rules(batch);
-}
-
-fn rules(batch: &mut Batch) {
     for (family, all) in [(Family::Inet, inet()), (Family::Netdev, guard())] {
         for (chain, expressions) in all {
             batch.rule(&Rule { family, chain, expressions });
         }
     }
-}
-
-/// Puts its rules in anew; what jails have added stays.
-pub fn renew(batch: &mut Batch) {
-    for (family, all) in [(Family::Inet, inet()), (Family::Netdev, guard())] {
-        for chain in all.iter().map(|(chain, _)| *chain).collect::<BTreeSet<_>>() {
-            batch.empty_chain(family, chain);
-        }
-    }
-    rules(batch);
 }
 
 /// How many rules stand in a chain of it.
@@ -149,6 +137,24 @@ pub fn chains() -> BTreeSet<(Family, &'static str)> {
     own(Family::Inet, inet()).chain(own(Family::Netdev, guard())).collect()
 }
 
+/// The chains that jump nowhere, and how many rules stand in each or jump to it: with those, all are there.
+pub fn ends() -> Vec<(Family, &'static str, usize)> {
+    let mut ends = Vec::new();
+    for (family, all) in [(Family::Inet, inet()), (Family::Netdev, guard())] {
+        let jump = |rule: &Written| match rule.1.last() {
+            Some(X::Verdict(Verdict::Jump(to))) => Some(*to),
+            _ => None,
+        };
+        for chain in all.iter().map(|(chain, _)| *chain).collect::<BTreeSet<_>>() {
+            if !all.iter().any(|rule| rule.0 == chain && jump(rule).is_some()) {
+                let uses = all.iter().filter(|rule| rule.0 == chain || jump(rule) == Some(chain));
+                ends.push((family, chain, uses.count()));
+            }
+        }
+    }
+    ends
+}
+
 type Written = (&'static str, Vec<X>);
 
 const R0: Register = Register(0);
@@ -163,6 +169,7 @@ fn inet() -> Vec<Written> {
         ("output", vec![jump("forwards")]),
         ("input", vec![jump("connections")]),
         ("postrouting", passes),
+        ("postrouting", vec![jump("sources")]),
     ];
     for six in [false, true] {
         let [at, any, own, bridged, inside, source, masquerade, limited] = match six {
@@ -202,17 +209,17 @@ fn inet() -> Vec<Written> {
             X::Compare(R0, false, vec![0; 4]),
         ];
         let both = [from(R0), to(Register(words)), X::Among(R0, true, own), X::Masquerade];
-        all.push(("postrouting", [&family()[..], &forwarded, &both].concat()));
+        all.push(("sources", [&family()[..], &forwarded, &both].concat()));
         let among = [from(R0), X::Among(R0, true, bridged), to(R0), X::Among(R0, true, bridged)];
-        all.push(("postrouting", [&family()[..], &forwarded, &among, &[X::Masquerade]].concat()));
+        all.push(("sources", [&family()[..], &forwarded, &among, &[X::Masquerade]].concat()));
         let kept = [to(R0), X::Among(R0, true, inside), X::Verdict(Verdict::Accept)];
-        all.push(("postrouting", [&family()[..], &kept].concat()));
+        all.push(("sources", [&family()[..], &kept].concat()));
         all.push((
-            "postrouting",
+            "sources",
             [&family()[..], &[from(R0), X::Map(R0, source, R0), X::ComeFrom(six)]].concat(),
         ));
         all.push((
-            "postrouting",
+            "sources",
             [&family()[..], &[from(R0), X::Among(R0, true, masquerade), X::Masquerade]].concat(),
         ));
         for side in [from(R0), to(R0)] {
