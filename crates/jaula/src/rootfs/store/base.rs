@@ -183,10 +183,7 @@ pub(crate) fn unneeded(house: &House, mend: bool) -> Result<(Vec<PathBuf>, Vec<P
     let (mut bases, mut half) = (Vec::new(), Vec::new());
     let top = house.lib.join("jails").join(BASES);
     let templates = entries(&top)?;
-    if templates.is_empty() {
-        return Ok((bases, half));
-    }
-    let needed = needed(house)?;
+    let needed = if templates.is_empty() { Vec::new() } else { needed(house)? };
     for template in templates {
         half.extend(building::abandoned(&template, mend)?);
         for path in entries(&template)? {
@@ -202,6 +199,10 @@ pub(crate) fn unneeded(house: &House, mend: bool) -> Result<(Vec<PathBuf>, Vec<P
         if mend {
             tidy(&template);
         }
+    }
+    if mend {
+        // Others may be in it.
+        let _ = fs::remove_dir(&top);
     }
     Ok((bases, half))
 }
