@@ -346,7 +346,7 @@ pub fn undo(entries: &[Entry], claim: &Claim, run: &Path) -> Vec<Error> {
             Entry::Cgroup(path) => crate::cgroup::remove(path),
             Entry::Names(path) => crate::names::leave(path, &claim.name),
             Entry::Group(path) => crate::cgroup::remove_empty(path),
-            Entry::Firewall(share) => crate::firewall::leave(share),
+            Entry::Firewall(share) => crate::firewall::leave(share, || crate::firewall::shares(run)),
             Entry::Link(name) => links::remove(name),
             Entry::Answer { device, ip } => links::silence(device, *ip),
             Entry::Shared(key) => shared::leave(run, &claim.name, key),

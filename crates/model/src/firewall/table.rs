@@ -55,7 +55,7 @@ pub fn on_link(link: &str) -> (Chain<'_>, Rule<'_>) {
     (chain, Rule { family: Family::Netdev, chain: link, expressions: vec![jump(GUARD)] })
 }
 
-/// Makes all of it.
+/// Makes what there is not of it, and its rules anew; what jails have added stays.
 pub fn make(batch: &mut Batch) {
     batch.table(Family::Inet);
     batch.table(Family::Netdev);
@@ -80,26 +80,13 @@ pub fn make(batch: &mut Batch) {
         plain(Family::Netdev, "ip6"),
     ] {
         batch.chain(&chain);
+        batch.empty_chain(chain.family, chain.name);
     }
-    rules(batch);
-}
-
-fn rules(batch: &mut Batch) {
     for (family, all) in [(Family::Inet, inet()), (Family::Netdev, guard())] {
         for (chain, expressions) in all {
             batch.rule(&Rule { family, chain, expressions });
         }
     }
-}
-
-/// Puts its rules in anew; what jails have added stays.
-pub fn renew(batch: &mut Batch) {
-    for (family, all) in [(Family::Inet, inet()), (Family::Netdev, guard())] {
-        for chain in all.iter().map(|(chain, _)| *chain).collect::<BTreeSet<_>>() {
-            batch.empty_chain(family, chain);
-        }
-    }
-    rules(batch);
 }
 
 /// How many rules stand in a chain of it, or in the chain of a link.
@@ -117,6 +104,24 @@ pub fn rules_of(family: Family, chain: &str) -> usize {
 pub fn chains() -> BTreeSet<(Family, &'static str)> {
     let own = |family, all: Vec<Written>| all.into_iter().map(move |(chain, _)| (family, chain));
     own(Family::Inet, inet()).chain(own(Family::Netdev, guard())).collect()
+}
+
+/// The chains that jump nowhere, and how many rules stand in each or jump to it: with those, all are there.
+pub fn ends() -> Vec<(Family, &'static str, usize)> {
+    let mut ends = Vec::new();
+    for (family, all) in [(Family::Inet, inet()), (Family::Netdev, guard())] {
+        let jump = |rule: &Written| match rule.1.last() {
+            Some(X::Verdict(Verdict::Jump(to))) => Some(*to),
+            _ => None,
+        };
+        for chain in all.iter().map(|(chain, _)| *chain).collect::<BTreeSet<_>>() {
+            if !all.iter().any(|rule| rule.0 == chain && jump(rule).is_some()) {
+                let uses = all.iter().filter(|rule| rule.0 == chain || jump(rule) == Some(chain));
+                ends.push((family, chain, uses.count()));
+            }
+        }
+    }
+    ends
 }
 
 type Written = (&'static str, Vec<X>);
