@@ -86,10 +86,10 @@ fn is_in(netfilter: &mut Netfilter, share: &Share) -> Result<bool> {
 /// What hangs on the jail's link.
 fn hang(batch: &mut Batch, share: &Share) {
     if let Some(guard) = &share.guard {
-        let (chain, rule) = table::on_link(&guard.link);
+        let (chain, rules) = table::on_link(guard, &share.addresses);
         batch.chain(&chain);
         batch.empty_chain(chain.family, chain.name);
-        batch.rule(&rule);
+        rules.iter().for_each(|rule| batch.rule(rule));
     }
 }
 
