@@ -13,6 +13,7 @@ pub(super) fn trials() -> Vec<Trial> {
         switches_are_set_and_noted,
         a_strict_source_filter_is_no_fault,
         flushed_rules_come_back,
+        rules_of_another_namespace_are_not_missed_here,
         the_next_start_makes_the_table_whole,
         a_jail_leaves_a_table_that_others_have_damaged,
     ])
@@ -254,6 +255,19 @@ impl<'t> Two<'t> {
 
 fn rules(cable: &Cable<'_>) -> Outcome<String> {
     host(cable, &["nft", "list", "ruleset"])?.ok()
+}
+
+/// Who looks from another network namespace finds no table there, and makes none.
+fn rules_of_another_namespace_are_not_missed_here(t: &Test) -> Outcome {
+    let two = Two::start(t)?;
+    assert_eq!(two.cable.jaula_elsewhere().run(&["gc"])?.ok()?, "", "nothing is missing");
+    assert_eq!(two.cable.client(&["nft", "list", "ruleset"])?.ok()?, "");
+    two.is_whole("gc elsewhere")?;
+    two.harm("nft flush ruleset")?;
+    assert_eq!(two.cable.jaula_elsewhere().run(&["gc"])?.ok()?, "", "it is not seen from there");
+    assert!(two.cable.jaula().run(&["gc"])?.ok()?.contains("put back"));
+    two.is_whole("gc after a flush")?;
+    two.cable.jaula().run(&["stop", "--all"])?.ok().map(drop)
 }
 
 fn flushed_rules_come_back(t: &Test) -> Outcome {

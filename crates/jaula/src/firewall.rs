@@ -242,11 +242,25 @@ fn names(body: &[u8]) -> Vec<String> {
 /// What the running jails of a house have in the table, by their journals. `run`: where those are.
 pub fn shares(run: &Path) -> Vec<Share> {
     let Ok(running) = std::fs::read_dir(run) else { return Vec::new() };
-    let journals = running.flatten().map(|entry| entry.path().join(journal::FILE));
-    let texts = journals.filter_map(|path| std::fs::read_to_string(path).ok());
-    let entries = texts.flat_map(|text| journal::parse(&text));
-    let share = |entry| if let Entry::Firewall(share) = entry { Some(*share) } else { None };
-    entries.filter_map(share).collect()
+    running.flatten().filter_map(|entry| share(&entry.path())).collect()
+}
+
+/// What a jail has in the table of the network namespace that we are in, by the journal in its run directory. A
+/// jail that was started in another one has nothing here, and must not be given anything.
+fn share(run: &Path) -> Option<Share> {
+    let text = std::fs::read_to_string(run.join(journal::FILE)).ok()?;
+    let (theirs, share) = journal::parse(&text).into_iter().find_map(|entry| match entry {
+        Entry::Firewall { namespace, share } => Some((namespace, *share)),
+        _ => None,
+    })?;
+    (namespace().ok()? == theirs).then_some(share)
+}
+
+/// The network namespace that we are in, as namespaces(7) names it: `net:[4026531840]`.
+pub fn namespace() -> Result<String> {
+    let path = Path::new("/proc/self/ns/net");
+    let name = std::fs::read_link(path).map_err(Error::io("read", path))?;
+    Ok(name.to_string_lossy().into_owned())
 }
 
 fn open() -> Result<Netfilter> {

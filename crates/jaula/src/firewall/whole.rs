@@ -3,7 +3,6 @@
 use super::{leave, open, put_back, shares as all};
 use crate::error::{Error, Result};
 use crate::house::House;
-use crate::journal::{self, Entry};
 use crate::registry;
 use model::firewall::message::{Kind, ask_chain, ask_element, attributes, question};
 use model::firewall::{Family, Share, TABLE, table};
@@ -52,9 +51,7 @@ fn running(house: &House) -> Vec<(Name, Share)> {
     let Ok(all) = std::fs::read_dir(&house.run) else { return Vec::new() };
     let names = all.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<Name>().ok());
     let share = |name: Name| {
-        let text = std::fs::read_to_string(house.running(&name).join(journal::FILE)).ok()?;
-        let of = |entry| if let Entry::Firewall(share) = entry { Some(*share) } else { None };
-        let share = journal::parse(&text).into_iter().find_map(of)?;
+        let share = super::share(&house.running(&name))?;
         runs(house, &name).then_some((name, share))
     };
     let mut found: Vec<_> = names.filter_map(share).collect();
