@@ -195,7 +195,7 @@ pub(crate) fn inherited(config: &Config) -> Option<Resolver> {
         Some(all) => all.contains(&Nameserver::Inherit),
         None => shared,
     };
-    if !config.guest.manage || !config.may_have_init() || !follows || network.mode == NetworkMode::None {
+    if !config.guest.manage || !config.may_have_init() || !follows {
         return None;
     }
     resolver(network.nameservers.as_deref(), shared)
