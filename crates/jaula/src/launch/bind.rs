@@ -16,6 +16,8 @@ mod packets;
 mod parts;
 mod shared;
 
+pub(crate) use shared::is_kept;
+
 use known::Known;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, BorrowedFd};

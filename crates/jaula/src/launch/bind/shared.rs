@@ -153,9 +153,7 @@ impl Set {
 
     fn pin(&self, place: &Path) -> sys::Result<()> {
         pin(&self.jails, place.join(JAILS))?;
-        self.programs
-            .iter()
-            .try_for_each(|program| pin(program, place.join(format!("{:?}", program.hook()))))
+        self.programs.iter().try_for_each(|program| pin(program, place.join(format!("{:?}", program.hook()))))
     }
 
     /// Keeps the group to what this value of its says. No process in it has a socket yet.
