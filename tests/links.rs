@@ -219,10 +219,17 @@ fn what_stands_between_is_cleared_away(t: &Test) -> Outcome {
     let dev = ["--ip", "192.0.2.30/24 dev cable", "--", "sleep", "1000"];
     cable.jaula().ok(&[&["create", &names[2], "--root", "host"], &dev[..]].concat())?;
     cable.jaula().ok(&["start", &names[2]])?;
+    let seen = cable.jaula().ok(&[&["list"], &names.each_ref().map(String::as_str)[..]].concat())?;
+    for words in ["routed 192.0.2.10 +1 ", "bridge 10.0.3.10 ", "bind 192.0.2.30 "] {
+        assert!(seen.contains(words), "{seen}");
+    }
+    let seen = cable.jaula().ok(&["status", &names[0]])?;
+    assert!(seen.contains("network   routed 192.0.2.10, 2001:db8::10\n"), "{seen}");
     for name in &names {
         // Keeper first: it would undo what its jail had.
         let status = cable.jaula().json(&["status", name, "--json"])?;
         let status = &status[0];
+        assert!(status["addresses"][0].is_string(), "{status}");
         for pid in [&status["keeper"]["pid"], &status["pid"]] {
             let pid = pid.as_i64().ok_or_else(|| format!("no pid in {status}"))?;
             command(&["kill", "-9", &pid.to_string()])?.ok()?;

@@ -20,6 +20,7 @@ mod faults;
 mod firewall;
 mod ground;
 mod guest;
+mod hosts;
 mod images;
 mod interrupted;
 mod isolation;
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
         faults::trials(),
         firewall::trials(),
         guest::trials(),
+        hosts::trials(),
         images::trials(),
         interrupted::trials(),
         isolation::trials(),

@@ -2,6 +2,7 @@
 //! installed, its users are its own, and its root stays inside.
 
 mod ends;
+mod examples;
 mod kept;
 mod login;
 mod packages;
@@ -17,6 +18,7 @@ use libtest_mimic::Trial;
 pub(crate) fn trials() -> Vec<Trial> {
     let files = [
         ends::trials(),
+        examples::trials(),
         kept::trials(),
         login::trials(),
         packages::trials(),

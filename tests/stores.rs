@@ -1,6 +1,8 @@
 //! Virtual servers on each store: made, started, limited, kept, deleted; and what becomes of them when
 //! the disk is full or jaula is killed on the way.
 
+#[path = "stores/bases.rs"]
+mod bases;
 #[path = "stores/exported.rs"]
 mod exported;
 #[path = "stores/faults.rs"]
@@ -11,6 +13,9 @@ mod kept;
 mod limits;
 
 use crate::ground::{copy, one_clear_line};
+use bases::{
+    a_base_is_made_once, a_killed_base_leaves_nothing, bases_go_with_what_they_are_of, limits_on_bases,
+};
 use exported::{
     a_killed_export_leaves_the_jail_going, a_live_export_is_of_one_moment, without_room_for_a_copy,
 };
@@ -38,6 +43,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_btrfs_jail_is_a_subvolume,
         a_btrfs_jail_makes_no_subvolume,
         the_second_from_a_template_is_made_at_once,
+        a_base_is_made_once,
+        bases_go_with_what_they_are_of,
+        limits_on_bases,
+        a_killed_base_leaves_nothing,
         nothing_mounted_is_deleted,
         what_the_files_are_made_of_is_not_changed_by_words,
         df_tells_the_limit_and_it_holds,
@@ -64,10 +73,19 @@ const STORES: [&str; 3] = ["overlay", "dir", "image"];
 
 /// A small template in the test's house, by the name `small`.
 fn template(t: &Test) -> Outcome {
-    let place = t.root().join("var/lib/jaula/templates/small");
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(&place)?;
+    let place = template_place(t)?;
     // With btrfs below, a jail's tree is a snapshot of it.
     jaula::rootfs::store::make_tree(&place, "tree")?;
+    fill_template(&place)
+}
+
+fn template_place(t: &Test) -> Outcome<PathBuf> {
+    let place = t.root().join("var/lib/jaula/templates/small");
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&place)?;
+    Ok(place)
+}
+
+fn fill_template(place: &Path) -> Outcome {
     for entry in fs::read_dir(busybox_root()?)?.flatten() {
         copy(&entry.path(), &place.join("tree").join(entry.file_name()))?;
     }

@@ -1,6 +1,7 @@
 //! What the host does to what jails send: its switches, rules of others, and what others do to those of jaula.
 
 use super::{ANSWER, HOST, JAIL, host, lay, start};
+use crate::declared::until;
 use jaula_tests::harness::{CLIENT, Cable, Outcome, Test};
 use jaula_tests::trials;
 use libtest_mimic::Trial;
@@ -12,6 +13,9 @@ pub(super) fn trials() -> Vec<Trial> {
         switches_are_set_and_noted,
         a_strict_source_filter_is_no_fault,
         flushed_rules_come_back,
+        rules_of_another_namespace_are_not_missed_here,
+        the_next_start_makes_the_table_whole,
+        a_jail_leaves_a_table_that_others_have_damaged,
     ])
 }
 
@@ -184,49 +188,178 @@ fn a_strict_source_filter_is_no_fault(t: &Test) -> Outcome {
     Ok(())
 }
 
-fn flushed_rules_come_back(t: &Test) -> Outcome {
-    let cable = lay(t)?;
-    let jaula = cable.jaula();
-    let rules = || -> Outcome<String> { host(&cable, &["nft", "list", "ruleset"])?.ok() };
-    for (name, address) in [("one", "10.90.0.2"), ("two", "10.90.0.3")] {
-        let keys = [format!("network.addresses=[\"{address}\"]"), "network.connections=9".to_owned()];
-        start(&jaula, name, &[&keys[0], &keys[1]], IDLE)?;
+/// What somebody may do to the table, whose parts hold each other: a chain to which a rule jumps, and a set into
+/// which one looks, cannot be deleted before the rule.
+const HARMS: [&str; 14] = [
+    "nft flush ruleset",
+    "nft delete table inet jaula",
+    "nft delete table netdev jaula",
+    "nft flush table inet jaula",
+    "nft flush chain netdev jaula guard",
+    "nft flush chain inet jaula postrouting; nft delete chain inet jaula postrouting",
+    "nft flush chain inet jaula prerouting; nft flush chain inet jaula output; nft flush chain inet jaula forwards; \
+     nft delete chain inet jaula forwards",
+    "nft flush chain inet jaula forwards; nft delete map inet jaula any4",
+    "nft flush chain inet jaula sources; nft delete set inet jaula masquerade4",
+    "nft flush chain inet jaula connections; nft delete set inet jaula limited4",
+    "nft delete set inet jaula jails",
+    "nft flush table netdev jaula; nft delete set netdev jaula from4",
+    "nft flush chain netdev jaula LINK; nft flush chain netdev jaula OTHER; nft flush chain netdev jaula guard; \
+     nft delete chain netdev jaula guard",
+    "nft flush table inet jaula; nft flush table netdev jaula; \
+     nft delete set inet jaula jails; nft delete chain inet jaula input; nft delete set netdev jaula from6",
+];
+
+/// Two jails with all that the table can have of one.
+struct Two<'t> {
+    cable: Cable<'t>,
+    /// All rules, as they should be.
+    before: String,
+    links: Vec<String>,
+}
+
+impl<'t> Two<'t> {
+    fn start(t: &'t Test) -> Outcome<Self> {
+        let cable = lay(t)?;
+        let jaula = cable.jaula();
+        for (name, address, port) in [("one", "10.90.0.2", 8080), ("two", "10.90.0.3", 8081)] {
+            let keys = [
+                format!("network.addresses=[\"{address}\"]"),
+                format!("network.forward=[\"tcp {port} -> 80\", \"tcp {HOST}:{} -> 80\"]", port + 1000),
+                "network.connections=9".to_owned(),
+            ];
+            start(&jaula, name, &[&keys[0], &keys[1], &keys[2]], IDLE)?;
+        }
+        let before = rules(&cable)?;
+        let link =
+            |line: &str| Some(format!("j{}", line.trim().strip_prefix("chain j")?.strip_suffix(" {")?));
+        let links = before.lines().filter_map(link).collect();
+        Ok(Self { cable, before, links })
     }
-    let before = rules()?;
+
+    /// Does this harm, which is seen.
+    fn harm(&self, harm: &str) -> Outcome {
+        let [link, other] = &self.links[..] else { return Err("no chains of links".into()) };
+        let harm = harm.replace("LINK", link).replace("OTHER", other);
+        host(&self.cable, &["sh", "-ec", &harm])?.ok()?;
+        assert_ne!(rules(&self.cable)?, self.before, "{harm}");
+        Ok(())
+    }
+
+    /// All is as it was.
+    fn is_whole(&self, harm: &str) -> Outcome {
+        assert_eq!(sorted(&rules(&self.cable)?), sorted(&self.before), "{harm}");
+        Ok(())
+    }
+}
+
+fn rules(cable: &Cable<'_>) -> Outcome<String> {
+    host(cable, &["nft", "list", "ruleset"])?.ok()
+}
+
+/// Who looks from another network namespace finds no table there, and makes none.
+fn rules_of_another_namespace_are_not_missed_here(t: &Test) -> Outcome {
+    let two = Two::start(t)?;
+    assert_eq!(two.cable.jaula_elsewhere().run(&["gc"])?.ok()?, "", "nothing is missing");
+    assert_eq!(two.cable.client(&["nft", "list", "ruleset"])?.ok()?, "");
+    two.is_whole("gc elsewhere")?;
+    two.harm("nft flush ruleset")?;
+    assert_eq!(two.cable.jaula_elsewhere().run(&["gc"])?.ok()?, "", "it is not seen from there");
+    assert!(two.cable.jaula().run(&["gc"])?.ok()?.contains("put back"));
+    two.is_whole("gc after a flush")?;
+    two.cable.jaula().run(&["stop", "--all"])?.ok().map(drop)
+}
+
+fn flushed_rules_come_back(t: &Test) -> Outcome {
+    let two = Two::start(t)?;
+    let cable = &two.cable;
+    let jaula = cable.jaula();
     assert_eq!(jaula.run(&["gc"])?.ok()?, "", "all is there");
-    assert_eq!(text(&row(&cable, &[], "table jaula")?, "verdict"), "ok");
-    let link = before.lines().find_map(|line| line.trim().strip_prefix("chain j")?.strip_suffix(" {"));
-    let link = format!("j{}", link.ok_or("no chain of a link")?);
-    for harm in [
-        "nft flush ruleset".to_owned(),
-        "nft flush table inet jaula".to_owned(),
-        "nft flush chain netdev jaula guard".to_owned(),
-        format!("nft flush chain netdev jaula {link}"),
-        "nft flush set inet jaula masquerade4".to_owned(),
-        "nft delete table netdev jaula".to_owned(),
-    ] {
-        host(&cable, &["sh", "-c", &harm])?.ok()?;
-        assert_ne!(rules()?, before, "{harm}");
-        let found = row(&cable, &[], "table jaula")?;
+    assert_eq!(text(&row(cable, &[], "table jaula")?, "verdict"), "ok");
+    // What a jail has in it, beside the table itself.
+    let elements = [
+        "nft flush chain netdev jaula LINK",
+        "nft flush chain netdev jaula LINK; nft delete chain netdev jaula LINK",
+        "nft flush set inet jaula masquerade4",
+        "nft flush map inet jaula at4",
+    ];
+    for harm in HARMS.iter().chain(&elements) {
+        two.harm(harm)?;
+        let harmed = rules(cable)?;
+        let found = row(cable, &[], "table jaula")?;
         assert_eq!(
             (text(&found, "verdict"), text(&found, "mend")),
             ("warning", "jaula gc"),
             "{harm}: {found}"
         );
         assert!(jaula.run(&["gc", "--dry-run"])?.ok()?.contains("firewall"), "{harm}");
-        assert_ne!(rules()?, before, "{harm}: only looked");
+        assert_eq!(rules(cable)?, harmed, "{harm}: only looked");
         if harm.contains("guard") {
             assert!(
-                text(&row(&cable, &["--fix"], "table jaula")?, "fixed").starts_with("put back for"),
+                text(&row(cable, &["--fix"], "table jaula")?, "fixed").starts_with("put back for"),
                 "{harm}"
             );
         } else {
             assert!(jaula.run(&["gc"])?.ok()?.contains("put back"), "{harm}");
         }
-        assert_eq!(sorted(&rules()?), sorted(&before), "{harm}");
+        two.is_whole(harm)?;
     }
     jaula.run(&["stop", "one", "two"])?.ok()?;
-    assert_eq!(rules()?, "");
+    assert_eq!(rules(cable)?, "");
+    Ok(())
+}
+
+fn the_next_start_makes_the_table_whole(t: &Test) -> Outcome {
+    let two = Two::start(t)?;
+    let jaula = two.cable.jaula();
+    start(&jaula, "three", &["network.addresses=[\"10.90.0.4\"]"], IDLE)?;
+    for harm in HARMS {
+        jaula.run(&["stop", "three"])?.ok()?;
+        two.harm(harm)?;
+        let started = jaula.run(&["start", "three"])?;
+        assert!(started.status.success() && started.stderr.is_empty(), "{harm}: {started}");
+        assert_eq!(text(&row(&two.cable, &[], "table jaula")?, "verdict"), "ok", "{harm}");
+    }
+    jaula.run(&["stop", "three"])?.ok()?;
+    two.is_whole("the last of them")?;
+    jaula.run(&["stop", "one", "two"])?.ok()?;
+    assert_eq!(rules(&two.cable)?, "");
+    Ok(())
+}
+
+/// Who ends takes out what there still is; who goes on is whole; the last one leaves nothing.
+fn a_jail_leaves_a_table_that_others_have_damaged(t: &Test) -> Outcome {
+    let two = Two::start(t)?;
+    let jaula = two.cable.jaula();
+    jaula.run(&["stop", "two"])?.ok()?;
+    let one = rules(&two.cable)?;
+    for harm in HARMS {
+        jaula.run(&["start", "two"])?.ok()?;
+        two.harm(harm)?;
+        jaula.run(&["stop", "two"])?.ok()?;
+        jaula.run(&["gc"])?.ok()?;
+        assert_eq!(sorted(&rules(&two.cable)?), sorted(&one), "{harm}");
+        jaula.run(&["start", "two"])?.ok()?;
+        two.harm(harm)?;
+        jaula.run(&["stop", "one", "two"])?.ok()?;
+        assert_eq!(rules(&two.cable)?, "", "{harm}");
+        jaula.run(&["start", "one"])?.ok()?;
+    }
+    // A jail whose keeper was killed with it is in nobody's way.
+    jaula.run(&["start", "two"])?.ok()?;
+    let status = jaula.json(&["status", "two", "--json"])?;
+    for pid in [&status[0]["keeper"]["pid"], &status[0]["pid"]] {
+        host(&two.cable, &["kill", "-9", &pid.to_string()])?.ok()?;
+    }
+    until("the end of its link", || {
+        let shown = host(&two.cable, &["ip", "-br", "link"]).ok()?.stdout;
+        two.links.iter().any(|link| !shown.contains(link.as_str())).then_some(())
+    })?;
+    host(&two.cable, &["nft", "flush", "ruleset"])?.ok()?;
+    start(&jaula, "three", &["network.addresses=[\"10.90.0.4\"]"], IDLE)?;
+    jaula.run(&["gc"])?.ok()?;
+    jaula.run(&["stop", "one", "three"])?.ok()?;
+    assert_eq!(rules(&two.cable)?, "");
     Ok(())
 }
 

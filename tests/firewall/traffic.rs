@@ -1,7 +1,7 @@
 //! Translation, forwards and limits by what arrives where.
 
 use super::{ANSWER, HEAR, HOST, JAIL, host, start};
-use jaula_tests::harness::{CLIENT, Cable, Outcome, Test};
+use jaula_tests::harness::{CLIENT, Cable, Done, Outcome, Test};
 use jaula_tests::trials;
 use libtest_mimic::Trial;
 
@@ -11,6 +11,7 @@ pub(super) fn trials() -> Vec<Trial> {
         ipv6_leaves_as_the_hosts,
         a_jail_leaves_as_the_address_that_is_said,
         a_jail_has_as_many_connections_as_it_may,
+        connections_to_a_jail_and_to_the_host_count,
         jails_reach_each_other_by_forwards_and_in_their_own_name,
         starts_and_stops_at_once,
     ])
@@ -130,6 +131,34 @@ fn a_jail_has_as_many_connections_as_it_may(t: &Test) -> Outcome {
     assert_eq!((few?.trim(), all?.trim()), ("3", "6"));
     Ok(())
 }
+
+fn connections_to_a_jail_and_to_the_host_count(t: &Test) -> Outcome {
+    let cable = lay(t)?;
+    let jaula = cable.jaula();
+    let addresses = format!("network.addresses=[\"{JAIL}\"]");
+    let keep = "import socket, time\ns = socket.create_server(('0.0.0.0', 80))\ntime.sleep(600)";
+    start(&jaula, "www", &[&addresses, "network.forward=[\"tcp 80\"]", "network.connections=3"], keep)?;
+    let many = |words: Outcome<Done>| -> Outcome<usize> { Ok(words?.ok()?.trim().parse()?) };
+    let wait = ["exec", "www", "--", "python3", "-c", WAIT];
+    jaula.run(&wait)?.ok()?;
+    assert_eq!(many(cable.client(&["python3", "-c", MANY, HOST]))?, 3, "from outside");
+    // The host's own do not count, or whoever fills a jail would keep its administrator out.
+    assert_eq!(many(host(&cable, &["python3", "-c", MANY, JAIL]))?, 6, "from the host");
+    jaula.run(&["stop", "www"])?.ok()?;
+    start(&jaula, "other", &[&addresses, "network.connections=3"], keep)?;
+    let begin = "python3 -c \"$0\" >&- 2>&- <&- & echo $!";
+    let server = host(&cable, &["sh", "-c", begin, keep])?.ok()?;
+    let ready = host(&cable, &["timeout", "20", "python3", "-c", WAIT]).and_then(|done| done.ok());
+    let from_jail = many(jaula.run(&["exec", "other", "--", "python3", "-c", MANY, HOST]));
+    host(&cable, &["kill", server.trim()])?.ok()?;
+    ready?;
+    assert_eq!(from_jail?, 3, "to the host");
+    jaula.run(&["stop", "other"])?.ok().map(drop)
+}
+
+/// Until there is a server here.
+const WAIT: &str = "import time\n\
+    while not any(line.split()[3] == '0A' for line in list(open('/proc/net/tcp'))[1:]): time.sleep(.02)";
 
 fn jails_reach_each_other_by_forwards_and_in_their_own_name(t: &Test) -> Outcome {
     let cable = lay(t)?;

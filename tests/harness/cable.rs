@@ -56,6 +56,12 @@ impl<'t> Cable<'t> {
         self.t.jaula().through(["nsenter", &into, "--"].map(Into::into).to_vec())
     }
 
+    /// The same house from the host that looks: an administrator's shell in another network namespace.
+    pub fn jaula_elsewhere(&self) -> Jaula {
+        let into = format!("--net=/proc/{}/ns/net", self.client.id());
+        self.t.jaula().through(["nsenter", &into, "--"].map(Into::into).to_vec())
+    }
+
     /// A program of the host that has jails.
     pub fn server(&self, words: &[&str]) -> Outcome<Done> {
         let into = format!("--net=/proc/{}/ns/net", self.server.id());

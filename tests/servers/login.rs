@@ -168,6 +168,9 @@ fn each_server_has_host_keys_of_its_own(t: &Test) -> Outcome {
             let word = format!("{word}-{}", template.name());
             let server = Server::built(t, cable.jaula(), template, &word, &["--ip", ip])?;
             server.start()?;
+            if template != Template::Debian13Sysv {
+                made_beside_all_else(&server)?;
+            }
             let inside = "for key in /etc/ssh/ssh_host_*_key.pub; do cut -d' ' -f1,2 $key; done | sort";
             let own = server.shell(inside)?;
             assert_eq!(own.lines().count(), 3, "{own}");
@@ -187,4 +190,18 @@ fn each_server_has_host_keys_of_its_own(t: &Test) -> Outcome {
         assert_eq!(shared, Vec::<&str>::new(), "two servers have the same keys");
     }
     crate::declared::nothing_left(t)
+}
+
+/// They are begun before what every service waits for is there, and are there before the server starts: a start waits
+/// for as little of them as can be.
+fn made_beside_all_else(server: &Server<'_>) -> Outcome {
+    let when = |unit: &str, property: &str| -> Outcome<u64> {
+        let said = server.shell(&format!("systemctl show --value -p {property}TimestampMonotonic {unit}"))?;
+        said.trim().parse().map_err(|error| format!("{unit}, {property}: {error}: {said}").into())
+    };
+    let keys = "jaula-ssh-host-keys.service";
+    let (begun, done) = (when(keys, "ExecMainStart")?, when(keys, "ExecMainExit")?);
+    let (basic, listens) = (when("sysinit.target", "ActiveEnter")?, when("ssh.service", "ActiveEnter")?);
+    assert!(0 < begun && begun < basic && done < listens, "{begun} {basic} {done} {listens}");
+    Ok(())
 }

@@ -17,7 +17,7 @@ const GET: &str = "import sys, urllib.request as u\n\
                    try: print(u.urlopen(sys.argv[1], timeout=10).read().decode(), end='')\n\
                    except OSError as e: print(e.reason)";
 
-fn get(cable: &Cable<'_>, url: &str) -> Outcome<String> {
+pub(super) fn get(cable: &Cable<'_>, url: &str) -> Outcome<String> {
     cable.client(&["python3", "-c", GET, url])?.ok()
 }
 

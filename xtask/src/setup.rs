@@ -24,6 +24,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("strace", "strace"),
     ("busybox", "busybox-static"),
     ("nft", "nftables"),
+    ("iptables", "iptables"),
     ("nginx", "nginx-light"),
     ("ssh", "openssh-client"),
     ("hyperfine", "hyperfine"),

@@ -102,6 +102,11 @@ fn locked(path: &Path) -> Result<Option<OwnedFd>> {
     Ok((!sys::fs::is_removed(&directory).map_err(failed())?).then_some(directory))
 }
 
+/// Is it one that something is made in, or was?
+pub(crate) fn is_one(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX))
+}
+
 /// Those in a directory that nobody makes any more; with `mend` they are removed.
 pub(crate) fn abandoned(parent: &Path, mend: bool) -> Result<Vec<PathBuf>> {
     let entries = match std::fs::read_dir(parent) {
@@ -110,10 +115,10 @@ pub(crate) fn abandoned(parent: &Path, mend: bool) -> Result<Vec<PathBuf>> {
     };
     let mut found = Vec::new();
     for entry in entries.flatten() {
-        if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
+        let path = entry.path();
+        if !is_one(&path) {
             continue;
         }
-        let path = entry.path();
         let Some(_alone) = locked(&path)? else { continue };
         if mend {
             crate::tree::remove(&path)?;

@@ -11,13 +11,14 @@ use crate::journal::{self, Entry};
 use model::firewall::message::{Kind, attributes, question};
 use model::firewall::{Batch, Element, Family, JAILS, Share, TABLE, table};
 use std::path::Path;
-use sys::errno::{EBUSY, EEXIST, EINTR, ENOENT, ERESTART};
+use sys::errno::{EBUSY, EEXIST, EINTR, ENOENT, EOPNOTSUPP, ERESTART};
 use sys::netfilter::{Netfilter, Refused};
 
 /// How often it is tried again when others change tables at the same time.
 const TRIES: usize = 64;
 
-/// Puts a jail's share into the table. The host's end of its link is there.
+/// Puts a jail's share into the table. The host's end of its link is there. `others`: what jails that run
+/// have in it; if somebody has removed something of the table, they come back with it.
 pub fn enter(share: &Share, others: impl Fn() -> Vec<Share>) -> Result<()> {
     let mut netfilter = open()?;
     let own = share.elements();
@@ -25,25 +26,56 @@ pub fn enter(share: &Share, others: impl Fn() -> Vec<Share>) -> Result<()> {
     for _ in 0..TRIES {
         let mut batch = Batch::new(TABLE, None);
         if make {
-            table::make(&mut batch);
-            // The table went while others run, by `nft flush ruleset`: they come back with it.
-            for other in others().iter().filter(|other| other.jail != share.jail) {
-                put(&mut batch, other, &other.elements());
-            }
+            restore(&mut batch, others().iter().filter(|other| other.jail != share.jail));
         }
-        put(&mut batch, share, &own);
+        batch.add(&own);
+        hang(&mut batch, share);
         match netfilter.change(batch.end()) {
-            Ok(()) => return Ok(()),
+            Ok(()) if make || whole::is_table_whole(&mut netfilter)? => return Ok(()),
+            Ok(()) => {
+                return put_back(&mut netfilter, &[&others()[..], std::slice::from_ref(share)].concat());
+            }
             Err(e) if e.error.is(ERESTART) || e.error.is(EINTR) => {}
             Err(e) if e.error.is(ENOENT) && !make => make = true,
-            // Two make it at once: the other's is there.
-            Err(e) if e.error.is(EEXIST) && make && e.message == Some(1) => make = false,
             // Whoever made the table has brought this share along, by this jail's journal.
             Err(e) if e.error.is(EEXIST) && is_in(&mut netfilter, share)? => return Ok(()),
-            Err(e) => return Err(refused(share, &own, make, e, &others())),
+            Err(e) => return Err(refused(share, &own, e, &others())),
         }
     }
     Err(Error::Inside("the host's nf_tables change faster than a jail can come into them".to_owned()))
+}
+
+/// Puts back what somebody has removed of the table, and of what these jails have in it.
+fn put_back(netfilter: &mut Netfilter, shares: &[Share]) -> Result<()> {
+    for _ in 0..TRIES {
+        let mut batch = Batch::new(TABLE, None);
+        restore(&mut batch, shares);
+        match netfilter.change(batch.end()) {
+            Ok(()) => return Ok(()),
+            Err(e) if e.error.is(ERESTART) || e.error.is(EINTR) => {}
+            Err(e) if e.error.is(EEXIST) || e.error.is(EOPNOTSUPP) => {
+                return Err(Error::refused(
+                    "somebody has put something else into the host's table jaula",
+                    "remove it, and it is made anew: nft delete table inet jaula; nft delete table netdev jaula; jaula gc",
+                ));
+            }
+            Err(e) => return Err(Error::call("put back the rules of the host's table jaula")(e.error)),
+        }
+    }
+    Err(Error::Inside("the host's nf_tables change faster than they can be put back".to_owned()))
+}
+
+/// All of the table, and what these jails have in it, as far as it is not there.
+fn restore<'a>(batch: &mut Batch, shares: impl IntoIterator<Item = &'a Share>) {
+    table::make(batch);
+    let links = sys::netlink::Socket::route();
+    for share in shares {
+        // The journal of a jail that was killed stands until it is undone; its link may be gone.
+        if links.as_ref().is_ok_and(|links| links.index(&share.jail).is_ok()) {
+            batch.complete(&share.elements());
+            hang(batch, share);
+        }
+    }
 }
 
 /// Is a jail in the table? A share comes and goes as a whole.
@@ -51,19 +83,20 @@ fn is_in(netfilter: &mut Netfilter, share: &Share) -> Result<bool> {
     Ok(jails(netfilter)?.is_some_and(|(_, jails)| jails.contains(&share.jail)))
 }
 
-fn put(batch: &mut Batch, share: &Share, elements: &[Element]) {
-    batch.add(elements);
+/// What hangs on the jail's link.
+fn hang(batch: &mut Batch, share: &Share) {
     if let Some(guard) = &share.guard {
-        let (chain, rule) = table::on_link(&guard.link);
+        let (chain, rules) = table::on_link(guard, &share.addresses);
         batch.chain(&chain);
-        batch.rule(&rule);
+        batch.empty_chain(chain.family, chain.name);
+        rules.iter().for_each(|rule| batch.rule(rule));
     }
 }
 
 /// What another has already is named; all else is the kernel's word.
-fn refused(share: &Share, own: &[Element], made: bool, refused: Refused, others: &[Share]) -> Error {
+fn refused(share: &Share, own: &[Element], refused: Refused, others: &[Share]) -> Error {
     let taken = refused.error.is(EEXIST) || refused.error.is(EBUSY);
-    for other in others.iter().filter(|other| taken && !made && other.jail != share.jail) {
+    for other in others.iter().filter(|other| taken && other.jail != share.jail) {
         let theirs = other.elements();
         let same = |a: &&Element| theirs.iter().any(|b| (b.set, &b.key) == (a.set, &a.key));
         if let Some(element) = own.iter().filter(|element| element.set != JAILS).find(same) {
@@ -88,10 +121,13 @@ fn refused(share: &Share, own: &[Element], made: bool, refused: Refused, others:
 }
 
 /// Takes a jail's share out of the table; what is not there, is out. The last one takes the table along.
-pub fn leave(share: &Share) -> Result<()> {
+/// `others`: what jails that run have in it.
+pub fn leave(share: &Share, others: impl Fn() -> Vec<Share>) -> Result<()> {
     let mut netfilter = open()?;
     for _ in 0..TRIES {
-        let Some((generation, jails)) = jails(&mut netfilter)? else { return Ok(()) };
+        let Some((generation, jails)) = jails(&mut netfilter)? else {
+            return leave_remains(&mut netfilter, share, &others());
+        };
         let mut batch = Batch::new(TABLE, Some(generation));
         if jails.iter().all(|jail| *jail == share.jail) {
             batch.remove_table(Family::Inet);
@@ -111,6 +147,26 @@ pub fn leave(share: &Share) -> Result<()> {
         }
     }
     Err(Error::Inside("the host's nf_tables change faster than a jail can leave them".to_owned()))
+}
+
+/// Somebody has removed the table, or so much of it that nobody knows any more who is in it.
+fn leave_remains(netfilter: &mut Netfilter, share: &Share, others: &[Share]) -> Result<()> {
+    let others: Vec<_> = others.iter().filter(|other| other.jail != share.jail).cloned().collect();
+    if !others.is_empty() {
+        put_back(netfilter, &others)?;
+        return leave_in_parts(netfilter, share);
+    }
+    for family in [Family::Inet, Family::Netdev] {
+        let mut batch = Batch::new(TABLE, None);
+        batch.remove_table(family);
+        match netfilter.change(batch.end()) {
+            Err(e) if !e.error.is(ENOENT) => {
+                return Err(Error::call("remove the host's table jaula")(e.error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn leave_in_parts(netfilter: &mut Netfilter, share: &Share) -> Result<()> {
@@ -186,11 +242,25 @@ fn names(body: &[u8]) -> Vec<String> {
 /// What the running jails of a house have in the table, by their journals. `run`: where those are.
 pub fn shares(run: &Path) -> Vec<Share> {
     let Ok(running) = std::fs::read_dir(run) else { return Vec::new() };
-    let journals = running.flatten().map(|entry| entry.path().join(journal::FILE));
-    let texts = journals.filter_map(|path| std::fs::read_to_string(path).ok());
-    let entries = texts.flat_map(|text| journal::parse(&text));
-    let share = |entry| if let Entry::Firewall(share) = entry { Some(*share) } else { None };
-    entries.filter_map(share).collect()
+    running.flatten().filter_map(|entry| share(&entry.path())).collect()
+}
+
+/// What a jail has in the table of the network namespace that we are in, by the journal in its run directory. A
+/// jail that was started in another one has nothing here, and must not be given anything.
+fn share(run: &Path) -> Option<Share> {
+    let text = std::fs::read_to_string(run.join(journal::FILE)).ok()?;
+    let (theirs, share) = journal::parse(&text).into_iter().find_map(|entry| match entry {
+        Entry::Firewall { namespace, share } => Some((namespace, *share)),
+        _ => None,
+    })?;
+    (namespace().ok()? == theirs).then_some(share)
+}
+
+/// The network namespace that we are in, as namespaces(7) names it: `net:[4026531840]`.
+pub fn namespace() -> Result<String> {
+    let path = Path::new("/proc/self/ns/net");
+    let name = std::fs::read_link(path).map_err(Error::io("read", path))?;
+    Ok(name.to_string_lossy().into_owned())
 }
 
 fn open() -> Result<Netfilter> {

@@ -25,8 +25,14 @@ pub enum Entry {
     Group(PathBuf),
     /// `names PATH`: the jail is in this list.
     Names(PathBuf),
-    /// `firewall JSON`: what the jail has in the host's table `jaula`.
-    Firewall(Box<Share>),
+    /// `firewall NAMESPACE JSON`: what the jail has in the table `jaula` of this network namespace
+    /// ([`crate::firewall::namespace`]).
+    Firewall {
+        /// The namespace.
+        namespace: String,
+        /// The jail's share.
+        share: Box<Share>,
+    },
     /// `keep`: what the jail keeps is being changed ([`crate::keeping::settle`]).
     Keep,
     /// `link NAME`: the host's end of the jail's link.
@@ -54,8 +60,8 @@ impl Entry {
         match self {
             Self::Id(id) => format!("id {id}\n"),
             Self::Keep => "keep\n".to_owned(),
-            Self::Firewall(share) => {
-                format!("firewall {}\n", serde_json::to_string(share).unwrap_or_default())
+            Self::Firewall { namespace, share } => {
+                format!("firewall {namespace} {}\n", serde_json::to_string(share).unwrap_or_default())
             }
             Self::Cgroup(path) => format!("cgroup {}\n", path.display()),
             Self::Names(path) => format!("names {}\n", path.display()),
@@ -74,7 +80,11 @@ impl Entry {
         let (word, rest) = line.split_once(' ')?;
         match word {
             "id" => rest.parse().ok().map(Self::Id),
-            "firewall" => serde_json::from_str(rest).ok().map(Self::Firewall),
+            "firewall" => {
+                let (namespace, share) = rest.split_once(' ')?;
+                let share = serde_json::from_str(share).ok()?;
+                Some(Self::Firewall { namespace: namespace.to_owned(), share })
+            }
             "cgroup" => Some(Self::Cgroup(PathBuf::from(rest))),
             "names" => Some(Self::Names(PathBuf::from(rest))),
             "group" => Some(Self::Group(PathBuf::from(rest))),

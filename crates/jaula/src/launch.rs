@@ -252,7 +252,8 @@ fn meet(plan: &Plan, first: &Child, trees: &[OwnedFd], journal: &mut Journal) ->
             HostStep::Cgroup { path, join: Join::Moved } => crate::cgroup::join(path, first.pid)?,
             HostStep::Link(link) => links::make(link, first, journal)?,
             HostStep::Firewall(share) => {
-                journal.write(&Entry::Firewall(share.clone()))?;
+                let namespace = crate::firewall::namespace()?;
+                journal.write(&Entry::Firewall { namespace, share: share.clone() })?;
                 crate::firewall::enter(share, || others(plan))?;
             }
             HostStep::LinkUp { link, routes } => links::up(link, routes)?,
@@ -365,7 +366,7 @@ pub fn undo(entries: &[Entry], claim: &Claim, run: &Path) -> Vec<Error> {
             Entry::Cgroup(path) => crate::cgroup::remove(path),
             Entry::Names(path) => crate::names::leave(path, &claim.name),
             Entry::Group(path) => crate::cgroup::remove_empty(path),
-            Entry::Firewall(share) => crate::firewall::leave(share),
+            Entry::Firewall { share, .. } => crate::firewall::leave(share, || crate::firewall::shares(run)),
             Entry::Link(name) => links::remove(name),
             Entry::Answer { device, ip } => links::silence(device, *ip),
             Entry::Shared(key) => shared::leave(run, &claim.name, key),

@@ -11,6 +11,7 @@ use model::name::{Id, Name};
 use model::seccomp::Instruction;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -95,6 +96,9 @@ pub struct State {
     pub environment: BTreeMap<String, String>,
     /// Whose network it sees.
     pub network: NetworkMode,
+    /// Its addresses, as `network.addresses` has them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<IpAddr>,
     /// May its root mount, and so undo what is read-only?
     pub may_mount: bool,
     /// What holds its processes, for `exec`.
@@ -152,6 +156,7 @@ impl State {
             directory: config.boot.directory.clone(),
             environment: config.environment.clone(),
             network: config.network.mode,
+            addresses: config.network.ips().collect(),
             may_mount: sys::process::user() == 0
                 && model::confinement::may_mount(config, confinement.capabilities),
             confinement: Kept::from(confinement),

@@ -85,6 +85,15 @@ pub fn snapshot(of: impl AsFd, dir: impl AsFd, name: impl AsRef<OsStr>, read_onl
     check(done.into(), || format!("ioctl({fd}, BTRFS_IOC_SNAP_CREATE_V2, {}, {name:?})", volume.fd)).map(drop)
 }
 
+/// Makes a subvolume read-only.
+pub fn protect(fd: impl AsFd) -> Result<()> {
+    let read_only: u64 = 2;
+    let fd = fd.as_fd().as_raw_fd();
+    // SAFETY: the argument is a word of flags that lives over the call.
+    let done = unsafe { libc::ioctl(fd, number(WRITE, 26, size_of::<u64>()), &raw const read_only) };
+    check(done.into(), || format!("ioctl({fd}, BTRFS_IOC_SUBVOL_SETFLAGS, read-only)")).map(drop)
+}
+
 /// Removes a subvolume with all in it, unless it holds another one (`ENOTEMPTY`).
 pub fn remove(dir: impl AsFd, name: impl AsRef<OsStr>) -> Result<()> {
     with_volume(dir.as_fd(), name.as_ref(), 15, "BTRFS_IOC_SNAP_DESTROY")

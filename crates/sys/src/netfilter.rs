@@ -111,7 +111,7 @@ impl Netfilter {
         refused.map_or(Ok(()), Err)
     }
 
-    /// Asks; the answers are without their heads.
+    /// Asks, without asking for an acknowledgement; the answers are without their heads.
     pub fn ask(&mut self, question: Vec<u8>) -> Result<Vec<Vec<u8>>> {
         let dump = question.get(6..8).is_some_and(|f| u16::from_ne_bytes([f[0], f[1]]) & 0x300 != 0);
         self.send(&mut [question])?;
@@ -127,8 +127,6 @@ impl Netfilter {
                 }
             }
             if !dump && !answers.is_empty() {
-                // An acknowledgement may follow; the next question must not take it for its own.
-                while self.receive(libc::MSG_DONTWAIT).is_ok() {}
                 return Ok(answers);
             }
         }

@@ -15,7 +15,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-const ROUNDS: usize = 7;
+/// A key for RSA takes a quarter of a second or two: what is in the middle of few is chance.
+const ROUNDS: usize = 15;
+const KEYS: [&str; 2] = [
+    "etc/systemd/system/jaula-ssh-host-keys.service",
+    "etc/systemd/system/multi-user.target.wants/jaula-ssh-host-keys.service",
+];
 /// Longer than that nobody waits for a boot.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The control group that a peer is in, one for each boot: in one that had controllers for others below it there can
@@ -105,9 +110,9 @@ fn tell(place: &Place, found: Vec<Found>) -> Result {
     let mut text = format!(
         "A Debian 13 with systemd, sshd, nginx, cron, rsyslog, dbus and logind, from the command until its systemd says\n\
          `READY=1`; {ROUNDS} interleaved rounds, in milliseconds. The first boot is that of a root that was never\n\
-         started, the second of the same once more. All have a network namespace without a network. jaula's has\n\
-         a user namespace, ids mapped at mount, a seccomp filter, and `jaula start` mounts its overlay; the overlays of\n\
-         the others are mounted beforehand. {}\n\n\
+         started, and makes its ssh host keys: in all by the unit that jaula writes. The second is that of the same\n\
+         once more. All have a network namespace without a network. jaula's has a user namespace, ids mapped at\n\
+         mount, a seccomp filter, and `jaula start` mounts its overlay; the overlays of the others are mounted beforehand. {}\n\n\
          | | first boot | 5 % … 95 % | second boot | 5 % … 95 % |\n| --- | ---: | ---: | ---: | ---: |\n",
         match place.hybrid {
             true => "systemd-nspawn and LXC run in a mount namespace with nothing but cgroup v2.",
@@ -147,6 +152,7 @@ impl Place {
         for directory in ["notify", "root", "lxc/bench"] {
             fs::create_dir_all(self.directory.join(directory))?;
         }
+        self.take_units()?;
         let root = self.directory.join("root");
         fs::write(
             self.directory.join("lxc/bench/config"),
@@ -161,6 +167,18 @@ impl Place {
             ),
         )?;
         Ok(())
+    }
+
+    /// What makes the ssh host keys of a jail, for the others.
+    fn take_units(&self) -> Result {
+        self.make(Who::Jaula, "units")?;
+        let upper = self.house().join("var/lib/jaula/jails/units/overlay/upper");
+        for unit in KEYS {
+            let kept = self.directory.join("units").join(unit);
+            fs::create_dir_all(kept.parent().ok_or("no place for it")?)?;
+            run(command(&["cp", "-a"]).arg(upper.join(unit)).arg(kept))?;
+        }
+        self.remove(Who::Jaula, "units")
     }
 
     fn house(&self) -> PathBuf {
@@ -192,6 +210,8 @@ impl Place {
             layer("upper").display(),
             layer("work").display()
         );
+        run(command(&["cp", "-aT"]).arg(layer("units")).arg(layer("upper")))?;
+        fs::write(layer("upper").join("etc/machine-id"), format!("{:032x}\n", 0xb007))?;
         run(command(&["mount", "-t", "overlay", "overlay", "-o", &options]).arg(layer("root")))
     }
 
@@ -223,11 +243,14 @@ impl Place {
         let mut child = start.spawn()?;
         let taken = wait(&ready, &mut child, begun);
         self.stop(who, &mut child)?;
-        taken.map_err(|error| {
+        let taken = taken.map_err(|error| {
             let said = fs::read_to_string(self.directory.join("log")).unwrap_or_default();
             format!("{error}: {}", said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default())
-                .into()
-        })
+        })?;
+        if !self.directory.join("upper/etc/ssh/ssh_host_ed25519_key").exists() {
+            return Err("it made no host keys: its sshd cannot have started".into());
+        }
+        Ok(taken)
     }
 
     fn start(&self, who: Who, socket: &Path) -> Result<Command> {

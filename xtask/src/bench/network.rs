@@ -1,7 +1,7 @@
 //! What a network mode costs: throughput, requests, latency, and the start of a jail.
 //!
-//! Two network namespaces of the benchmark's own stand for a host and for another machine, joined by a veth; all
-//! servers run on that host at once, and the other machine asks one after the other.
+//! Two network namespaces of the benchmark's own stand for a host and for another machine, joined by a veth. Each
+//! server has such a pair, so that it passes its own rules only; all stand at once and are asked in turn.
 
 mod scene;
 mod servers;
@@ -31,18 +31,18 @@ pub(super) fn network(ground: &Ground) -> Result {
         return Err(format!("{missing} is not here: cargo xtask setup gets it").into());
     }
     let directory = ground.fresh("network")?;
-    let scene = Scene::make()?;
-    let (servers, absent) = servers::begin(&scene, jaula, ground, &directory)?;
+    let (servers, absent) = servers::begin(jaula, ground, &directory)?;
     let mut figures: Vec<Figures> = servers.iter().map(|_| Figures::default()).collect();
     for round in 0..ROUNDS {
         for turn in 0..servers.len() {
             let who = (turn + round) % servers.len();
-            measure(&scene, &servers[who], &mut figures[who])?;
+            measure(&servers[who], &mut figures[who])?;
         }
         println!("bench: round {} of {ROUNDS}", round + 1);
     }
     let (table, values) = table(&servers, &figures)?;
     drop(servers);
+    let scene = Scene::make()?;
     let (starts, start_values) = start::starts(ground, &scene, jaula, &directory)?;
     drop(scene);
     report::write_json("network", &serde_json::json!({ "servers": values, "starts": start_values }))?;
@@ -51,20 +51,20 @@ pub(super) fn network(ground: &Ground) -> Result {
     let text = format!(
         "A server on a host, asked by another machine; both are network namespaces, joined by a veth. Throughput is \
          `iperf3`'s, one TCP stream into the server for 2 s; requests are `wrk`'s, one thread with 16 connections for 2 s, \
-         of a file of 1 KiB from an nginx with one worker. All servers stand at once and are asked in turn; medians of \
-         {ROUNDS} interleaved rounds. With two processors that the asking and the answering side share, a difference of a \
+         of a file of 1 KiB from an nginx with one worker. Each server has such a pair of its own, with no rules but its \
+         own; all stand at once and are asked in turn; medians of {ROUNDS} interleaved rounds. With two processors that the asking and the answering side share, a difference of a \
          few hundredths is none.\n\n{table}{absent}\n{starts}"
     );
     report::write_section("network", "Network", &text)
 }
 
-fn measure(scene: &Scene, server: &Server, figures: &mut Figures) -> Result {
-    let said = output(&mut scene.beyond(&["iperf3", "-c", &server.address, "-t", "2", "-J"]))?;
+fn measure(server: &Server, figures: &mut Figures) -> Result {
+    let said = output(&mut server.scene.beyond(&["iperf3", "-c", &server.address, "-t", "2", "-J"]))?;
     let said: serde_json::Value = serde_json::from_str(&said)?;
     let bits = said["end"]["sum_received"]["bits_per_second"].as_f64();
     figures.gigabits.push(bits.ok_or("iperf3 said no rate")? / 1e9);
     let url = format!("http://{}:{}/file", server.address, servers::PORT);
-    let said = output(&mut scene.beyond(&["wrk", "-t1", "-c16", "-d2s", "--latency", &url]))?;
+    let said = output(&mut server.scene.beyond(&["wrk", "-t1", "-c16", "-d2s", "--latency", &url]))?;
     if said.contains("Non-2xx") {
         return Err(format!("{} does not serve: {said}", server.name).into());
     }

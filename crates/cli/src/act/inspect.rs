@@ -45,7 +45,7 @@ pub(crate) fn list(given: List, color: When) -> Result<ExitCode> {
             &jail.id.map(|id| id.to_string()).unwrap_or_default(),
             &jail.state.to_string(),
             &up(jail, now).map(|up| up.to_string()).unwrap_or_default(),
-            jail.network.unwrap_or_default(),
+            &network(jail),
             jail.root.as_deref().unwrap_or_default(),
             &jail.problem.clone().unwrap_or_else(|| what_runs(jail)),
         ]);
@@ -85,6 +85,16 @@ fn what_runs(jail: &Summary) -> String {
     match jail.init {
         Some(kind) if kind.is_init() => format!("({kind})"),
         _ => words(&jail.command),
+    }
+}
+
+/// Its address mode and its first address; of others it has, how many.
+fn network(jail: &Summary) -> String {
+    let mode = jail.network.unwrap_or_default();
+    match &*jail.addresses {
+        [] => mode.to_owned(),
+        [only] => format!("{mode} {only}"),
+        [first, others @ ..] => format!("{mode} {first} +{}", others.len()),
     }
 }
 
@@ -132,7 +142,11 @@ fn in_words(jail: &status::Status, style: Style, now: u64) -> String {
     );
     line("hostname", jail.hostname.clone());
     line("root", summary.root.clone());
-    line("network", summary.network.map(str::to_owned));
+    let addresses: Vec<String> = summary.addresses.iter().map(ToString::to_string).collect();
+    line(
+        "network",
+        summary.network.map(|mode| format!("{mode} {}", addresses.join(", ")).trim_end().to_owned()),
+    );
     line("init", summary.init.filter(|kind| kind.is_init()).map(|kind| kind.to_string()));
     line("command", Some(words(&summary.command)));
     line("process", jail.pid.map(|pid| format!("pid {pid} on the host")));

@@ -180,6 +180,7 @@ pub(crate) fn gc(given: &Gc) -> Result<ExitCode> {
             Found::Firewall(name) => {
                 writeln!(text, "{name}: of its part of the host's firewall something was gone; put back")
             }
+            Found::Base(path) => writeln!(text, "{path}: no jail is made of it; removed"),
             Found::Temporary(file) => writeln!(text, "{file}: half written; removed"),
         };
     }

@@ -1,12 +1,11 @@
 //! Is all there that jails put into the table? Somebody may have flushed it.
 
-use super::{enter, leave, open, shares};
+use super::{leave, open, put_back, shares as all};
 use crate::error::{Error, Result};
 use crate::house::House;
-use crate::journal::{self, Entry};
 use crate::registry;
-use model::firewall::message::{Kind, ask_element, attributes, question};
-use model::firewall::{Batch, Family, Share, TABLE, table};
+use model::firewall::message::{Kind, ask_chain, ask_element, attributes, question};
+use model::firewall::{Family, Guard, Share, TABLE, table};
 use model::name::Name;
 use std::collections::BTreeMap;
 use sys::errno::{EINTR, ENOENT, ERESTART};
@@ -21,7 +20,7 @@ pub fn broken(house: &House) -> Result<(usize, Vec<Name>)> {
     }
     let mut netfilter = open()?;
     let rules = rules(&mut netfilter)?;
-    let whole = is_table_whole(&rules);
+    let whole = are_all_there(&rules);
     let mut broken = Vec::new();
     for (name, share) in &running {
         if !whole || !is_whole(share, &rules, &mut netfilter)? {
@@ -31,44 +30,20 @@ pub fn broken(house: &House) -> Result<(usize, Vec<Name>)> {
     Ok((running.len(), broken))
 }
 
-/// Puts back what is gone.
+/// Puts back what is gone, of the table and of what these jails have in it.
 pub fn mend(house: &House, names: &[Name]) -> Result<()> {
-    let running_now = running(house);
-    let mut netfilter = open()?;
-    let rules_now = rules(&mut netfilter)?;
-    let mut gone = Vec::new();
-    for one in running_now.iter().filter(|(name, _)| names.contains(name)) {
-        if !is_whole(&one.1, &rules_now, &mut netfilter)? {
-            gone.push(one);
-        }
-    }
-    // All of them first: a table that has lost the other one goes with the last jail, and comes back whole.
-    for (_, share) in &gone {
-        leave(share)?;
-    }
-    for (name, share) in gone {
-        // That of another may have brought it back.
-        let rules_now = rules(&mut netfilter)?;
-        if !is_whole(share, &rules_now, &mut netfilter)? {
-            enter(share, || shares(&house.run))?;
-        }
-        // It ended meanwhile, and has left already.
-        if !runs(house, name) {
-            leave(share)?;
-        }
-    }
-    if running(house).is_empty() || is_table_whole(&rules(&mut netfilter)?) {
+    let mut running = running(house);
+    running.retain(|(name, _)| names.contains(name));
+    if running.is_empty() {
         return Ok(());
     }
-    let mut batch = Batch::new(TABLE, None);
-    table::renew(&mut batch);
-    netfilter.change(batch.end()).map_err(|e| match e.error {
-        error if error.is(ENOENT) => Error::refused(
-            "somebody has removed chains of the host's table jaula",
-            "remove the rest, and then it is made anew: nft delete table inet jaula; nft delete table netdev jaula; jaula gc",
-        ),
-        error => Error::call("put back the rules of the host's table jaula")(error),
-    })
+    let shares: Vec<Share> = running.iter().map(|(_, share)| share.clone()).collect();
+    put_back(&mut open()?, &shares)?;
+    for (_, share) in running.iter().filter(|(name, _)| !runs(house, name)) {
+        // It ended meanwhile, and has left already.
+        leave(share, || all(&house.run))?;
+    }
+    Ok(())
 }
 
 /// The jails that run and have a part in the table.
@@ -76,9 +51,7 @@ fn running(house: &House) -> Vec<(Name, Share)> {
     let Ok(all) = std::fs::read_dir(&house.run) else { return Vec::new() };
     let names = all.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<Name>().ok());
     let share = |name: Name| {
-        let text = std::fs::read_to_string(house.running(&name).join(journal::FILE)).ok()?;
-        let of = |entry| if let Entry::Firewall(share) = entry { Some(*share) } else { None };
-        let share = journal::parse(&text).into_iter().find_map(of)?;
+        let share = super::share(&house.running(&name))?;
         runs(house, &name).then_some((name, share))
     };
     let mut found: Vec<_> = names.filter_map(share).collect();
@@ -115,17 +88,38 @@ fn rules(netfilter: &mut Netfilter) -> Result<Rules> {
     Ok(count)
 }
 
-fn has(rules: &Rules, family: Family, chain: &str) -> bool {
-    let there = rules.get(&(family, chain.to_owned())).copied().unwrap_or(0);
-    there >= table::rules_of(family, chain)
+fn has(rules: &Rules, family: Family, chain: &str, count: usize) -> bool {
+    rules.get(&(family, chain.to_owned())).is_some_and(|there| *there >= count)
 }
 
-fn is_table_whole(rules: &Rules) -> bool {
-    table::chains().iter().all(|(family, chain)| has(rules, *family, chain))
+/// Are all rules of the table itself there, as far as the kernel has counted them? No set that one of them looks
+/// into can then be missing. Asked at each start: a few short questions.
+pub(super) fn is_table_whole(netfilter: &mut Netfilter) -> Result<bool> {
+    for (family, chain, uses) in table::ends() {
+        let answer = match netfilter.ask(ask_chain(TABLE, family, chain)) {
+            Err(e) if e.is(ENOENT) => return Ok(false),
+            answer => answer.map_err(Error::call("read the host's firewall"))?,
+        };
+        let all = answer.iter().flat_map(|body| attributes(body.get(4..).unwrap_or_default()));
+        // NFTA_CHAIN_USE
+        let counted = all.filter(|(kind, _)| *kind == 6).find_map(|(_, count)| count.try_into().ok());
+        if counted.map_or(0, u32::from_be_bytes) < u32::try_from(uses).unwrap_or(u32::MAX) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn are_all_there(rules: &Rules) -> bool {
+    table::chains().iter().all(|(family, chain)| has(rules, *family, chain, table::rules_of(*family, chain)))
 }
 
 fn is_whole(share: &Share, rules: &Rules, netfilter: &mut Netfilter) -> Result<bool> {
-    if share.guard.as_ref().is_some_and(|guard| !has(rules, Family::Netdev, &guard.link)) {
+    let is_guarded = |guard: &Guard| {
+        let (chain, own) = table::on_link(guard, &share.addresses);
+        has(rules, Family::Netdev, chain.name, own.len())
+    };
+    if share.guard.as_ref().is_some_and(|guard| !is_guarded(guard)) {
         return Ok(false);
     }
     for element in share.elements() {

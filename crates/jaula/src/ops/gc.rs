@@ -27,6 +27,8 @@ pub enum Found {
     Half(String),
     /// A temporary file, or what was being made, of a command that was killed: removed.
     Temporary(String),
+    /// What jails are made of at once, as long as no jail is made of it: removed.
+    Base(String),
     /// A jail of whose part of the host's firewall somebody has removed something: put back.
     Firewall(String),
 }
@@ -50,6 +52,13 @@ pub fn gc(house: &House, mend: bool) -> Result<Vec<Found>> {
             Ok(left) => found.extend(left.iter().map(|path| Found::Temporary(path.display().to_string()))),
             Err(error) => failures.push(error),
         }
+    }
+    match crate::rootfs::store::unneeded_bases(house, mend) {
+        Ok((bases, half)) => {
+            found.extend(bases.iter().map(|path| Found::Base(path.display().to_string())));
+            found.extend(half.iter().map(|path| Found::Temporary(path.display().to_string())));
+        }
+        Err(error) => failures.push(error),
     }
     match crate::keeping::settle::all(house, mend) {
         Ok(left) => {

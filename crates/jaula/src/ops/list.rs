@@ -9,6 +9,7 @@ use model::name::{Id, Name};
 use model::time::Moment;
 use serde::Serialize;
 use std::fmt;
+use std::net::IpAddr;
 
 /// What a jail is doing, or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -59,6 +60,8 @@ pub struct Summary {
     pub state: Condition,
     /// Its address mode; none if its file cannot be read.
     pub network: Option<&'static str>,
+    /// The addresses that its file gives it.
+    pub addresses: Vec<IpAddr>,
     /// `root.from`
     pub root: Option<String>,
     /// What its first process is: `command`, or the kind of its init; none if that follows from its root.
@@ -104,6 +107,7 @@ pub(crate) fn of_live(name: &Name, Live { state, runs, kept }: Live) -> Summary 
         id: Some(state.id),
         state: condition,
         network: Some(state.network.word()),
+        addresses: state.addresses,
         root: Some(state.root).filter(|root| !root.is_empty()),
         init: Some(state.init),
         command: state.command,
@@ -126,6 +130,7 @@ fn of_stopped(house: &House, name: &Name, remains: bool) -> Result<Summary> {
             Condition::Stopped
         },
         network: None,
+        addresses: Vec::new(),
         root: None,
         init: None,
         command: Vec::new(),
@@ -138,6 +143,7 @@ fn of_stopped(house: &House, name: &Name, remains: bool) -> Result<Summary> {
             let config = stored.config;
             summary.id = config.id;
             summary.network = Some(config.network.mode.word());
+            summary.addresses = config.network.ips().collect();
             summary.root = config.root.from.as_ref().map(ToString::to_string);
             summary.init = Kind::said(&config.boot, config.may_have_init());
             summary.command = config.boot.command;

@@ -1,8 +1,10 @@
 //! How a jail's own files are kept (`root.store`): one interface, four kinds.
 //!
 //! Below `lib/jails/NAME` lie `overlay/` with `upper` and `work`, or `overlay.img` with the same in a
-//! file system of its own; or `root/`, a directory or btrfs subvolume; or `root.img`.
+//! file system of its own; or `root/`, a directory or btrfs subvolume; or `root.img`. What such are copies of is
+//! in `lib/jails/.bases`.
 
+mod base;
 mod btrfs;
 mod device;
 pub(crate) mod image;
@@ -22,8 +24,9 @@ use model::template::TREE;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-pub(crate) use btrfs::remove as remove_subvolume;
+pub(crate) use base::{forget as forget_bases, unneeded as unneeded_bases};
 pub use btrfs::{make_tree, snapshot};
+pub(crate) use btrfs::{protect, remove as remove_subvolume};
 pub use limit::{Usage, limit, unseen, usage};
 pub(crate) use limit::{release, uncounted};
 pub use make::make;

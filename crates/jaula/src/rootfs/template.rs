@@ -43,6 +43,7 @@ pub fn make_anew(house: &House, name: &Name, about: Template, fill: Fill<'_>) ->
     // What was there goes with the building directory.
     sys::fs::exchange(building.path(), house.template(name))
         .map_err(Error::call("put the template in place"))?;
+    store::forget_bases(house, name)?;
     Ok(template)
 }
 
@@ -56,6 +57,7 @@ fn begin(house: &House, name: &Name, mut about: Template, fill: Fill<'_>) -> Res
     let (list, extent) = Manifest::knowing(&contents, top.as_fd(), &mut |_| Ok(()))?;
     let mut template = describe(&tree, about, extent)?;
     template.tree = Some(format!("sha256:{}", list.digest()));
+    store::protect(&tree)?;
     let packed = zstd::encode_all(list.text.as_bytes(), 3).map_err(Error::io("write", Path::new(LIST)))?;
     for (file, content) in [(LIST, &packed[..]), (FILE, template.to_text().as_bytes())] {
         let path = building.path().join(file);
@@ -102,6 +104,7 @@ pub fn delete(house: &House, name: &Name) -> Result<()> {
         return Err(missing(house, name)?);
     }
     unused(house, name)?;
+    store::forget_bases(house, name)?;
     // One that is a link to elsewhere is somebody's own: it goes, what it leads to stays.
     if path.is_symlink() {
         return std::fs::remove_file(&path).map_err(Error::io("remove", &path));

@@ -10,7 +10,6 @@ const NF_TABLES: u16 = 10;
 const BATCH_BEGIN: u16 = 0x10;
 const BATCH_END: u16 = 0x11;
 const NLM_F_REQUEST: u16 = 1;
-const NLM_F_ACK: u16 = 4;
 const NLM_F_EXCL: u16 = 0x200;
 const NLM_F_CREATE: u16 = 0x400;
 const NLM_F_APPEND: u16 = 0x800;
@@ -147,9 +146,16 @@ pub fn question(kind: Kind, family: Option<Family>, table: Option<&str>, set: Op
     message(kind.number(), flags, family.map_or(0, |f| f as u8), 0, &a.0)
 }
 
+/// Asks for one chain; `ENOENT` if it is not there.
+pub fn ask_chain(table: &str, family: Family, chain: &str) -> Vec<u8> {
+    let mut a = Attributes::default();
+    a.text(1, table).text(3, chain);
+    message(Kind::GetChain.number(), 0, family as u8, 0, &a.0)
+}
+
 /// Asks for one element; `ENOENT` if it is not there.
 pub fn ask_element(table: &str, element: &Element) -> Vec<u8> {
-    message(Kind::GetSetElem.number(), NLM_F_ACK, element.family as u8, 0, &elements(table, &[element]))
+    message(Kind::GetSetElem.number(), 0, element.family as u8, 0, &elements(table, &[element]))
 }
 
 /// Changes that the kernel makes all at once, or none of them.
@@ -182,11 +188,11 @@ impl Batch {
         self.messages.push(message(kind.number(), flags, family as u8, 0, &attributes.0));
     }
 
-    /// Makes the table; it must not be there.
+    /// Makes the table if it is not there.
     pub fn table(&mut self, family: Family) {
         let mut a = Attributes::default();
         a.text(1, self.table).number(2, 0);
-        self.push(Kind::NewTable, NLM_F_CREATE | NLM_F_EXCL, family, &a);
+        self.push(Kind::NewTable, NLM_F_CREATE, family, &a);
     }
 
     /// Removes it with all that is in it.
@@ -196,7 +202,7 @@ impl Batch {
         self.push(Kind::DelTable, 0, family, &a);
     }
 
-    /// Makes a set or a map.
+    /// Makes a set or a map if it is not there.
     pub fn set(&mut self, set: &Set) {
         self.sets += 1;
         let mut a = Attributes::default();
@@ -216,7 +222,7 @@ impl Batch {
         self.push(Kind::NewSet, NLM_F_CREATE, set.family, &a);
     }
 
-    /// Makes a chain.
+    /// Makes a chain if it is not there.
     pub fn chain(&mut self, chain: &Chain<'_>) {
         let mut a = Attributes::default();
         a.text(1, self.table).text(3, chain.name);
@@ -230,7 +236,7 @@ impl Batch {
             // NF_ACCEPT
             a.number(5, 1).text(7, hook.kind);
         }
-        self.push(Kind::NewChain, NLM_F_CREATE | NLM_F_EXCL, chain.family, &a);
+        self.push(Kind::NewChain, NLM_F_CREATE, chain.family, &a);
     }
 
     /// Removes a chain with its rules.
@@ -262,6 +268,11 @@ impl Batch {
     /// Adds elements; none of them may be there.
     pub fn add(&mut self, all: &[Element]) {
         self.each_set(Kind::NewSetElem, NLM_F_CREATE | NLM_F_EXCL, all);
+    }
+
+    /// Adds those that are not there.
+    pub fn complete(&mut self, all: &[Element]) {
+        self.each_set(Kind::NewSetElem, NLM_F_CREATE, all);
     }
 
     /// Removes elements; all of them must be there.

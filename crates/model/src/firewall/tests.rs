@@ -1,3 +1,4 @@
+use super::message::Kind;
 use super::*;
 use crate::config::{Config, Network};
 use crate::link::Mac;
@@ -182,8 +183,24 @@ fn chains_that_drop() {
 #[test]
 fn rules_are_counted_by_chain() {
     let mut batch = Batch::new(TABLE, None);
-    table::renew(&mut batch);
+    table::make(&mut batch);
     let all: usize = table::chains().iter().map(|(family, chain)| table::rules_of(*family, chain)).sum();
-    assert_eq!(batch.messages.len(), 1 + table::chains().len() + all);
-    assert_eq!(table::rules_of(Family::Netdev, "jv101"), 1);
+    let kinds = |kind: Kind| {
+        let is = |message: &&Vec<u8>| message[4..6] == kind.number().to_ne_bytes();
+        batch.messages.iter().filter(is).count()
+    };
+    assert_eq!(kinds(Kind::NewChain), table::chains().len());
+    assert_eq!((kinds(Kind::DelRule), kinds(Kind::NewRule)), (table::chains().len(), all));
+    // Who only jumps elsewhere is counted there.
+    let ends = table::ends();
+    let names: BTreeSet<_> = ends.iter().map(|(_, chain, _)| *chain).collect();
+    assert_eq!(names, BTreeSet::from(["forwards", "connections", "sources", "arp", "ip", "ip6"]));
+    let uses = |name| ends.iter().find(|(_, chain, _)| *chain == name).unwrap().2;
+    assert_eq!(uses("forwards"), table::rules_of(Family::Inet, "forwards") + 2);
+    assert_eq!(uses("sources"), table::rules_of(Family::Inet, "sources") + 1);
+    assert_eq!(uses("connections"), table::rules_of(Family::Inet, "connections") + 2);
+    let share = share("mode = \"routed\"\naddresses = [\"10.0.0.1\", \"10.0.0.2\", \"fd00::1\"]");
+    let (chain, rules) = table::on_link(share.guard.as_ref().unwrap(), &share.addresses);
+    assert_eq!(rules.len(), 3, "the first address of each family, and all else");
+    assert!(rules.iter().all(|rule| rule.chain == chain.name));
 }

@@ -2,6 +2,7 @@
 
 use crate::shell::{Result, command, run};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The host's own address towards the other machine, and the second one, which a jail in mode `bind` has.
 pub(super) const HOST: &str = "10.90.0.1";
@@ -17,7 +18,9 @@ pub(super) struct Scene {
 
 impl Scene {
     pub(super) fn make() -> Result<Self> {
-        let name = |what: &str| format!("jb{}{what}", std::process::id());
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = |what: &str| format!("jb{}{what}{number}", std::process::id());
         let scene = Self { host: name("h"), beyond: name("b"), inside: name("c") };
         for space in [&scene.host, &scene.beyond, &scene.inside] {
             run(&mut command(&["ip", "netns", "add", space]))?;
@@ -43,6 +46,16 @@ impl Scene {
     /// A command on the host: in its network, with all else of this machine.
     pub(super) fn host(&self, words: &[&str]) -> Command {
         within(&self.host, words)
+    }
+
+    /// Another container's program on the host. LXC looks for bridges in `/sys`, and crun takes a host that has the
+    /// control groups of both versions for one with version 2 alone; so both are mounted as they want them, for this
+    /// command only.
+    pub(super) fn peer(&self, words: &[&str]) -> Command {
+        let script = "mountpoint -q /sys/fs/cgroup/unified && umount /sys/fs/cgroup/unified; \
+            mount --rbind /sys/fs/cgroup /mnt && mount -t sysfs sysfs /sys && mount --move /mnt /sys/fs/cgroup && \
+            exec \"$@\"";
+        self.host(&[&["unshare", "--mount", "sh", "-c", script, "sh"], words].concat())
     }
 
     /// A command on the other machine.

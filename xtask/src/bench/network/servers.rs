@@ -20,6 +20,16 @@ pub(super) struct Server {
     process: Child,
     /// What ends it, if the death of the process does not.
     end: Option<Command>,
+    /// Where it stands; last, so that it goes after the process.
+    pub(super) scene: Scene,
+}
+
+/// How one is started: where, at which address, by what, and what ends it if the death of that does not.
+struct Plan {
+    scene: Scene,
+    address: String,
+    begin: Command,
+    end: Option<Command>,
 }
 
 impl Drop for Server {
@@ -53,94 +63,101 @@ http {
 }
 ";
 
-/// Starts all that can be started. The second list says what cannot, and why.
-pub(super) fn begin(
-    scene: &Scene,
-    jaula: &Path,
-    ground: &Ground,
-    directory: &Path,
-) -> Result<(Vec<Server>, Vec<String>)> {
+/// What all of them need: the program that serves, and where there is room.
+struct Ways<'w> {
+    jaula: &'w Path,
+    ground: &'w Ground,
+    directory: &'w Path,
+    serve: [String; 2],
+}
+
+/// Starts all that can be started, each on a host of its own, so that nobody's rules are in another's way. The second
+/// list says what cannot, and why.
+pub(super) fn begin(jaula: &Path, ground: &Ground, directory: &Path) -> Result<(Vec<Server>, Vec<String>)> {
     let here = directory.display().to_string();
     fs::write(directory.join("file"), [b'x'; 1024])?;
     let config = CONFIG.replace("PORT", &PORT.to_string()).replace("HERE", &here);
     fs::write(directory.join("nginx.conf"), &config)?;
-    // On the bare host "any address" would be the other jail's as well.
-    fs::write(directory.join("bare.conf"), config.replace("0.0.0.0", HOST))?;
     fs::write(
         directory.join("serve"),
-        format!("#!/bin/sh\niperf3 -s ${{2:+-B $2}} >/dev/null & \nexec nginx -e stderr -c {here}/$1.conf\n"),
+        format!("#!/bin/sh\niperf3 -s >/dev/null &\nexec nginx -e stderr -c {here}/nginx.conf\n"),
     )?;
-    let serve = [String::from("sh"), format!("{here}/serve")];
+    let serve = ["sh".to_owned(), format!("{here}/serve")];
+    let ways = Ways { jaula, ground, directory, serve };
     let mut servers = Vec::new();
     let mut absent = Vec::new();
-    let mut add = |name: &str, address: &str, begun: Result<(Command, Option<Command>)>| {
-        let begun = begun.and_then(|(begin, end)| Server::begin(scene, name, address, begin, end));
-        match begun {
+    for (name, plan) in [
+        ("bare host", ways.bare()),
+        ("jaula, bind", ways.jail("bind", &format!("addresses=[\"{BIND}\"]"))),
+        ("jaula, routed", ways.jail("routed", "addresses=[\"10.91.0.2\"]")),
+        ("jaula, bridge", ways.jail("bridge", "addresses=[\"10.91.0.2/24\"]")),
+        ("veth and bridge by hand, no rules", ways.by_hand()),
+        ("LXC, its bridge and rules", ways.lxc()),
+        ("Podman, its bridge and rules", ways.podman()),
+    ] {
+        match plan.and_then(|plan| Server::begin(name, plan)) {
             Ok(server) => servers.push(server),
             Err(why) => absent.push(format!("{name}: {}", why.to_string().trim().replace('\n', " "))),
         }
-    };
-    add("bare host", HOST, Ok((scene.host(&[&serve[0], &serve[1], "bare", HOST]), None)));
-    for (mode, address, more) in [
-        ("bind", BIND, vec![format!("network.addresses=[\"{BIND}\"]")]),
-        ("routed", "10.91.0.2", vec!["network.addresses=[\"10.91.0.2\"]".to_owned()]),
-        (
-            "bridge",
-            "10.92.0.2",
-            [
-                "network.addresses=[\"10.92.0.2/24\"]",
-                "network.gateway=[\"10.92.0.1\"]",
-                "network.parent=\"jbj\"",
-            ]
-            .map(str::to_owned)
-            .to_vec(),
-        ),
-    ] {
-        if mode == "bridge" {
-            bridge(scene, "jbj", "10.92.0.1/24")?;
-        }
-        let jaula = jaula.display().to_string();
-        // Wherever this work tree is, the jail sees the files that are served.
-        let files = format!("{here}:{here}");
-        let mut words = vec![jaula.as_str(), "run", "--root", "host", "--mount", &files, "--set"];
-        let network = format!("network.mode=\"{mode}\"");
-        words.push(&network);
-        for key in &more {
-            words.extend(["--set", key.as_str()]);
-        }
-        words.extend(["--", &serve[0], &serve[1], "nginx"]);
-        let mut command = scene.host(&words);
-        command.env("JAULA_ROOT", ground.directory.join("network"));
-        add(&format!("jaula, {mode}"), address, Ok((command, None)));
     }
-    bridge(scene, "jbx", "10.93.0.1/24")?;
-    let by_hand = scene.behind("jbx", "10.93.0.1", "10.93.0.3/24", &[&serve[0], &serve[1], "nginx"]);
-    add("veth and bridge by hand, no container", "10.93.0.3", by_hand.map(|command| (command, None)));
-    add("LXC, veth and bridge", "10.93.0.2", lxc(scene, directory, &serve));
-    add("Podman, veth and bridge", PODMAN, podman(scene, directory, &serve));
     if servers.first().is_none_or(|first| first.name != "bare host") {
         return Err(format!("the bare host does not serve: {}", absent.join("; ")).into());
     }
     Ok((servers, absent))
 }
 
+impl Ways<'_> {
+    fn bare(&self) -> Result<Plan> {
+        let scene = Scene::make()?;
+        let begin = scene.host(&self.words());
+        Ok(Plan { scene, address: HOST.to_owned(), begin, end: None })
+    }
+
+    fn words(&self) -> Vec<&str> {
+        self.serve.iter().map(String::as_str).collect()
+    }
+
+    fn jail(&self, mode: &str, key: &str) -> Result<Plan> {
+        let scene = Scene::make()?;
+        let jaula = self.jaula.display().to_string();
+        // Wherever this work tree is, the jail sees the files that are served.
+        let files = format!("{0}:{0}", self.directory.display());
+        let keys = [format!("network.mode=\"{mode}\""), format!("network.{key}")];
+        let mut begin = scene.host(&[&jaula, "run", "--root", "host", "--mount", &files]);
+        for key in keys {
+            begin.args(["--set", &key]);
+        }
+        begin.arg("--").args(&self.serve);
+        begin.env("JAULA_ROOT", self.ground.directory.join(format!("network-{mode}")));
+        let address = if mode == "bind" { BIND } else { "10.91.0.2" };
+        Ok(Plan { scene, address: address.to_owned(), begin, end: None })
+    }
+
+    fn by_hand(&self) -> Result<Plan> {
+        let scene = Scene::make()?;
+        bridge(&scene, "jbx", "10.93.0.1/24")?;
+        let begin = scene.behind("jbx", "10.93.0.1", "10.93.0.2/24", &self.words())?;
+        Ok(Plan { scene, address: "10.93.0.2".to_owned(), begin, end: None })
+    }
+}
+
 impl Server {
     /// Starts it and waits until both its programs answer.
-    fn begin(
-        scene: &Scene,
-        name: &str,
-        address: &str,
-        mut begin: Command,
-        end: Option<Command>,
-    ) -> Result<Self> {
+    fn begin(name: &str, plan: Plan) -> Result<Self> {
+        let Plan { scene, address, mut begin, end } = plan;
         let log = std::env::temp_dir().join(format!("jaula-bench-{}", std::process::id()));
         begin.stdin(Stdio::null()).stdout(Stdio::null()).stderr(fs::File::create(&log)?).process_group(0);
         let process = begin.spawn()?;
-        let mut server = Self { name: name.to_owned(), address: address.to_owned(), process, end };
-        let since = Instant::now();
         let both = format!("exec 3<>/dev/tcp/{address}/{PORT} && exec 4<>/dev/tcp/{address}/5201");
-        let answers = || scene.beyond(&["timeout", "1", "bash", "-c", &both]).stderr(Stdio::null()).status();
-        while !answers()?.success() {
+        let mut server = Self { name: name.to_owned(), address, process, end, scene };
+        let since = Instant::now();
+        while !server
+            .scene
+            .beyond(&["timeout", "1", "bash", "-c", &both])
+            .stderr(Stdio::null())
+            .status()?
+            .success()
+        {
             let ended = server.process.try_wait()?.is_some();
             if ended || since.elapsed() > Duration::from_secs(15) {
                 let said = fs::read_to_string(&log).unwrap_or_default();
@@ -155,7 +172,7 @@ impl Server {
     }
 }
 
-fn bridge(scene: &Scene, name: &str, address: &str) -> Result {
+pub(super) fn bridge(scene: &Scene, name: &str, address: &str) -> Result {
     scene.on_host(&format!("ip link add {name} type bridge"))?;
     scene.on_host(&format!("ip addr add {address} dev {name}"))?;
     scene.on_host(&format!("ip link set {name} up"))
@@ -177,50 +194,74 @@ fn root(directory: &Path, name: &str) -> Result<PathBuf> {
     Ok(root)
 }
 
-fn lxc(scene: &Scene, directory: &Path, serve: &[String]) -> Result<(Command, Option<Command>)> {
-    if !has("lxc-start") {
-        return Err("lxc-start is not here".into());
+/// The rules that Debian's lxc-net makes for its bridge (`/usr/libexec/lxc/lxc-net`).
+const LXC_NET: &str = "\
+add table inet lxc
+add chain inet lxc input { type filter hook input priority 0; }
+add rule inet lxc input iifname jbx udp dport { 53, 67 } accept
+add rule inet lxc input iifname jbx tcp dport { 53, 67 } accept
+add chain inet lxc forward { type filter hook forward priority 0; }
+add rule inet lxc forward iifname jbx accept
+add rule inet lxc forward oifname jbx accept
+add table ip lxc
+add chain ip lxc postrouting { type nat hook postrouting priority 100; }
+add rule ip lxc postrouting ip saddr 10.93.0.0/24 ip daddr != 10.93.0.0/24 counter masquerade
+";
+
+impl Ways<'_> {
+    fn lxc(&self) -> Result<Plan> {
+        if !has("lxc-start") {
+            return Err("lxc-start is not here".into());
+        }
+        let scene = Scene::make()?;
+        bridge(&scene, "jbx", "10.93.0.1/24")?;
+        let rules = self.directory.join("lxc-net");
+        fs::write(&rules, LXC_NET)?;
+        run(&mut scene.host(&["nft", "-f", &rules.display().to_string()]))?;
+        let root = root(self.directory, "lxc-root")?;
+        let mut config = format!(
+            "lxc.uts.name = bench\nlxc.rootfs.path = dir:{}\nlxc.mount.auto = proc:mixed sys:mixed\n\
+             lxc.net.0.type = veth\nlxc.net.0.link = jbx\nlxc.net.0.flags = up\n\
+             lxc.net.0.ipv4.address = 10.93.0.2/24\nlxc.net.0.ipv4.gateway = 10.93.0.1\n",
+            root.display()
+        );
+        for seen in SEEN.map(PathBuf::from).iter().chain([&self.directory.to_owned()]) {
+            let inside = seen.strip_prefix("/")?.display();
+            config.push_str(&format!("lxc.mount.entry = {} {inside} none bind,ro 0 0\n", seen.display()));
+        }
+        let file = self.directory.join("lxc.conf");
+        fs::write(&file, config)?;
+        let (file, state) = (file.display().to_string(), self.directory.join("lxc").display().to_string());
+        fs::create_dir_all(&state)?;
+        let mut begin = scene.peer(&["lxc-start", "-P", &state, "-n", "bench", "-F", "-f", &file, "--"]);
+        begin.args(&self.serve);
+        // It leaves a control group of every kind behind.
+        let script = "lxc-stop -P \"$0\" -n bench -k; rmdir /sys/fs/cgroup/*/lxc.pivot";
+        let end = scene.peer(&["sh", "-c", script, &state]);
+        Ok(Plan { scene, address: "10.93.0.2".to_owned(), begin, end: Some(end) })
     }
-    let root = root(directory, "lxc-root")?;
-    let mut config = format!(
-        "lxc.uts.name = bench\nlxc.rootfs.path = dir:{}\nlxc.mount.auto = proc:mixed sys:mixed\n\
-         lxc.net.0.type = veth\nlxc.net.0.link = jbx\nlxc.net.0.flags = up\n\
-         lxc.net.0.ipv4.address = 10.93.0.2/24\nlxc.net.0.ipv4.gateway = 10.93.0.1\n",
-        root.display()
-    );
-    for seen in SEEN.map(PathBuf::from).iter().chain([&directory.to_owned()]) {
-        let inside = seen.strip_prefix("/")?.display();
-        config.push_str(&format!("lxc.mount.entry = {} {inside} none bind,ro 0 0\n", seen.display()));
+
+    fn podman(&self) -> Result<Plan> {
+        if !has("podman") {
+            return Err("podman is not here".into());
+        }
+        let scene = Scene::make()?;
+        let root = root(self.directory, "podman-root")?.display().to_string();
+        let store = |what: &str| self.directory.join(what).display().to_string();
+        let (graph, state, networks) = (store("podman-store"), store("podman-run"), store("podman-net"));
+        let mut begin = scene.peer(&["podman", "--root", &graph, "--runroot", &state]);
+        begin.args(["--cgroup-manager", "cgroupfs", "--network-config-dir", &networks]);
+        begin.args(["run", "--rm", "--name", "jaula-bench", "--no-hosts", "--cgroups=disabled"]);
+        // Its own limits are more than whoever runs this may have.
+        begin.args(["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000"]);
+        begin.args(["--network", "podman", "--ip", PODMAN]);
+        for seen in SEEN.map(PathBuf::from).iter().chain([&self.directory.to_owned()]) {
+            begin.arg("-v").arg(format!("{0}:{0}:ro", seen.display()));
+        }
+        begin.args(["--rootfs", &root]).args(&self.serve);
+        Ok(Plan { scene, address: PODMAN.to_owned(), begin, end: None })
     }
-    let file = directory.join("lxc.conf");
-    fs::write(&file, config)?;
-    let (file, state) = (file.display().to_string(), directory.join("lxc").display().to_string());
-    fs::create_dir_all(&state)?;
-    let name = ["-P", &state, "-n", "bench"];
-    let mut begin = scene.host(&["lxc-start", "-F", "-f", &file]);
-    begin.args(name).arg("--").args(serve).arg("nginx");
-    let mut end = scene.host(&["lxc-stop", "-k"]);
-    end.args(name);
-    Ok((begin, Some(end)))
 }
 
+/// Of the net that Podman makes by itself.
 const PODMAN: &str = "10.88.0.77";
-
-fn podman(scene: &Scene, directory: &Path, serve: &[String]) -> Result<(Command, Option<Command>)> {
-    if !has("podman") {
-        return Err("podman is not here".into());
-    }
-    let root = root(directory, "podman-root")?.display().to_string();
-    let store = |what: &str| directory.join(what).display().to_string();
-    let (graph, run) = (store("podman-store"), store("podman-run"));
-    let place = ["podman", "--root", &graph, "--runroot", &run, "--cgroup-manager", "cgroupfs"];
-    let mut begin = scene.host(&place);
-    begin.args(["run", "--rm", "--name", "jaula-bench", "--no-hosts", "--network", "podman", "--ip", PODMAN]);
-    for seen in SEEN.map(PathBuf::from).iter().chain([&directory.to_owned()]) {
-        begin.arg("-v").arg(format!("{0}:{0}:ro", seen.display()));
-    }
-    begin.args(["--rootfs", &root]).args(serve).arg("nginx");
-    let mut end = scene.host(&place);
-    end.args(["rm", "-f", "-t", "0", "jaula-bench"]);
-    Ok((begin, Some(end)))
-}

@@ -29,6 +29,7 @@ pub(super) fn starts(
     jaula: &Path,
     directory: &Path,
 ) -> Result<(String, serde_json::Value)> {
+    super::servers::bridge(scene, "jbj", "10.92.0.1/24")?;
     let link = directory.join("link").display().to_string();
     run(command(&["cc", "-static", "-O2", "-o", &link]).arg(top().join("bench/link.c")))?;
     let mut starters: Vec<Starter> = ["none", "routed", "bridge"]

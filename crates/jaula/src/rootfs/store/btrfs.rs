@@ -7,9 +7,8 @@ use std::ffi::OsStr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-/// Makes a subvolume: a snapshot of a template's tree if that is one of the same file system, else an
-/// empty one. Returns whether the template's files are in it.
-pub(super) fn make(at: &Path, name: &str, template: Option<&Path>) -> Result<bool> {
+/// Refuses a place where no subvolume can be.
+pub(super) fn check(at: &Path) -> Result<()> {
     let failed = || Error::call("make a subvolume");
     let dir = directory(at)?;
     if sys::fs::magic_of(&dir).map_err(failed())? != sys::btrfs::MAGIC {
@@ -18,12 +17,29 @@ pub(super) fn make(at: &Path, name: &str, template: Option<&Path>) -> Result<boo
             "take store overlay, dir or image, or move the house with JAULA_ROOT",
         ));
     }
-    if let Some(template) = template
-        && snapshot(template, &at.join(name), false)?
-    {
-        return Ok(true);
+    Ok(())
+}
+
+/// Makes an empty subvolume.
+pub(super) fn create(at: &Path, name: &str) -> Result<()> {
+    sys::btrfs::create(directory(at)?, name).map_err(Error::call("make a subvolume"))
+}
+
+/// Lets nobody write to a subvolume any more. What is none stays as it is.
+pub(crate) fn protect(path: &Path) -> Result<()> {
+    let failed = || Error::call("protect a subvolume");
+    let tree = directory(path)?;
+    // Whoever is not root could not remove it then.
+    if sys::process::user() != 0 || !sys::btrfs::is_subvolume(&tree).map_err(failed())? {
+        return Ok(());
     }
-    sys::btrfs::create(&dir, name).map(|()| false).map_err(failed())
+    sys::btrfs::protect(&tree).map_err(failed())
+}
+
+/// Refuses a snapshot that is more than it may have: nothing could be written in it.
+pub(super) fn fits(path: &Path, size: Option<Ceiling<Bytes>>) -> Result<()> {
+    let Some(size) = size else { return Ok(()) };
+    super::limit::no_more(usage(path)?.map_or(0, |room| room.used), size)
 }
 
 /// Makes a directory that jails may be snapshots of, if its file system can: then a subvolume, else a

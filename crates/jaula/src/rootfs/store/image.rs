@@ -1,8 +1,9 @@
 //! `image`: an ext4 file system in a file.
 
+use super::make::through;
 use super::{device, program};
 use crate::error::{Error, Result};
-use model::config::{Ceiling, Store};
+use model::config::{Ceiling, Config, Store};
 use model::units::{Bytes, Count};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -36,6 +37,18 @@ pub(super) fn make(path: &Path, size: u64, inodes: Option<Ceiling<Count>>) -> Re
     }
     arguments.push(path.into());
     program::run("mke2fs", &arguments, PACKAGE)
+}
+
+/// The same with what `put` puts into it.
+pub(super) fn filled(path: &Path, config: &Config, put: &mut dyn FnMut(&Path) -> Result<()>) -> Result<()> {
+    make(path, size(config.root.size), config.root.inodes)?;
+    let top = top(mount(path)?)?;
+    // What mke2fs leaves there is its own matter.
+    match sys::fs::remove(&top, "lost+found", true) {
+        Err(e) if !e.is(sys::errno::ENOENT) => return Err(Error::call("empty the image")(e)),
+        _ => {}
+    }
+    put(&through(&top))
 }
 
 fn large_enough(size: u64) -> Result<()> {

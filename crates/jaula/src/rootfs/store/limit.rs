@@ -105,6 +105,11 @@ pub(crate) fn uncounted(kept: &Path) -> Result<()> {
 pub(super) fn fits(house: &House, path: &Path, id: NumberOf<'_>, config: &Config) -> Result<()> {
     let Some(size) = config.root.size.filter(|_| why_not(path).is_none()) else { return Ok(()) };
     let used = quota::usage(path, Project::of(house, id()?))?.space_used;
+    no_more(used, size)
+}
+
+/// The files of a new jail may take what it may have, and no more.
+pub(super) fn no_more(used: u64, size: Ceiling<Bytes>) -> Result<()> {
     let whole = |bytes: u64| Bytes(bytes.next_multiple_of(1 << 20));
     match used > size.hard.0 {
         true => Err(Error::refused(

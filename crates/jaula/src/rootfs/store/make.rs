@@ -1,7 +1,8 @@
 //! Making a jail's files, from a template or by whoever knows how to fill a directory.
 
 use super::{
-    IMAGE, NumberOf, OVERLAY, OVERLAY_IMAGE, Opened, ROOT, at, btrfs, image, limit, open_stored, overlay,
+    IMAGE, NumberOf, OVERLAY, OVERLAY_IMAGE, Opened, ROOT, at, base, btrfs, image, limit, open_stored,
+    overlay,
 };
 use crate::error::{Error, Result};
 use crate::house::House;
@@ -13,8 +14,8 @@ use std::path::{Path, PathBuf};
 /// Makes the store of a jail in an empty directory that will be `lib/jails/NAME`, limited as the
 /// configuration says, and opens it. Nothing of it is on the disk for sure yet.
 ///
-/// With a template as its origin it holds the template's files: at once for `overlay`, and for `btrfs`
-/// if the template is a subvolume beside it. Otherwise `fill` puts them into an empty directory; its
+/// With a template as its origin it holds the template's files: at once for `overlay`, as a snapshot for `btrfs`,
+/// and with shared blocks for `image` where the file system can. Otherwise `fill` puts them into an empty directory; its
 /// path may lead through this process's descriptors, to what is mounted nowhere.
 pub fn make(
     house: &House,
@@ -49,22 +50,28 @@ pub fn make(
             limit::fits(house, &root, id, config)?;
         }
         Store::Btrfs => {
-            let filled = btrfs::make(kept, ROOT, template.as_deref())?;
-            btrfs::limit(&root, config.root.size)?;
+            btrfs::check(kept)?;
+            let filled = match &template {
+                Some(template) => {
+                    btrfs::snapshot(template, &root, false)?
+                        || base::subvolume(house, config, &root, &mut put)?
+                }
+                None => false,
+            };
             if !filled {
-                put(&root)?;
+                btrfs::create(kept, ROOT)?;
+            }
+            btrfs::limit(&root, config.root.size)?;
+            match filled {
+                true => btrfs::fits(&root, config.root.size)?,
+                false => put(&root)?,
             }
         }
         Store::Image => {
             let file = kept.join(IMAGE);
-            image::make(&file, image::size(config.root.size), config.root.inodes)?;
-            let top = image::top(image::mount(&file)?)?;
-            // What mke2fs leaves there is its own matter.
-            match sys::fs::remove(&top, "lost+found", true) {
-                Err(e) if !e.is(sys::errno::ENOENT) => return Err(Error::call("empty the image")(e)),
-                _ => {}
+            if !base::image(house, config, &file, &mut put)? {
+                image::filled(&file, config, &mut put)?;
             }
-            put(&through(&top))?;
         }
     }
     let stored = at(house, kept, config).ok_or_else(|| Error::Inside("the jail has no store".to_owned()))?;
