@@ -9,7 +9,7 @@ const BOUND: usize = 100;
 const ROUTED: usize = 50;
 
 /// Asks each of the addresses 10.99.0.1 and on; says how many answer with their own, and how many refuse or are gone.
-const ASK: &str = "import socket, sys, time\n\
+const ASK: &str = "import concurrent.futures, socket, sys, time\n\
     def ask(ip):\n \
      try: return socket.create_connection((ip, 8080), 2).recv(99).decode()\n \
      except ConnectionRefusedError: return 'refused'\n \
@@ -21,7 +21,7 @@ const ASK: &str = "import socket, sys, time\n\
       time.sleep(0.02)\n \
      return said\n\
     all = [f'10.99.{n >> 8}.{n & 255}' for n in range(1, int(sys.argv[1]) + 1)]\n\
-    said = [until(ip) for ip in all]\n\
+    said = list(concurrent.futures.ThreadPoolExecutor(50).map(until, all))\n\
     print(sum(a == b for a, b in zip(all, said)), said.count('refused') + said.count('gone'))\n";
 
 pub(super) fn many_jails_have_an_address_each(t: &Test) -> Outcome {

@@ -145,6 +145,15 @@ pub(super) fn a_running_jails_programs_are_taken(t: &Test) -> Outcome {
     look("one", ONE)?;
     look("two", TWO)?;
     ok(&["stop", "one", "two"])?;
+
+    // What spares the first one's loading, too.
+    let doctor = net.jaula(&["doctor"])?;
+    assert!(doctor.stdout.contains("mount -t bpf bpf /sys/fs/bpf"), "{doctor:?}");
+    let doctor = net.jaula(&["doctor", "--fix"])?;
+    assert!(doctor.stdout.contains("mounted until the next boot"), "{doctor:?}");
+    ok(&["start", "one"])?;
+    assert!(!pinned(&net)?.is_empty());
+    ok(&["stop", "one"])?;
     Ok(())
 }
 

@@ -68,7 +68,7 @@ pub fn start(plan: &Plan, journal: &mut Journal) -> Result<Launched, Error> {
     let met = meet(plan, &first, &trees, journal).and_then(|inode| {
         let mut told = sys::fs::write(&ours, b"g");
         if meanwhile(plan)? {
-            told = told.and(sys::fs::write(&ours, b"g"));
+            told = told.and_then(|()| sys::fs::write(&ours, b"g"));
         }
         // A child that failed before it was told says more than that it cannot be told.
         let said = said(&plan.child, ours.as_fd())?;
