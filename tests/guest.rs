@@ -34,7 +34,7 @@ struct Server<'t> {
 
 impl<'t> Server<'t> {
     fn new(t: &'t Test, template: Template, more: &str) -> Outcome<Self> {
-        Self::of(t, &template.put(t)?, "web", 4242, more)
+        Self::of(t, template.put(t)?, "web", 4242, more)
     }
 
     fn of(t: &'t Test, base: &str, word: &str, id: u16, more: &str) -> Outcome<Self> {
@@ -231,10 +231,10 @@ fn a_running_guest_hears_of_the_hosts_nameservers(t: &Test) -> Outcome {
     host.ask("192.0.2.1", false)?;
     let base = Template::Debian13.put(t)?;
     let inherit = "[network]\nnameservers = [\"inherit\"]\n";
-    let web = Server::of(t, &base, "web", 4242, inherit)?;
-    let edits = Server::of(t, &base, "edits", 4243, inherit)?;
+    let web = Server::of(t, base, "web", 4242, inherit)?;
+    let edits = Server::of(t, base, "edits", 4243, inherit)?;
     let keeps =
-        Server::of(t, &base, "keeps", 4244, &format!("guest.keep = [\"/etc/resolv.conf\"]\n{inherit}"))?;
+        Server::of(t, base, "keeps", 4244, &format!("guest.keep = [\"/etc/resolv.conf\"]\n{inherit}"))?;
     for server in [&web, &edits, &keeps] {
         host.jaula(t).ok(&["start", &server.name])?;
     }
