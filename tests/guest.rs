@@ -1,15 +1,15 @@
 //! A distribution's own files, made to fit a jail: shown, done once, and never through what a guest
 //! has put in their way.
 
-use crate::declared::nothing_left;
-use jaula_tests::harness::{Outcome, Template, Test};
+use crate::declared::{nothing_left, until};
+use jaula_tests::harness::{Jaula, Outcome, Template, Test};
 use jaula_tests::trials;
 use libtest_mimic::Trial;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 pub(crate) fn trials() -> Vec<Trial> {
     trials!("guest": privileged [
@@ -19,6 +19,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         what_is_to_be_kept_is_kept,
         nothing_is_done_where_nothing_is_wanted,
         the_hosts_nameservers_are_followed,
+        a_running_guest_hears_of_the_hosts_nameservers,
         what_a_hostile_root_leaves_leads_nowhere,
     ])
 }
@@ -33,15 +34,18 @@ struct Server<'t> {
 
 impl<'t> Server<'t> {
     fn new(t: &'t Test, template: Template, more: &str) -> Outcome<Self> {
-        let base = template.put(t)?;
-        let name = t.name("web");
+        Self::of(t, template.put(t)?, "web", 4242, more)
+    }
+
+    fn of(t: &'t Test, base: &str, word: &str, id: u16, more: &str) -> Outcome<Self> {
+        let name = t.name(word);
         let kept = t.root().join("var/lib/jaula/jails").join(&name);
         fs::create_dir_all(kept.join("overlay/upper"))?;
         fs::create_dir_all(kept.join("overlay/work"))?;
         let jails = t.root().join("etc/jaula/jails");
         fs::create_dir_all(&jails)?;
         let text = format!(
-            "id = 4242\nhostname = \"www.example.org\"\n{more}\n[root]\nfrom = \"template:{base}\"\n\
+            "id = {id}\nhostname = \"www.example.org\"\n{more}\n[root]\nfrom = \"template:{base}\"\n\
              store = \"overlay\"\n[boot]\ncommand = [\"/usr/bin/sleep\", \"infinity\"]\nstop_timeout = \"0s\"\n"
         );
         fs::write(jails.join(format!("{name}.toml")), text)?;
@@ -180,6 +184,82 @@ fn asking(t: &Test, server: &str, name: &str, verb: &str) -> Outcome {
         true => Ok(()),
         false => Err(format!("{verb}: {}", String::from_utf8_lossy(&done.stderr)).into()),
     }
+}
+
+/// A host whose `/etc` is a copy that the test may change: a mount namespace, until its standard input ends.
+struct OwnEtc {
+    keep: Child,
+    etc: PathBuf,
+}
+
+impl OwnEtc {
+    fn new(t: &Test) -> Outcome<Self> {
+        let etc = t.root().join("own-etc");
+        let script = "cp -a /etc \"$1\" && mount --bind \"$1\" /etc && echo ready && exec cat >/dev/null";
+        let mut keep = Command::new("unshare");
+        keep.args(["--mount", "sh", "-c", script, "sh"]).arg(&etc);
+        let mut keep = keep.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        std::io::Read::read_exact(&mut keep.stdout.take().ok_or("no output")?, &mut [0; 6])?;
+        Ok(Self { keep, etc })
+    }
+
+    fn jaula(&self, t: &Test) -> Jaula {
+        let into = format!("--mount=/proc/{}/ns/mnt", self.keep.id());
+        t.jaula().through(["nsenter", &into, "--"].map(Into::into).to_vec())
+    }
+
+    /// In place, or as most programs do, by another file.
+    fn ask(&self, server: &str, in_place: bool) -> Outcome {
+        let text = format!("nameserver {server}\n");
+        if in_place {
+            return Ok(fs::write(self.etc.join("resolv.conf"), text)?);
+        }
+        fs::write(self.etc.join("resolv.conf.new"), text)?;
+        Ok(fs::rename(self.etc.join("resolv.conf.new"), self.etc.join("resolv.conf"))?)
+    }
+}
+
+impl Drop for OwnEtc {
+    fn drop(&mut self) {
+        drop(self.keep.stdin.take());
+        _ = self.keep.wait();
+    }
+}
+
+fn a_running_guest_hears_of_the_hosts_nameservers(t: &Test) -> Outcome {
+    let host = OwnEtc::new(t)?;
+    host.ask("192.0.2.1", false)?;
+    let base = Template::Debian13.put(t)?;
+    let inherit = "[network]\nnameservers = [\"inherit\"]\n";
+    let web = Server::of(t, base, "web", 4242, inherit)?;
+    let edits = Server::of(t, base, "edits", 4243, inherit)?;
+    let keeps =
+        Server::of(t, base, "keeps", 4244, &format!("guest.keep = [\"/etc/resolv.conf\"]\n{inherit}"))?;
+    for server in [&web, &edits, &keeps] {
+        host.jaula(t).ok(&["start", &server.name])?;
+    }
+    let kept = keeps.sh("cat /etc/resolv.conf 2>&1 || true")?;
+    assert!(!kept.contains("192.0.2.1"), "{kept}");
+    let file = |ip: &str| {
+        format!("# --- BEGIN jaula ---\nnameserver {ip}\n# --- END jaula ---\n-rw-r--r-- root root\n")
+    };
+    let look = "cat /etc/resolv.conf; ls -l /etc/resolv.conf | awk '{print $1, $3, $4}'";
+    assert_eq!(web.sh(look)?, file("192.0.2.1"));
+    edits.sh("echo 'nameserver 192.0.2.99' >/etc/resolv.conf")?;
+    for (ip, in_place) in [("192.0.2.2", false), ("192.0.2.3", true), ("192.0.2.4", false)] {
+        host.ask(ip, in_place)?;
+        until(ip, || (web.sh(look).ok()? == file(ip)).then_some(()))?;
+    }
+    // None left, for a moment or for good: it asks whom it asked.
+    fs::remove_file(host.etc.join("resolv.conf"))?;
+    host.ask("192.0.2.5", false)?;
+    until("the last one", || (web.sh(look).ok()? == file("192.0.2.5")).then_some(()))?;
+    assert_eq!(edits.sh("cat /etc/resolv.conf")?, "nameserver 192.0.2.99\n");
+    assert_eq!(keeps.sh("cat /etc/resolv.conf 2>&1 || true")?, kept);
+    for server in [&web, &edits, &keeps] {
+        server.stop()?;
+    }
+    nothing_left(t)
 }
 
 fn the_hosts_nameservers_are_followed(t: &Test) -> Outcome {

@@ -60,7 +60,7 @@ impl Jaula {
     }
 
     /// The same command, run by the command line that takes it as its end.
-    pub(super) fn through(mut self, words: Vec<OsString>) -> Self {
+    pub fn through(mut self, words: Vec<OsString>) -> Self {
         self.under = words;
         self
     }

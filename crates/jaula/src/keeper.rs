@@ -6,6 +6,7 @@
 //! puts a new keeper beside it ([`Begin::Adopt`]).
 
 pub(crate) mod control;
+mod follow;
 mod init;
 pub(crate) mod log;
 mod starting;

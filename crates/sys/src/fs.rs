@@ -409,6 +409,21 @@ pub fn space(fd: impl AsFd) -> Result<Space> {
     })
 }
 
+/// Sends this process SIGIO whenever a file of a directory is written to, made, removed or renamed (fcntl(2),
+/// `F_NOTIFY`), until the descriptor is closed. Unlike inotify's, of which a user has 128 for all that runs as he, these
+/// are not counted.
+///
+/// # Errors
+/// `EINVAL` on a kernel without it.
+pub fn tell_of_changes(directory: impl AsFd) -> Result<()> {
+    // DN_MODIFY, DN_CREATE, DN_DELETE, DN_RENAME, DN_MULTISHOT
+    const F_NOTIFY: libc::c_int = 1026;
+    const CHANGES: libc::c_long = 0x8000_001e;
+    let fd = directory.as_fd().as_raw_fd();
+    // SAFETY: F_NOTIFY takes no pointers.
+    check(unsafe { libc::fcntl(fd, F_NOTIFY, CHANGES) }.into(), || format!("fcntl({fd}, F_NOTIFY)")).map(drop)
+}
+
 /// Sets a descriptor's flags anew: `O_NONBLOCK` or nothing (fcntl(2), `F_SETFL`).
 pub fn set_nonblocking(fd: impl AsFd, on: bool) -> Result<()> {
     let fd = fd.as_fd().as_raw_fd();

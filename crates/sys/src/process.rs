@@ -364,6 +364,20 @@ pub fn join(fd: impl AsFd, flags: i32) -> Result<()> {
     check(unsafe { libc::setns(fd, flags) }.into(), || format!("setns({fd}, {flags:#x})")).map(drop)
 }
 
+/// Becomes this user and group, without further groups and without any capability (setgroups(2), setresgid(2),
+/// setresuid(2)).
+pub fn become_user(user: u32, group: u32) -> Result<()> {
+    // SAFETY: without groups the pointer is not read.
+    let done = unsafe { libc::syscall(libc::SYS_setgroups, 0, std::ptr::null::<libc::gid_t>()) };
+    check(done, || "setgroups(0)".to_owned())?;
+    // SAFETY: no pointers.
+    let done = unsafe { libc::syscall(libc::SYS_setresgid, group, group, group) };
+    check(done, || format!("setresgid({group})"))?;
+    // SAFETY: no pointers.
+    let done = unsafe { libc::syscall(libc::SYS_setresuid, user, user, user) };
+    check(done, || format!("setresuid({user})")).map(drop)
+}
+
 /// Becomes the leader of a new session, without a terminal (setsid(2)).
 pub fn new_session() -> Result<()> {
     // SAFETY: setsid takes no arguments.

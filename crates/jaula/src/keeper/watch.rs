@@ -3,6 +3,7 @@
 
 use super::Running;
 use super::control::{self, Order, RESIZED, Reply, Report, TYPED};
+use super::follow::Follow;
 use super::log::Log;
 use super::starting::{self, Starting, Who};
 use crate::claim::Claim;
@@ -16,7 +17,7 @@ use model::name::Name;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 use sys::process::Child;
-use sys::signal::{SIGHUP, SIGINT, SIGKILL, SIGTERM, Signals};
+use sys::signal::{SIGHUP, SIGINT, SIGIO, SIGKILL, SIGTERM, Signals};
 
 /// What waiting came to.
 #[derive(Debug)]
@@ -91,6 +92,8 @@ pub(crate) struct Watch {
     /// Processes that were told to end in place of a first process that cannot be told.
     told: Vec<OwnedFd>,
     stopping: bool,
+    /// Hears when the host asks other nameservers.
+    follow: Option<Follow>,
 }
 
 impl Watch {
@@ -99,7 +102,7 @@ impl Watch {
         // A keeper that was killed left its socket.
         let _ = sys::fs::remove(claim, control::SOCKET, false);
         let control = sys::socket::listen(claim, control::SOCKET).map_err(failed())?;
-        let signals = Signals::take(&[SIGTERM, SIGINT, SIGHUP]).map_err(failed())?;
+        let signals = Signals::take(&[SIGTERM, SIGINT, SIGHUP, SIGIO]).map_err(failed())?;
         let run = claim.as_fd().try_clone_to_owned().map_err(Error::io("open", &claim.path))?;
         Ok(Self {
             house: house.clone(),
@@ -114,6 +117,7 @@ impl Watch {
             halting: None,
             told: Vec::new(),
             stopping: false,
+            follow: None,
         })
     }
 
@@ -124,6 +128,7 @@ impl Watch {
         if let Some(console) = &jail.console {
             sys::fs::set_nonblocking(console, true).map_err(Error::call("hold the console"))?;
         }
+        self.follow = Follow::begin(jail);
         let begins = jail.state.phase == Phase::Starting;
         let mut starting = begins.then(|| Starting::begin(jail.kind, boot)).flatten();
         if starting.is_none() {
@@ -264,6 +269,7 @@ impl Watch {
             client.role = Role::Leaving;
         }
         self.stop = None;
+        self.follow = None;
         self.give_up_halting();
         Ok(if self.stopping { Verdict::Stopped(ended) } else { Verdict::Ended(ended) })
     }
@@ -310,6 +316,10 @@ impl Watch {
             // The host shuts down, or somebody means the jail.
             if signal == SIGTERM || signal == SIGINT {
                 self.stop_or_rest(jail.as_deref_mut(), None);
+            }
+            if let (SIGIO, Some(follow), Some(jail)) = (signal, &mut self.follow, jail.as_deref()) {
+                // What the host has then is heard of next time; the jail goes on with what it has.
+                let _ = follow.look(&self.name, jail);
             }
         }
         while let Some(socket) =

@@ -187,6 +187,50 @@ fn resolver(wanted: Option<&[Nameserver]>, shared: bool) -> Option<Resolver> {
     resolver
 }
 
+/// The host's nameservers as a guest has them that follows the host's; `None` for one that does not.
+pub(crate) fn inherited(config: &Config) -> Option<Resolver> {
+    let network = &config.network;
+    let shared = network.mode.is_hosts();
+    let follows = match &network.nameservers {
+        Some(all) => all.contains(&Nameserver::Inherit),
+        None => shared,
+    };
+    if !config.guest.manage || !config.may_have_init() || !follows {
+        return None;
+    }
+    resolver(network.nameservers.as_deref(), shared)
+}
+
+/// Writes whom a running guest asks for names, in place of those that it was told before. Where the file is not as it
+/// was written, somebody inside has changed it: then it stays. `root`: of the guest, for whoever is its root.
+pub(crate) fn follow(
+    root: impl AsFd,
+    name: &Name,
+    config: &Config,
+    before: Resolver,
+    now: Resolver,
+    owner: u32,
+) -> Result<()> {
+    let tree = Beneath::new(root);
+    let mut guest = guest(name, config, When::Known)?;
+    let mut wanted = |resolver| {
+        guest.resolver = Some(resolver);
+        fix_ups(&guest, &mut View(&tree)).into_iter().find(|fix_up| fix_up.path == RESOLVER)
+    };
+    if wanted(before).is_some() {
+        return Err(Error::Inside(format!("{RESOLVER} was changed inside")));
+    }
+    match wanted(now).map(|fix_up| fix_up.action) {
+        Some(Action::Write { text, mode }) => {
+            tree.replace(RESOLVER, text.as_bytes(), Access { user: owner, group: owner, mode })
+        }
+        // It is kept.
+        _ => Ok(()),
+    }
+}
+
+const RESOLVER: &str = "/etc/resolv.conf";
+
 fn of_host(shared: bool) -> Option<Resolver> {
     let own = std::fs::read_to_string("/etc/resolv.conf").ok()?;
     // What systemd-resolved asks where the file names nobody but itself.

@@ -205,7 +205,8 @@ pub(super) const NETWORK: Section = Section {
             default: "`[\"inherit\"]` for a virtual server on the host's network (`host`, `bind`), else its own \
                       `/etc/resolv.conf` stays",
             doc: "Whom a virtual server asks for names. `inherit` stands for those that the host asks, as far as the \
-                  jail can reach them; they are looked up anew at each start. With an empty list its own \
+                  jail can reach them; a server that runs is told when they change, unless its own \
+                  `/etc/resolv.conf` was changed inside. With an empty list its own \
                   `/etc/resolv.conf` stays.",
             example: r#"["192.0.2.53", "2001:db8::53"]"#,
             read: |c, v| v.list(&mut c.network.nameservers, value::nameserver),
