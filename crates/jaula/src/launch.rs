@@ -8,12 +8,13 @@ mod links;
 mod lower;
 mod neighbours;
 pub(crate) mod ports;
-pub(crate) mod rate;
+mod rate;
 pub(crate) mod shared;
 
 use crate::claim::Claim;
 use crate::error::Error;
 use crate::journal::{Entry, Journal};
+use model::config::Rates;
 use model::firewall::Share;
 use model::name::Name;
 use model::plan::{HostStep, Join, Namespace, Plan, Step, Tree};
@@ -134,9 +135,7 @@ fn host_steps(plan: &Plan, journal: &mut Journal) -> Result<Option<OwnedFd>, Err
                 journal.write(&Entry::Names(file.clone()))?;
                 crate::names::enter(file, name, hostname.as_deref(), ips)?;
             }
-            HostStep::Rate { cgroup, rates } => {
-                rate::keep(&group(cgroup)?, rates).map_err(Error::call("limit the jail's data"))?;
-            }
+            HostStep::Rate { cgroup, link: None, rates } => limit(cgroup, None, rates)?,
             HostStep::Probe(addresses) => neighbours::probe(addresses)?,
             HostStep::Shared(thing) => {
                 let (run, name) = place(plan)?;
@@ -146,6 +145,7 @@ fn host_steps(plan: &Plan, journal: &mut Journal) -> Result<Option<OwnedFd>, Err
             // Done when parent and child meet.
             HostStep::Link(_)
             | HostStep::Firewall(_)
+            | HostStep::Rate { .. }
             | HostStep::LinkUp { .. }
             | HostStep::Answer { .. }
             | HostStep::Announce(_) => {}
@@ -175,6 +175,12 @@ fn place(plan: &Plan) -> Result<(&Path, Name), Error> {
         _ => None,
     });
     claim.ok_or_else(|| Error::refused("a plan without a claim", "this is a mistake in jaula"))
+}
+
+/// Gives a jail rates: by its control group or by the host's end of its link.
+pub(crate) fn limit(cgroup: &Path, link: Option<&str>, rates: &Rates) -> Result<(), Error> {
+    let link = link.map(links::number).transpose()?;
+    rate::keep(&group(cgroup)?, link, rates).map_err(Error::call("limit the jail's data"))
 }
 
 /// A control group, to attach programs to.
@@ -265,6 +271,7 @@ fn meet(plan: &Plan, first: &Child, trees: &[OwnedFd], journal: &mut Journal) ->
                 journal.write(&Entry::Firewall { namespace, share: share.clone() })?;
                 crate::firewall::enter(share, || others(plan))?;
             }
+            HostStep::Rate { cgroup, link: Some(link), rates } => limit(cgroup, Some(link), rates)?,
             HostStep::LinkUp { link, routes } => links::up(link, routes)?,
             HostStep::Answer { ip, device } => links::answer(*ip, device, journal)?,
             HostStep::Announce(addresses) => neighbours::announce(addresses),

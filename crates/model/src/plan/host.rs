@@ -54,10 +54,12 @@ pub enum HostStep {
         /// May they bind to ports below 1024?
         low_ports: bool,
     },
-    /// Let only so much data in and out of the group's sockets; goes with the group.
+    /// Let only so much data in and out: of the group's sockets, or of the link if there is one; goes with that.
     Rate {
         /// Which group.
         cgroup: PathBuf,
+        /// The host's end of the jail's link.
+        link: Option<String>,
         /// How much.
         rates: Rates,
     },
@@ -166,10 +168,14 @@ impl fmt::Display for HostStep {
                 let ips: Vec<String> = ips.iter().map(IpAddr::to_string).collect();
                 write!(f, "{name} [{}] >> {}", ips.join(", "), file.display())
             }
-            Self::Rate { cgroup, rates } => {
+            Self::Rate { cgroup, link, rates } => {
                 let ways = [("in", rates.inward), ("out", rates.outward)];
                 let ways = ways.iter().filter_map(|(way, rate)| Some(format!("{way} {}", (*rate)?)));
-                write!(f, "bpf: pass {}, {}", ways.collect::<Vec<_>>().join(", "), cgroup.display())
+                write!(f, "bpf: pass {}, ", ways.collect::<Vec<_>>().join(", "))?;
+                match link {
+                    Some(link) => f.write_str(link),
+                    None => write!(f, "{}", cgroup.display()),
+                }
             }
             Self::Probe(all) => write!(f, "ask who has {}", listed(all)),
             Self::Announce(all) => write!(f, "announce {}", listed(all)),
@@ -267,10 +273,6 @@ pub(super) fn steps(jail: &Jail<'_>) -> Vec<HostStep> {
             steps.push(HostStep::Delegate { cgroup: path.clone(), owner });
         }
         steps.extend(addresses(jail, &path));
-        let rates = jail.config.network.rate;
-        if rates != Rates::default() {
-            steps.push(HostStep::Rate { cgroup: path.clone(), rates });
-        }
         steps.extend(listening(jail, path));
     }
     // Moving a process between version 1 groups takes up to 10 ms (it waits for all processors
@@ -286,8 +288,17 @@ pub(super) fn steps(jail: &Jail<'_>) -> Vec<HostStep> {
         legacy.into_iter().map(|at| HostStep::Cgroup { path: at.join(&directory), join: Join::Moved }),
     );
     steps.extend(super::link::meeting(jail));
+    steps.extend(cgroups.unified.as_ref().and_then(|unified| rate(jail, unified.join(&directory))));
     steps.extend(super::link::announce(jail));
     steps
+}
+
+/// What limits the jail's data. The link is switched on by then, but nobody inside runs yet.
+fn rate(jail: &Jail<'_>, cgroup: PathBuf) -> Option<HostStep> {
+    let network = &jail.config.network;
+    let link = network.mode.passes_host().then(|| jail.id.link(&jail.facts.house));
+    let rates = network.rate;
+    (rates != Rates::default()).then_some(HostStep::Rate { cgroup, link, rates })
 }
 
 fn listed(all: &[OnNet]) -> String {
