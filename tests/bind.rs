@@ -1,15 +1,20 @@
 //! `network.mode = "bind"`: a jail at addresses of the host's network, tried with real sockets in
 //! network namespaces that stand for hosts.
 
+mod command;
+mod many;
 mod shared;
 
 use crate::ground::one_clear_line;
+use command::{a_group_goes_with_the_last_of_its_command, one_within_another_has_what_both_have};
 use jaula_tests::harness::{Done, Jaula, Outcome, Template, Test};
 use jaula_tests::trials;
 use libtest_mimic::Trial;
+use many::{many_jails_have_a_link_each, many_jails_have_an_address_each};
 use shared::{
-    a_group_below_has_the_jails_addresses, jails_share_programs_and_no_address,
-    more_addresses_than_there_is_room_for, only_what_root_alone_writes_to_is_used,
+    a_group_below_has_the_jails_addresses, a_running_jails_programs_are_taken,
+    jails_share_programs_and_no_address, more_addresses_than_there_is_room_for,
+    only_what_root_alone_writes_to_is_used,
 };
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -35,6 +40,11 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_group_below_has_the_jails_addresses,
         more_addresses_than_there_is_room_for,
         only_what_root_alone_writes_to_is_used,
+        a_running_jails_programs_are_taken,
+        a_group_goes_with_the_last_of_its_command,
+        one_within_another_has_what_both_have,
+        many_jails_have_an_address_each,
+        many_jails_have_a_link_each,
     ], pure [
         bad_addresses_are_refused,
     ])

@@ -95,6 +95,68 @@ pub(super) fn jails_share_programs_and_no_address(t: &Test) -> Outcome {
     Ok(())
 }
 
+/// The numbers of the programs at socket(2) of these processes' control groups, one line each (bpf(2), `BPF_PROG_QUERY`).
+const NUMBERS: &str = "import ctypes, os, platform, struct, subprocess, sys\n\
+    mount = subprocess.check_output(['findmnt', '-nfo', 'TARGET', '-t', 'cgroup2'], text=True).strip()\n\
+    call = {'x86_64': 321, 'aarch64': 280}[platform.machine()]\n\
+    for pid in sys.argv[1:]:\n \
+     path = next(line[3:].strip() for line in open(f'/proc/{pid}/cgroup') if line.startswith('0::'))\n \
+     ids = (ctypes.c_uint32 * 64)()\n \
+     group = os.open(mount + path, os.O_RDONLY)\n \
+     query = ctypes.create_string_buffer(struct.pack('IIIIQII', group, 2, 0, 0, ctypes.addressof(ids), 64, 0))\n \
+     assert ctypes.CDLL(None).syscall(call, 16, query, ctypes.c_long(32)) == 0\n \
+     print(*ids[:struct.unpack_from('I', query, 24)[0]])\n";
+
+/// Without a BPF file system, the second jail has the first one's, for as long as any has them.
+pub(super) fn a_running_jails_programs_are_taken(t: &Test) -> Outcome {
+    let net = Net::with(t, Programs::Own)?;
+    let ok = |words: &[&str]| -> Outcome<String> {
+        let done = net.jaula(words)?;
+        assert!(done.status.success(), "{words:?}: {done:?}");
+        Ok(done.stdout)
+    };
+    let look = |name: &str, expected: &str| -> Outcome {
+        assert_eq!(ok(&["exec", name, "--", "python3", "-c", LOOK])?, expected, "{name}");
+        Ok(())
+    };
+    let numbers = |names: &[&str]| -> Outcome<Vec<String>> {
+        let status: serde_json::Value = serde_json::from_str(&ok(&[&["status", "--json"], names].concat())?)?;
+        let pids: Vec<String> =
+            status.as_array().into_iter().flatten().map(|jail| jail["pid"].to_string()).collect();
+        let pids: Vec<&str> = pids.iter().map(String::as_str).collect();
+        let done = net.command(&[&["python3", "-c", NUMBERS], &pids[..]].concat())?.output()?;
+        assert!(done.status.success(), "{done:?}");
+        Ok(String::from_utf8(done.stdout)?.lines().map(str::to_owned).collect())
+    };
+    for (name, ip) in [("one", "192.0.2.10"), ("two", "192.0.2.11")] {
+        ok(&["create", name, "--root", "host", "--ip", ip, "--", "python3", "-c", SERVE, name])?;
+    }
+    ok(&["start", "one"])?;
+    ok(&["start", "two"])?;
+    let both = numbers(&["one", "two"])?;
+    assert!(both.len() == 2 && both[0] == both[1] && !both[0].contains(' '), "{both:?}");
+    look("one", ONE)?;
+    look("two", TWO)?;
+    // The first one's end is not that of its programs.
+    ok(&["stop", "one"])?;
+    look("two", TWO)?;
+    ok(&["start", "one"])?;
+    assert_eq!(numbers(&["one", "two"])?, both);
+    look("one", ONE)?;
+    look("two", TWO)?;
+    ok(&["stop", "one", "two"])?;
+
+    // What spares the first one's loading, too.
+    let doctor = net.jaula(&["doctor"])?;
+    assert!(doctor.stdout.contains("mount -t bpf bpf /sys/fs/bpf"), "{doctor:?}");
+    let doctor = net.jaula(&["doctor", "--fix"])?;
+    assert!(doctor.stdout.contains("mounted until the next boot"), "{doctor:?}");
+    ok(&["start", "one"])?;
+    assert!(!pinned(&net)?.is_empty());
+    ok(&["stop", "one"])?;
+    Ok(())
+}
+
 /// A systemd in a jail has its services in groups below the jail's.
 pub(super) fn a_group_below_has_the_jails_addresses(t: &Test) -> Outcome {
     let net = Net::with(t, Programs::Shared)?;

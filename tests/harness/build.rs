@@ -40,7 +40,9 @@ pub fn c_program(name: &str, sources: &[PathBuf]) -> Outcome<PathBuf> {
 pub(super) fn programs() -> Outcome {
     super::roots::probe()?;
     super::roots::busybox_root()?;
-    for (name, source) in [("killer", "harness/killer.c"), ("say", "declared/say.c")] {
+    for (name, source) in
+        [("killer", "harness/killer.c"), ("say", "declared/say.c"), ("answer", "bind/answer.c")]
+    {
         c_program(name, &[Path::new(env!("CARGO_MANIFEST_DIR")).join(source)])?;
     }
     Ok(())

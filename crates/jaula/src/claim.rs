@@ -61,7 +61,11 @@ impl Claim {
         if make {
             match sys::fs::make_dir(sys::fs::CWD, &path, 0o700) {
                 Err(e) if e.is(sys::errno::EEXIST) => {}
-                Err(e) if e.is(sys::errno::ENOENT) => make_private(&path)?,
+                Err(e) if e.is(sys::errno::ENOENT) => {
+                    // The first one since the machine began.
+                    make_private(path.parent().unwrap_or(&path))?;
+                    return Self::try_take(house, name, make);
+                }
                 made => fresh = made.map(|()| true).map_err(Error::call("make the jail's run directory"))?,
             }
         }

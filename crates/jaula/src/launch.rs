@@ -67,7 +67,10 @@ pub fn start(plan: &Plan, journal: &mut Journal) -> Result<Launched, Error> {
     drop(theirs);
 
     let met = meet(plan, &first, &trees, journal).and_then(|inode| {
-        let told = sys::fs::write(&ours, b"g");
+        let mut told = sys::fs::write(&ours, b"g");
+        if meanwhile(plan)? {
+            told = told.and_then(|()| sys::fs::write(&ours, b"g"));
+        }
         // A child that failed before it was told says more than that it cannot be told.
         let said = said(&plan.child, ours.as_fd())?;
         told.map_err(Error::call("let the child go on"))?;
@@ -116,36 +119,25 @@ fn host_steps(plan: &Plan, journal: &mut Journal) -> Result<Option<OwnedFd>, Err
                 }
             }
             HostStep::Delegate { cgroup, owner } => crate::cgroup::delegate(cgroup, *owner)?,
-            HostStep::LowPorts(path) => match ports::allow_low(&group(path)?) {
-                // A kernel without it refuses low ports, and whoever needs none misses nothing.
-                Err(e) if e.is(sys::errno::ENOSYS) || e.is(sys::errno::EINVAL) => {}
-                allowed => allowed.map_err(Error::call("allow ports below 1024"))?,
-            },
-            HostStep::Listen { cgroup, ports } => {
-                ports::allow_only(&group(cgroup)?, ports)
-                    .map_err(Error::call("keep the jail to its ports"))?;
-            }
             // Done before, with the tree open: nobody may run from it then.
             HostStep::Guest(_) => {}
-            HostStep::Bind { cgroup, addresses, loopback, low_ports } => {
-                let own = bind::Own::new(addresses.iter().copied(), *loopback, *low_ports);
-                bind::keep(&group(cgroup)?, &own).map_err(Error::call("keep the jail to its addresses"))?;
-            }
             HostStep::Names { file, name, hostname, ips } => {
                 journal.write(&Entry::Names(file.clone()))?;
                 crate::names::enter(file, name, hostname.as_deref(), ips)?;
             }
-            HostStep::Rate { cgroup, link: None, rates } => limit(cgroup, None, rates)?,
             HostStep::Probe(addresses) => neighbours::probe(addresses)?,
             HostStep::Shared(thing) => {
                 let (run, name) = place(plan)?;
                 journal.write(&Entry::Shared(shared::key(thing)))?;
                 shared::take(run, &name, thing)?;
             }
-            // Done when parent and child meet.
-            HostStep::Link(_)
-            | HostStep::Firewall(_)
+            // Done when parent and child meet, or after that.
+            HostStep::LowPorts(_)
+            | HostStep::Listen { .. }
+            | HostStep::Bind { .. }
             | HostStep::Rate { .. }
+            | HostStep::Link(_)
+            | HostStep::Firewall(_)
             | HostStep::LinkUp { .. }
             | HostStep::Answer { .. }
             | HostStep::Announce(_) => {}
@@ -271,7 +263,6 @@ fn meet(plan: &Plan, first: &Child, trees: &[OwnedFd], journal: &mut Journal) ->
                 journal.write(&Entry::Firewall { namespace, share: share.clone() })?;
                 crate::firewall::enter(share, || others(plan))?;
             }
-            HostStep::Rate { cgroup, link: Some(link), rates } => limit(cgroup, Some(link), rates)?,
             HostStep::LinkUp { link, routes } => links::up(link, routes)?,
             HostStep::Answer { ip, device } => links::answer(*ip, device, journal)?,
             HostStep::Announce(addresses) => neighbours::announce(addresses),
@@ -279,6 +270,32 @@ fn meet(plan: &Plan, first: &Child, trees: &[OwnedFd], journal: &mut Journal) ->
         }
     }
     Ok(inode)
+}
+
+/// What is done while the child builds the jail's root. Is there anything, which the child waits for?
+fn meanwhile(plan: &Plan) -> Result<bool, Error> {
+    let mut is_any = false;
+    for step in plan.host.iter().filter(|step| step.is_meanwhile()) {
+        is_any = true;
+        match step {
+            HostStep::LowPorts(path) => match ports::allow_low(&group(path)?) {
+                // A kernel without it refuses low ports, and whoever needs none misses nothing.
+                Err(e) if e.is(sys::errno::ENOSYS) || e.is(sys::errno::EINVAL) => {}
+                allowed => allowed.map_err(Error::call("allow ports below 1024"))?,
+            },
+            HostStep::Listen { cgroup, ports } => {
+                ports::allow_only(&group(cgroup)?, ports)
+                    .map_err(Error::call("keep the jail to its ports"))?;
+            }
+            HostStep::Bind { cgroup, addresses, loopback, low_ports } => {
+                let own = bind::Own::new(addresses.iter().copied(), *loopback, *low_ports);
+                bind::keep(&group(cgroup)?, &own).map_err(Error::call("keep the jail to its addresses"))?;
+            }
+            HostStep::Rate { cgroup, link, rates } => limit(cgroup, link.as_deref(), rates)?,
+            _ => {}
+        }
+    }
+    Ok(is_any)
 }
 
 /// What other jails have in the host's table.

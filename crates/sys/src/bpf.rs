@@ -18,10 +18,32 @@ const OBJ_GET: i32 = 7;
 const PROG_ATTACH: i32 = 8;
 const PROG_DETACH: i32 = 9;
 const PROG_GET_FD_BY_ID: i32 = 13;
+const MAP_GET_FD_BY_ID: i32 = 14;
 const OBJ_GET_INFO_BY_FD: i32 = 15;
 const PROG_QUERY: i32 = 16;
 const RAW_TRACEPOINT_OPEN: i32 = 17;
 const ALLOW_MULTI: u32 = 2;
+
+/// A number that follows from what assembles programs and makes maps, made when this is compiled. With
+/// [`digest`] of what writes them, it tells programs of one version from those of another.
+pub const SOURCE: u64 = digest(
+    digest(digest(EMPTY, include_str!("bpf.rs")), include_str!("bpf/asm.rs")),
+    include_str!("bpf/map.rs"),
+);
+/// FNV-1a: of nothing, and what each byte multiplies by.
+const EMPTY: u64 = 0xcbf2_9ce4_8422_2325;
+const PRIME: u64 = 0x0000_0100_0000_01b3;
+
+/// Goes on with the digest (FNV-1a, 64 bits) of what stands before this text.
+pub const fn digest(before: u64, text: &str) -> u64 {
+    let (mut sum, mut rest) = (before, text.as_bytes());
+    while let [byte, after @ ..] = rest {
+        // Widening; there is no `From` at compile time.
+        sum = (sum ^ *byte as u64).wrapping_mul(PRIME);
+        rest = after;
+    }
+    sum
+}
 
 /// What jaula's programs are licensed as, for the kernel, which lends some helpers to such only.
 const LICENSE: &CStr = c"Dual MIT/GPL";
@@ -213,10 +235,20 @@ struct Query {
     rest: [u64; 4],
 }
 
+/// What a program is called, who loaded it, and the numbers of its maps.
+struct About {
+    name: Vec<u8>,
+    user: u32,
+    maps: Vec<u32>,
+}
+
+/// The most maps of a program that are looked at.
+const MOST_MAPS: u32 = 8;
+
 /// The most programs of a hook and a target that are looked at (the kernel's own limit is 64).
 const MOST_ATTACHED: u32 = 64;
 
-/// The programs of this name that a control group itself, or a link, has at this hook.
+/// The programs of this name, loaded by root, that a control group itself, or a link, has at this hook.
 ///
 /// # Errors
 /// `EINVAL` if the kernel knows no such hook.
@@ -239,23 +271,45 @@ pub fn attached<'t>(target: impl Into<Target<'t>>, hook: Hook, name: &str) -> Re
     check(done, || format!("bpf(PROG_QUERY, {{{target}, {hook:?}}})"))?;
     let mut found = Vec::new();
     for id in ids.iter().take(usize::try_from(query.count).unwrap_or(0)) {
-        let attribute = [*id, 0, 0];
-        // SAFETY: `attribute` is the head of a bpf_attr for this command, its size is given.
-        let fd = unsafe {
-            libc::syscall(libc::SYS_bpf, PROG_GET_FD_BY_ID, attribute.as_ptr(), size_of_val(&attribute))
-        };
-        match check(fd, || format!("bpf(PROG_GET_FD_BY_ID, {id})")) {
+        match by_id("PROG_GET_FD_BY_ID", PROG_GET_FD_BY_ID, *id) {
             // It went in between.
             Err(e) if e.is(libc::ENOENT) => {}
             fd => {
-                let program = Program { fd: own(fd?), hook };
-                if program.name()? == name.as_bytes() {
+                let program = Program { fd: fd?, hook };
+                let about = program.about()?;
+                if about.user == 0 && about.name == name.as_bytes() {
                     found.push(program);
                 }
             }
         }
     }
     Ok(found)
+}
+
+fn by_id(name: &str, command: i32, id: u32) -> Result<OwnedFd> {
+    let attribute = [id, 0, 0];
+    // SAFETY: `attribute` is the head of a bpf_attr for this command, its size is given.
+    let fd = unsafe { libc::syscall(libc::SYS_bpf, command, attribute.as_ptr(), size_of_val(&attribute)) };
+    check(fd, || format!("bpf({name}, {id})")).map(own)
+}
+
+/// Writes what the kernel says of a program or a map, as far as there is room.
+fn info(object: BorrowedFd<'_>, info: &mut [u8]) -> Result<()> {
+    let attribute = Info {
+        fd: object.as_raw_fd().cast_unsigned(),
+        length: u32::try_from(info.len()).unwrap_or(0),
+        info: info.as_mut_ptr().expose_provenance() as u64,
+    };
+    // SAFETY: `attribute` points to `info` with its length, which the kernel writes to.
+    let done = unsafe {
+        libc::syscall(libc::SYS_bpf, OBJ_GET_INFO_BY_FD, &raw const attribute, size_of_val(&attribute))
+    };
+    check(done, || format!("bpf(OBJ_GET_INFO_BY_FD, {})", object.as_raw_fd())).map(drop)
+}
+
+/// The number at this place of what the kernel said.
+fn number(info: &[u8], at: usize) -> u32 {
+    info.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |four| u32::from_ne_bytes(*four))
 }
 
 /// Gives a program or a map a path in a BPF file system, which keeps it until the path is removed. There are no dots in
@@ -298,6 +352,11 @@ impl AsFd for Program {
 }
 
 impl Program {
+    /// Where it runs.
+    pub fn hook(&self) -> Hook {
+        self.hook
+    }
+
     /// The program for this hook that was pinned there ([`pin()`]).
     pub fn pinned(hook: Hook, path: impl AsRef<Path>) -> Result<Self> {
         pinned(path.as_ref()).map(|fd| Self { fd, hook })
@@ -333,22 +392,22 @@ impl Program {
         check(done, || format!("bpf(PROG_DETACH, {{{target}, {program}, {:?}}})", self.hook)).map(drop)
     }
 
-    /// The name that it was loaded under (`struct bpf_prog_info`).
-    fn name(&self) -> Result<Vec<u8>> {
+    /// What the kernel says of it (`struct bpf_prog_info`).
+    fn about(&self) -> Result<About> {
         // As much of it as the name is in: type, id, tag, two lengths, two addresses, time, user, number of maps,
         // their address, name.
-        let mut info = [0_u8; 80];
-        let attribute = Info {
-            fd: self.fd.as_raw_fd().cast_unsigned(),
-            length: u32::try_from(info.len()).unwrap_or(0),
-            info: info.as_mut_ptr().expose_provenance() as u64,
-        };
-        // SAFETY: `attribute` points to `info` with its length, which the kernel writes to.
-        let done = unsafe {
-            libc::syscall(libc::SYS_bpf, OBJ_GET_INFO_BY_FD, &raw const attribute, size_of_val(&attribute))
-        };
-        check(done, || format!("bpf(OBJ_GET_INFO_BY_FD, {})", self.fd.as_raw_fd()))?;
-        Ok(info[64..].iter().copied().take_while(|byte| *byte != 0).collect())
+        let (mut said, mut maps) = ([0_u8; 80], [0_u32; MOST_MAPS as usize]);
+        said[52..56].copy_from_slice(&MOST_MAPS.to_ne_bytes());
+        let address = maps.as_mut_ptr().expose_provenance() as u64;
+        said[56..64].copy_from_slice(&address.to_ne_bytes());
+        // The kernel writes to `maps` as well, no more than it has room for.
+        info(self.fd.as_fd(), &mut said)?;
+        let count = usize::try_from(number(&said, 52)).unwrap_or(0);
+        Ok(About {
+            name: said[64..].iter().copied().take_while(|byte| *byte != 0).collect(),
+            user: number(&said, 48),
+            maps: maps.into_iter().take(count).collect(),
+        })
     }
 
     /// Runs the program at a tracepoint such as `sys_enter`, until the descriptor is closed.

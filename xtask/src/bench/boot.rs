@@ -112,7 +112,8 @@ fn tell(place: &Place, found: Vec<Found>) -> Result {
          `READY=1`; {ROUNDS} interleaved rounds, in milliseconds. The first boot is that of a root that was never\n\
          started, and makes its ssh host keys: in all by the unit that jaula writes. The second is that of the same\n\
          once more. All have a network namespace without a network. jaula's has a user namespace, ids mapped at\n\
-         mount, a seccomp filter, and `jaula start` mounts its overlay; the overlays of the others are mounted beforehand. {}\n\n\
+         mount, a seccomp filter, and `jaula start` mounts its overlay; the overlays of the others are mounted\n\
+         beforehand. {}\n\n\
          | | first boot | 5 % … 95 % | second boot | 5 % … 95 % |\n| --- | ---: | ---: | ---: | ---: |\n",
         match place.hybrid {
             true => "systemd-nspawn and LXC run in a mount namespace with nothing but cgroup v2.",

@@ -7,13 +7,16 @@
 //! programs name them; the hooks on packets ([`packets`]) see what no call tells (IP_PKTINFO, ping
 //! sockets, ports of the kernel's choice), and pass only what has the jail's addresses.
 //!
-//! The programs have the addresses from a map and are [`shared`] by all jails, or in their own code ([`known`]).
+//! The programs have the addresses from a map and are [`shared`] by all jails; those of a jail with more addresses
+//! than a value of the map has room for have them in their own code ([`known`]).
 
 mod calls;
 mod known;
 mod packets;
 mod parts;
 mod shared;
+
+pub(crate) use shared::is_kept;
 
 use known::Known;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -57,16 +60,41 @@ impl Own {
     }
 }
 
-const NAME: &str = "jaula_bind";
+/// What the programs are called: a digest of what writes them, so that those of another version are not taken for them.
+const NAME: &str = match str::from_utf8(&NAME_BYTES) {
+    Ok(name) => name,
+    Err(_) => panic!(),
+};
+/// As long as the kernel takes.
+const NAME_BYTES: [u8; 15] = {
+    let mut digest = sys::bpf::SOURCE;
+    let sources = [
+        include_str!("bind/calls.rs"),
+        include_str!("bind/known.rs"),
+        include_str!("bind/packets.rs"),
+        include_str!("bind/parts.rs"),
+    ];
+    let mut at = 0;
+    while at < sources.len() {
+        digest = sys::bpf::digest(digest, sources[at]);
+        at += 1;
+    }
+    let mut name = *b"jaula_---------";
+    at = 6;
+    while at < name.len() {
+        name[at] = b"0123456789abcdef"[(digest & 15) as usize];
+        digest >>= 4;
+        at += 1;
+    }
+    name
+};
 
 /// Keeps the group's processes to these addresses; there are none yet.
 pub(crate) fn keep(group: impl AsFd, own: &Own) -> sys::Result<()> {
     // No other group has its number while it is there.
     let number = sys::fs::identity(&group)?.inode;
-    if let Some(value) = own.value(number)
-        && let Some(set) = shared::set(group.as_fd())
-    {
-        return set.keep(group, own, number, &value);
+    if let Some(value) = own.value(number) {
+        return shared::set(group.as_fd(), own)?.keep(group, number, &value);
     }
     let sockets = Map::of_sockets()?;
     programs(Known::Code(own), sockets.as_fd())
@@ -106,6 +134,8 @@ mod tests {
                 }
             }
         }
-        shared::Set::loaded().unwrap();
+        let sets = programs(Known::Map(sockets.as_fd()), sockets.as_fd());
+        assert_eq!(sets.into_iter().map(|(hook, _)| hook).collect::<Vec<_>>(), shared::HOOKS);
+        shared::Set::loaded(&shared::HOOKS).unwrap();
     }
 }

@@ -18,6 +18,7 @@ use std::ffi::OsString;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
+use std::time::{Duration, Instant};
 use sys::process::{Child, Exit};
 use sys::signal::Signals;
 
@@ -52,7 +53,7 @@ pub fn bind(
     };
     let group = unified.join(directory);
     let done = inside(house, &claim, &mut journal, &group, addresses, command);
-    if crate::cgroup::is_used(&group) {
+    if is_left(&group) {
         // The claim's lock ends here; the group's last process decides about the rest.
         return done;
     }
@@ -60,6 +61,21 @@ pub fn bind(
     let exit = done?;
     undone?;
     Ok(exit)
+}
+
+/// How long what a command has left may take to end after it: a server's workers and sessions do.
+const ENDING: Duration = Duration::from_millis(100);
+
+/// Does somebody stay in the group?
+fn is_left(group: &Path) -> bool {
+    let until = Instant::now() + ENDING;
+    while crate::cgroup::is_used(group) {
+        if Instant::now() > until {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    false
 }
 
 /// The host must have these addresses.

@@ -45,6 +45,7 @@ pub(super) fn program(jail: &Jail<'_>) -> Vec<Step> {
     writable(&mut steps, jail);
     mounts(&mut steps, jail);
     hide(&mut steps, jail);
+    meet_again(&mut steps, jail);
     enter(&mut steps);
     tail::confine(&mut steps, jail.confinement, jail.first, jail.facts);
     tail::execute(&mut steps, jail.confinement, jail.first, death(jail), true);
@@ -102,6 +103,16 @@ fn meet(steps: &mut Steps, jail: &Jail<'_>) {
         prctl(PR_SET_PDEATHSIG, &[SIGKILL.1]),
     );
     steps.say("modes below are meant as they stand", Call::new("umask", [Arg::Mode(0)]));
+}
+
+/// What the parent does to the jail's control group meanwhile must be done before a program of the jail's runs.
+fn meet_again(steps: &mut Steps, jail: &Jail<'_>) {
+    if !super::host::programs(jail).is_empty() {
+        steps.say(
+            "wait: the parent has put programs on its control group",
+            Call::new("read", [fd("meeting"), Arg::Buffer(8), Arg::Number(8)]).expect(Expect::Exactly(1)),
+        );
+    }
 }
 
 /// Takes hold of the host's trees, before anything is mounted over them. An administrator's

@@ -199,6 +199,13 @@ impl fmt::Display for HostStep {
 }
 
 impl HostStep {
+    /// Is it done while the first process builds the jail's root, and before it enters it? It opens no socket until
+    /// then, so that what decides about sockets is in time. The kernel takes as long for programs on a control group
+    /// as for half of the rest of a start: where no other group has any, it patches its own code for each.
+    pub fn is_meanwhile(&self) -> bool {
+        matches!(self, Self::LowPorts(_) | Self::Listen { .. } | Self::Bind { .. } | Self::Rate { .. })
+    }
+
     /// Why it stands in the plan.
     pub fn why(&self) -> &'static str {
         match self {
@@ -259,10 +266,7 @@ pub(super) fn steps(jail: &Jail<'_>) -> Vec<HostStep> {
             ips: jail.config.network.ips().collect(),
         });
     }
-    let directory = match jail.facts.house.as_str() {
-        "" => format!("jaula.{}", jail.name),
-        house => format!("jaula.{house}.{}", jail.name),
-    };
+    let directory = directory(jail);
     steps.extend(super::link::before(jail));
     let cgroups = &jail.facts.cgroups;
     if let Some(unified) = &cgroups.unified {
@@ -270,10 +274,8 @@ pub(super) fn steps(jail: &Jail<'_>) -> Vec<HostStep> {
         steps.push(HostStep::Cgroup { path: path.clone(), join: Join::Born });
         if jail.has_groups() {
             let owner = jail.id.range().outside;
-            steps.push(HostStep::Delegate { cgroup: path.clone(), owner });
+            steps.push(HostStep::Delegate { cgroup: path, owner });
         }
-        steps.extend(addresses(jail, &path));
-        steps.extend(listening(jail, path));
     }
     // Moving a process between version 1 groups takes up to 10 ms (it waits for all processors
     // to pass a quiet point), so that only controllers that are asked for are joined.
@@ -288,17 +290,28 @@ pub(super) fn steps(jail: &Jail<'_>) -> Vec<HostStep> {
         legacy.into_iter().map(|at| HostStep::Cgroup { path: at.join(&directory), join: Join::Moved }),
     );
     steps.extend(super::link::meeting(jail));
-    steps.extend(cgroups.unified.as_ref().and_then(|unified| rate(jail, unified.join(&directory))));
     steps.extend(super::link::announce(jail));
+    steps.extend(programs(jail));
     steps
 }
 
-/// What limits the jail's data. The link is switched on by then, but nobody inside runs yet.
-fn rate(jail: &Jail<'_>, cgroup: PathBuf) -> Option<HostStep> {
+/// What the jail's control groups are called.
+fn directory(jail: &Jail<'_>) -> String {
+    match jail.facts.house.as_str() {
+        "" => format!("jaula.{}", jail.name),
+        house => format!("jaula.{house}.{}", jail.name),
+    }
+}
+
+/// Programs on the jail's control group and its link ([`HostStep::is_meanwhile`]).
+pub(super) fn programs(jail: &Jail<'_>) -> Vec<HostStep> {
+    let unified = jail.facts.cgroups.unified.as_ref().filter(|_| jail.facts.root());
     let network = &jail.config.network;
-    let link = network.mode.passes_host().then(|| jail.id.link(&jail.facts.house));
+    let Some(path) = unified.map(|unified| unified.join(directory(jail))) else { return Vec::new() };
     let rates = network.rate;
-    (rates != Rates::default()).then_some(HostStep::Rate { cgroup, link, rates })
+    let link = network.mode.passes_host().then(|| jail.id.link(&jail.facts.house));
+    let rate = (rates != Rates::default()).then(|| HostStep::Rate { cgroup: path.clone(), link, rates });
+    addresses(jail, &path).into_iter().chain(rate).chain(listening(jail, path)).collect()
 }
 
 fn listed(all: &[OnNet]) -> String {

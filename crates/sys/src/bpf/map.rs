@@ -108,6 +108,21 @@ impl Map {
         super::pinned(path.as_ref()).map(|fd| Self { fd, key, value })
     }
 
+    /// The map of control groups that a program has, with values of so many bytes; none if it has no such map.
+    pub fn of_groups_in(program: &super::Program, value: usize) -> Result<Option<Self>> {
+        for id in program.about()?.maps {
+            let fd = super::by_id("MAP_GET_FD_BY_ID", super::MAP_GET_FD_BY_ID, id)?;
+            // `struct bpf_map_info`: type, id, size of keys, size of values.
+            let mut said = [0_u8; 16];
+            super::info(fd.as_fd(), &mut said)?;
+            let of = |at| usize::try_from(super::number(&said, at)).unwrap_or(0);
+            if super::number(&said, 0) == GROUP_STORAGE && (of(8), of(12)) == (8, value) {
+                return Ok(Some(Self { fd, key: 8, value }));
+            }
+        }
+        Ok(None)
+    }
+
     /// What stands under a key.
     ///
     /// # Errors

@@ -77,6 +77,9 @@ fn created(known: Known<'_>, sockets: BorrowedFd<'_>) -> Vec<u64> {
         own_socket(asm, sockets, CREATE);
         // Without memory for it, nobody comes to it by the loopback address.
         asm.jump(R0, When::Eq, 0, pass);
+        // Programs of a group below run before those of groups above it: the socket is the innermost one's.
+        asm.load(Size::B8, R1, R0, JAIL);
+        asm.jump(R1, When::Ne, 0, pass);
         known.jail(asm, R1);
         asm.store(Size::B8, R0, JAIL, R1);
         asm.place(pass);

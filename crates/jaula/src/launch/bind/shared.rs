@@ -1,18 +1,18 @@
-//! Programs that all jails share, pinned in the BPF file system, where a start takes them from.
+//! Programs that all jails share: pinned in the BPF file system, where a start takes them from, or those that another
+//! jail runs with.
 //!
-//! To load and verify them takes about 2 ms, to attach them a tenth of that. They are a cache: without them, or with
-//! more addresses than they have room for, a start loads programs of its own. Whoever could put others in their place
-//! could let a jail out, so that only what root alone may write to is used.
+//! To load and verify them takes about 2 ms, to attach them a tenth of that. Whoever could put others in their place
+//! could let a jail out, so that only what root alone may write to is used. What is called as they are was made by this
+//! version ([`NAME`]), and by root.
 
 use super::known::{Known, LENGTH};
 use super::{NAME, Own, programs};
 use std::fs::{self, DirBuilder, File};
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use sys::bpf::map::Map;
-use sys::bpf::{Hook, Program, load, pin};
+use sys::bpf::{Hook, Program, attached, load, pin};
 
 const FILE_SYSTEM: &str = "/sys/fs/bpf";
 /// `BPF_FS_MAGIC`
@@ -22,23 +22,51 @@ const DIRECTORY: &str = "/sys/fs/bpf/jaula";
 const PREFIX: &str = "bind-";
 /// The name of the map of jails in a set.
 const JAILS: &str = "jails";
+/// So many of the groups of other jails are looked at.
+const MOST_GROUPS: usize = 32;
 
-/// Programs with the map that has each jail's addresses.
-pub(super) struct Set {
-    jails: Map,
-    programs: Vec<(Hook, Program)>,
+/// All hooks of a set; the first one's program has the map of jails.
+pub(super) const HOOKS: [Hook; 16] = [
+    Hook::SocketCreate,
+    Hook::Bind4,
+    Hook::Bind6,
+    Hook::Connect4,
+    Hook::Connect6,
+    Hook::Sendmsg4,
+    Hook::Sendmsg6,
+    Hook::Recvmsg4,
+    Hook::Recvmsg6,
+    Hook::Getsockname4,
+    Hook::Getsockname6,
+    Hook::Getpeername4,
+    Hook::Getpeername6,
+    Hook::Setsockopt,
+    Hook::Egress,
+    Hook::Ingress,
+];
+
+/// Those that a jail with these addresses needs.
+fn needed(own: &Own) -> Vec<Hook> {
+    // To be asked at every setsockopt(2) is of use to these only.
+    HOOKS.into_iter().filter(|hook| *hook != Hook::Setsockopt || own.is_only_v4()).collect()
 }
 
-/// The set that is pinned, or a new one that is from now on. `any`: a descriptor.
-pub(super) fn set(any: BorrowedFd<'_>) -> Option<Set> {
-    if !is_ours(Path::new(DIRECTORY)) {
-        return None;
+/// The programs for a group: those that are pinned, those of another jail, or new ones, which are pinned from now on if
+/// there is where to.
+pub(super) fn set(group: BorrowedFd<'_>, own: &Own) -> sys::Result<Set> {
+    let needed = needed(own);
+    if is_ours(Path::new(DIRECTORY)) {
+        let place = PathBuf::from(format!("{DIRECTORY}/{PREFIX}{NAME}"));
+        if let Some(set) = Set::pinned(&place, &needed).ok().or_else(|| Set::made(&place, &needed)) {
+            return Ok(set);
+        }
     }
-    // Maps stand in the code by their descriptors, which are not looked at here.
-    let programs = programs(Known::Map(any), any);
-    let place = PathBuf::from(format!("{DIRECTORY}/{PREFIX}{:016x}", digest(&programs)));
-    let hooks: Vec<Hook> = programs.iter().map(|(hook, _)| *hook).collect();
-    Set::pinned(&place, &hooks).ok().or_else(|| Set::made(&place, &hooks))
+    Set::running(group, &needed).map_or_else(|| Set::loaded(&needed), Ok)
+}
+
+/// Can programs be kept between starts?
+pub(crate) fn is_kept() -> bool {
+    sys::fs::magic(FILE_SYSTEM).ok() == Some(MAGIC)
 }
 
 /// Is this a directory that only root writes to, in a BPF file system where nobody else can take it away? It is made
@@ -46,7 +74,7 @@ pub(super) fn set(any: BorrowedFd<'_>) -> Option<Set> {
 fn is_ours(path: &Path) -> bool {
     let Some(above) = path.parent() else { return false };
     let of_root = |path: &Path| fs::symlink_metadata(path).ok().filter(|about| about.uid() == 0);
-    if sys::fs::magic(FILE_SYSTEM).ok() != Some(MAGIC)
+    if !is_kept()
         || !of_root(above).is_some_and(|about| about.mode() & 0o022 == 0 || about.mode() & 0o1000 != 0)
     {
         return false;
@@ -59,36 +87,27 @@ fn is_ours(path: &Path) -> bool {
         .is_some_and(private)
 }
 
-/// A number that follows from the code.
-fn digest(programs: &[(Hook, Vec<u64>)]) -> u64 {
-    /// The first of the two instructions that load a map's descriptor, whose upper half this is.
-    const LOAD_MAP: u64 = 0x1018;
-    let mut hasher = DefaultHasher::new();
-    for (hook, code) in programs {
-        format!("{hook:?}").hash(&mut hasher);
-        for instruction in code {
-            let is_map = instruction & 0xf0ff == LOAD_MAP;
-            hasher.write_u64(if is_map { instruction & 0xffff_ffff } else { *instruction });
-        }
-    }
-    hasher.finish()
+/// Programs with the map that has each jail's addresses.
+pub(super) struct Set {
+    jails: Map,
+    programs: Vec<Program>,
 }
 
 impl Set {
     fn pinned(place: &Path, hooks: &[Hook]) -> sys::Result<Self> {
         let jails = Map::pinned(place.join(JAILS), 8, LENGTH)?;
-        let program = |hook: &Hook| Ok((*hook, Program::pinned(*hook, place.join(format!("{hook:?}")))?));
+        let program = |hook: &Hook| Program::pinned(*hook, place.join(format!("{hook:?}")));
         Ok(Self { jails, programs: hooks.iter().map(program).collect::<sys::Result<_>>()? })
     }
 
     /// A new set, pinned if that can be; those of other versions go, which running jails keep nevertheless.
-    fn made(place: &Path, hooks: &[Hook]) -> Option<Self> {
+    fn made(place: &Path, needed: &[Hook]) -> Option<Self> {
         let above = place.parent()?;
         let lock = File::open(above).and_then(|directory| directory.lock().map(|()| directory)).ok()?;
-        if let Ok(set) = Self::pinned(place, hooks) {
+        if let Ok(set) = Self::pinned(place, needed) {
             return Some(set);
         }
-        let set = Self::loaded().ok()?;
+        let mut set = Self::loaded(&HOOKS).ok()?;
         for old in fs::read_dir(above).ok()?.flatten() {
             // What cannot be removed is not used either, but if it is this place: then these are not pinned.
             let _ = fs::remove_dir_all(old.path());
@@ -102,34 +121,48 @@ impl Set {
             let _ = fs::remove_dir_all(&new);
         }
         drop(lock);
+        set.programs.retain(|program| needed.contains(&program.hook()));
         Some(set)
     }
 
-    pub(super) fn loaded() -> sys::Result<Self> {
+    /// The set of another jail: its group stands beside this one.
+    fn running(group: BorrowedFd<'_>, hooks: &[Hook]) -> Option<Self> {
+        let above = format!("/proc/self/fd/{}/..", group.as_raw_fd());
+        let is_jails = |entry: &fs::DirEntry| entry.file_name().as_encoded_bytes().starts_with(b"jaula.");
+        let groups = fs::read_dir(above).ok()?.flatten().filter(is_jails).take(MOST_GROUPS);
+        groups.filter_map(|entry| File::open(entry.path()).ok()).find_map(|other| Self::of(&other, hooks))
+    }
+
+    /// The set that this group has, if these are all there.
+    fn of(group: &File, hooks: &[Hook]) -> Option<Self> {
+        let first = |hook: &Hook| attached(group, *hook, NAME).ok()?.into_iter().next();
+        let programs: Vec<Program> = hooks.iter().map(first).collect::<Option<_>>()?;
+        let jails = Map::of_groups_in(programs.first()?, LENGTH).ok()??;
+        Some(Self { jails, programs })
+    }
+
+    pub(super) fn loaded(hooks: &[Hook]) -> sys::Result<Self> {
         let (sockets, jails) = (Map::of_sockets()?, Map::of_groups(LENGTH)?);
         let programs = programs(Known::Map(jails.as_fd()), sockets.as_fd())
             .into_iter()
-            .map(|(hook, code)| Ok((hook, load(hook, NAME, &code)?)))
+            .filter(|(hook, _)| hooks.contains(hook))
+            .map(|(hook, code)| load(hook, NAME, &code))
             .collect::<sys::Result<_>>()?;
         Ok(Self { jails, programs })
     }
 
     fn pin(&self, place: &Path) -> sys::Result<()> {
         pin(&self.jails, place.join(JAILS))?;
-        self.programs.iter().try_for_each(|(hook, program)| pin(program, place.join(format!("{hook:?}"))))
+        self.programs.iter().try_for_each(|program| pin(program, place.join(format!("{:?}", program.hook()))))
     }
 
-    /// Keeps the group to these addresses. Nobody is in it yet.
-    pub(super) fn keep(&self, group: impl AsFd, own: &Own, jail: u64, value: &[u8]) -> sys::Result<()> {
-        for (number, (hook, program)) in self.programs.iter().enumerate() {
-            // To be asked at every setsockopt(2) is of use to these only.
-            if *hook == Hook::Setsockopt && !own.is_only_v4() {
-                continue;
-            }
+    /// Keeps the group to what this value of its says. No process in it has a socket yet.
+    pub(super) fn keep(&self, group: impl AsFd, number: u64, value: &[u8]) -> sys::Result<()> {
+        for (at, program) in self.programs.iter().enumerate() {
             program.attach(&group)?;
-            if number == 0 {
+            if at == 0 {
                 // The group has a value once a program is there.
-                self.jails.set(&jail.to_ne_bytes(), value)?;
+                self.jails.set(&number.to_ne_bytes(), value)?;
             }
         }
         Ok(())

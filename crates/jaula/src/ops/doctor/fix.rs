@@ -14,6 +14,8 @@ pub enum Fix {
     Settings(Vec<(String, String)>),
     /// What jails have in the host's firewall is put back.
     Firewall,
+    /// The BPF file system is mounted, until the next boot.
+    Programs,
 }
 
 /// Mends what jails need and is known how to be mended, and looks again: what was done stands with what it was
@@ -31,6 +33,12 @@ pub fn fix(house: &House) -> Result<Vec<Finding>> {
                 let mut found = Vec::new();
                 gc::firewall(house, true, &mut found)?;
                 done.push((what, format!("put back for {} jails", found.len())));
+            }
+            Some(Fix::Programs) => {
+                let failed = || Error::call("mount the BPF file system");
+                let mount = sys::mount::new("bpf", &[("mode", Some("700".as_ref()))], 0).map_err(failed())?;
+                sys::mount::attach(&mount, "/sys/fs/bpf").map_err(failed())?;
+                done.push((what, "mounted until the next boot".to_owned()));
             }
         }
     }

@@ -4,12 +4,13 @@
 use super::{Finding, Fix};
 use crate::firewall::{foreign, shares, whole};
 use crate::house::House;
+use crate::launch::bind;
 use crate::ops::prepare::forwarded::{SWITCHES, bridges_filter, is_off, setting};
 use crate::registry;
 use model::config::NetworkMode;
 use model::firewall::foreign::Interfaces;
 use model::link;
-use model::name::Id;
+use model::name::{Id, Name};
 use std::collections::BTreeSet;
 
 /// A jail whose packets pass the host.
@@ -39,7 +40,32 @@ pub(super) fn findings(house: &House) -> Vec<Finding> {
     found.extend(sources(&used));
     found.extend(dropping(&used));
     found.extend(table(house));
+    found.push(programs(house));
     found
+}
+
+/// Where programs are kept between starts.
+fn programs(house: &House) -> Finding {
+    let what = "BPF file system";
+    if bind::is_kept() {
+        return Finding::ok(what, "a jail in mode \"bind\" takes its programs from there");
+    }
+    let is_bind = |name: &Name| {
+        registry::config(house, name).is_ok_and(|config| config.network.mode == NetworkMode::Bind)
+    };
+    match registry::configured(house).unwrap_or_default().into_iter().find(is_bind) {
+        None => Finding::ok(what, "not mounted: no jail with a configuration needs it"),
+        Some(jail) => Finding {
+            fix: Some(Fix::Programs),
+            ..Finding::warning(
+                what,
+                format!(
+                    "not mounted: jail {jail} loads its programs at each start, which takes some milliseconds"
+                ),
+                "mount -t bpf bpf /sys/fs/bpf; for each boot, a line in /etc/fstab: bpf /sys/fs/bpf bpf mode=700 0 0",
+            )
+        },
+    }
 }
 
 /// Configured jails, and those of `jaula run`.
