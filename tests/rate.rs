@@ -8,7 +8,9 @@ use libtest_mimic::Trial;
 pub(crate) fn trials() -> Vec<Trial> {
     trials!("rate": privileged [
         streams_and_datagrams_keep_to_it,
+        a_network_of_its_own_keeps_to_it,
         it_changes_while_the_jail_runs,
+        it_changes_on_the_jails_link,
         the_plan_says_it,
     ])
 }
@@ -71,28 +73,73 @@ fn streams_and_datagrams_keep_to_it(t: &Test) -> Outcome {
     Ok(())
 }
 
+/// A host that passes packets on.
+fn routing(t: &Test) -> Outcome<Net<'_>> {
+    let net = Net::new(t)?;
+    let on = ["sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"];
+    assert!(net.command(&on)?.status()?.success());
+    Ok(net)
+}
+
+fn a_network_of_its_own_keeps_to_it(t: &Test) -> Outcome {
+    let net = routing(t)?;
+    let rate_text = format!("{RATE}");
+    let mut flows = Vec::new();
+    let mut port = 7000;
+    // What a packet socket sends passes no control group.
+    let may = ["--set", "security.profile=server", "--set", "security.mount=false"];
+    for (mode, beyond) in [("routed", "192.0.2.11"), ("bridge", "10.91.0.1")] {
+        for (protocol, way) in
+            [("tcp", "in"), ("tcp", "out"), ("udp", "in"), ("udp", "out"), ("frames", "out")]
+        {
+            port += 1;
+            let (own, length) = match mode {
+                "routed" => (format!("10.90.0.{}", port - 6990), ""),
+                _ => (format!("10.91.0.{}", port - 6990), "/24"),
+            };
+            let (ip, port) = (format!("{own}{length}"), port.to_string());
+            let limit = format!("network.rate.{way}=20mbit");
+            let mut jail = vec!["--network", mode, "--ip", &ip, "--set", &limit];
+            if protocol == "frames" {
+                jail.extend(may);
+            }
+            let (to, receives, sends) =
+                if way == "in" { (own.as_str(), &jail[..], &[][..]) } else { (beyond, &[][..], &jail[..]) };
+            let flow = [protocol, to, &port, TIME, &rate_text];
+            let receiver = || end(&net, receives, &[&["receive"], &flow[..]].concat(), "ready");
+            let sender = || end(&net, sends, &[&["send"], &flow[..]].concat(), "begins");
+            let what = format!("{mode} {protocol} {way}");
+            flows.push((what, receiver()?, sender()?));
+        }
+    }
+    for (what, receiver, _sender) in flows {
+        let measured = rate(receiver)?;
+        assert!((measured / RATE - 1.0).abs() < 0.1, "{what}: {measured:.0} bits a second of {RATE:.0}");
+    }
+    Ok(())
+}
+
+fn it_changes_on_the_jails_link(t: &Test) -> Outcome {
+    let net = routing(t)?;
+    changes(&net, &["--network", "routed", "--ip", "10.90.0.2"], "192.0.2.11")
+}
+
 fn it_changes_while_the_jail_runs(t: &Test) -> Outcome {
     let net = Net::new(t)?;
     net.long_packets_are_cut()?;
-    let made = net.jaula(&[
-        "create",
-        "www",
-        "--root",
-        "host",
-        "--ip",
-        "192.0.2.10",
-        "--set",
-        "network.rate.out=4mbit",
-        "--",
-        "sleep",
-        "1000",
-    ])?;
+    changes(&net, &["--ip", "192.0.2.10"], "198.51.100.1")
+}
+
+/// A jail with this network sends to that address while its rate changes.
+fn changes(net: &Net<'_>, network: &[&str], to: &str) -> Outcome {
+    let create = ["create", "www", "--root", "host", "--set", "network.rate.out=4mbit"];
+    let made = net.jaula(&[&create[..], network, &["--", "sleep", "1000"]].concat())?;
     assert!(made.status.success(), "{made:?}");
     let started = net.jaula(&["start", "www"])?;
     assert!(started.status.success(), "{started:?}");
     let measure = |port: &str| -> Outcome<f64> {
-        let flow = ["udp", "198.51.100.1", port, "4", "60e6"];
-        let receiver = end(&net, &[], &[&["receive"], &flow[..]].concat(), "ready")?;
+        let flow = ["udp", to, port, "4", "60e6"];
+        let receiver = end(net, &[], &[&["receive"], &flow[..]].concat(), "ready")?;
         let words = [&["exec", "www", "--", "python3", "-c", FLOW, "send"], &flow[..]].concat();
         let sent = net.jaula(&words)?;
         assert!(sent.status.success(), "{sent:?}");

@@ -8,12 +8,13 @@ mod links;
 mod lower;
 mod neighbours;
 pub(crate) mod ports;
-pub(crate) mod rate;
+mod rate;
 pub(crate) mod shared;
 
 use crate::claim::Claim;
 use crate::error::Error;
 use crate::journal::{Entry, Journal};
+use model::config::Rates;
 use model::firewall::Share;
 use model::name::Name;
 use model::plan::{HostStep, Join, Namespace, Plan, Step, Tree};
@@ -168,6 +169,12 @@ fn place(plan: &Plan) -> Result<(&Path, Name), Error> {
     claim.ok_or_else(|| Error::refused("a plan without a claim", "this is a mistake in jaula"))
 }
 
+/// Gives a jail rates: by its control group or by the host's end of its link.
+pub(crate) fn limit(cgroup: &Path, link: Option<&str>, rates: &Rates) -> Result<(), Error> {
+    let link = link.map(links::number).transpose()?;
+    rate::keep(&group(cgroup)?, link, rates).map_err(Error::call("limit the jail's data"))
+}
+
 /// A control group, to attach programs to.
 pub(crate) fn group(path: &Path) -> Result<OwnedFd, Error> {
     let flags = sys::fs::O_RDONLY | sys::fs::O_DIRECTORY;
@@ -284,9 +291,7 @@ fn meanwhile(plan: &Plan) -> Result<bool, Error> {
                 let own = bind::Own::new(addresses.iter().copied(), *loopback, *low_ports);
                 bind::keep(&group(cgroup)?, &own).map_err(Error::call("keep the jail to its addresses"))?;
             }
-            HostStep::Rate { cgroup, rates } => {
-                rate::keep(&group(cgroup)?, rates).map_err(Error::call("limit the jail's data"))?;
-            }
+            HostStep::Rate { cgroup, link, rates } => limit(cgroup, link.as_deref(), rates)?,
             _ => {}
         }
     }

@@ -1,4 +1,4 @@
-//! BPF programs (bpf(2)): loaded, and attached to control groups and tracepoints.
+//! BPF programs (bpf(2)): loaded, and attached to control groups, links and tracepoints.
 //!
 //! [`asm`] writes them, [`map`] is what they share with this process.
 
@@ -87,8 +87,42 @@ pub enum Hook {
     Getsockname6,
     /// setsockopt(2): 1 lets it go on (`struct bpf_sockopt`).
     Setsockopt,
+    /// A packet that comes in by a link: -1 lets others decide, 2 loses it (`struct __sk_buff`, with the header of the
+    /// link; `BPF_TCX_INGRESS`, Linux 6.6).
+    LinkIngress,
+    /// A packet that goes out by it.
+    LinkEgress,
     /// A tracepoint, with its own arguments as words.
     RawTracepoint,
+}
+
+/// What programs run for.
+#[derive(Clone, Copy, Debug)]
+pub enum Target<'t> {
+    /// The processes of a control group and of those below it.
+    Group(BorrowedFd<'t>),
+    /// A network interface of this process's network, by its number.
+    Link(u32),
+}
+
+impl<'t, F: AsFd> From<&'t F> for Target<'t> {
+    fn from(cgroup: &'t F) -> Self {
+        Self::Group(cgroup.as_fd())
+    }
+}
+
+impl Target<'_> {
+    fn number(self) -> u32 {
+        match self {
+            Self::Group(cgroup) => cgroup.as_raw_fd().cast_unsigned(),
+            Self::Link(index) => index,
+        }
+    }
+
+    /// Programs of a link stand beside others anyway.
+    fn flags(self) -> u32 {
+        if matches!(self, Self::Group(_)) { ALLOW_MULTI } else { 0 }
+    }
 }
 
 impl Hook {
@@ -113,6 +147,8 @@ impl Hook {
             Self::Getsockname4 => (18, 31),
             Self::Getsockname6 => (18, 32),
             Self::Setsockopt => (25, 22),
+            Self::LinkIngress => (3, 46),
+            Self::LinkEgress => (3, 47),
             Self::RawTracepoint => (17, 0),
         }
     }
@@ -186,16 +222,17 @@ struct Info {
     info: u64,
 }
 
-/// `union bpf_attr` for `BPF_PROG_QUERY`, as far as it is used.
+/// `union bpf_attr` for `BPF_PROG_QUERY`: all of it, since of a link the kernel writes the last number, too.
 #[repr(C)]
 struct Query {
-    group: u32,
+    target: u32,
     attach: u32,
     flags: u32,
     attach_flags: u32,
     ids: u64,
     count: u32,
     padding: u32,
+    rest: [u64; 4],
 }
 
 /// What a program is called, who loaded it, and the numbers of its maps.
@@ -208,26 +245,30 @@ struct About {
 /// The most maps of a program that are looked at.
 const MOST_MAPS: u32 = 8;
 
-/// The most programs of a hook and a group that are looked at (the kernel's own limit is 64).
+/// The most programs of a hook and a target that are looked at (the kernel's own limit is 64).
 const MOST_ATTACHED: u32 = 64;
 
-/// The programs of this name, loaded by root, that a control group itself has at this hook.
-pub fn attached(cgroup: impl AsFd, hook: Hook, name: &str) -> Result<Vec<Program>> {
-    let group = cgroup.as_fd().as_raw_fd();
+/// The programs of this name, loaded by root, that a control group itself, or a link, has at this hook.
+///
+/// # Errors
+/// `EINVAL` if the kernel knows no such hook.
+pub fn attached<'t>(target: impl Into<Target<'t>>, hook: Hook, name: &str) -> Result<Vec<Program>> {
+    let target = target.into().number();
     let (_, attach) = hook.numbers();
     let mut ids = [0_u32; MOST_ATTACHED as usize];
     let mut query = Query {
-        group: group.cast_unsigned(),
+        target,
         attach,
         flags: 0,
         attach_flags: 0,
         ids: ids.as_mut_ptr().expose_provenance() as u64,
         count: MOST_ATTACHED,
         padding: 0,
+        rest: [0; 4],
     };
     // SAFETY: `query` points to `ids`, which has room for as many numbers as it says; the kernel writes to both.
     let done = unsafe { libc::syscall(libc::SYS_bpf, PROG_QUERY, &raw mut query, size_of_val(&query)) };
-    check(done, || format!("bpf(PROG_QUERY, {{{group}, {hook:?}}})"))?;
+    check(done, || format!("bpf(PROG_QUERY, {{{target}, {hook:?}}})"))?;
     let mut found = Vec::new();
     for id in ids.iter().take(usize::try_from(query.count).unwrap_or(0)) {
         match by_id("PROG_GET_FD_BY_ID", PROG_GET_FD_BY_ID, *id) {
@@ -321,33 +362,34 @@ impl Program {
         pinned(path.as_ref()).map(|fd| Self { fd, hook })
     }
 
-    /// Runs the program for this control group and those below it, beside others that are there.
-    /// It goes with the group; the descriptor is no longer needed.
+    /// Runs the program for this control group and those below it, or for this link, beside others that are there.
+    /// It goes with the group or the link; the descriptor is no longer needed.
     ///
     /// # Errors
-    /// `EINVAL` if the hook is none of control groups.
-    pub fn attach(&self, cgroup: impl AsFd) -> Result<()> {
-        let (group, program) = (cgroup.as_fd().as_raw_fd(), self.fd.as_raw_fd());
+    /// `EINVAL` if the hook is none of that.
+    pub fn attach<'t>(&self, target: impl Into<Target<'t>>) -> Result<()> {
+        let (target, program) = (target.into(), self.fd.as_raw_fd());
         let (_, attach) = self.hook.numbers();
-        let attribute = [group.cast_unsigned(), program.cast_unsigned(), attach, ALLOW_MULTI];
+        let attribute = [target.number(), program.cast_unsigned(), attach, target.flags()];
         // SAFETY: `attribute` is the head of a bpf_attr for this command, its size is given.
         let done =
             unsafe { libc::syscall(libc::SYS_bpf, PROG_ATTACH, attribute.as_ptr(), size_of_val(&attribute)) };
-        check(done, || format!("bpf(PROG_ATTACH, {{{group}, {program}, {:?}}})", self.hook)).map(drop)
+        check(done, || format!("bpf(PROG_ATTACH, {{{}, {program}, {:?}}})", target.number(), self.hook))
+            .map(drop)
     }
 
-    /// Takes the program away from this control group.
+    /// Takes the program away from this control group or link.
     ///
     /// # Errors
     /// `ENOENT` if it is not there.
-    pub fn detach(&self, cgroup: impl AsFd) -> Result<()> {
-        let (group, program) = (cgroup.as_fd().as_raw_fd(), self.fd.as_raw_fd());
+    pub fn detach<'t>(&self, target: impl Into<Target<'t>>) -> Result<()> {
+        let (target, program) = (target.into().number(), self.fd.as_raw_fd());
         let (_, attach) = self.hook.numbers();
-        let attribute = [group.cast_unsigned(), program.cast_unsigned(), attach];
+        let attribute = [target, program.cast_unsigned(), attach];
         // SAFETY: `attribute` is the head of a bpf_attr for this command, its size is given.
         let done =
             unsafe { libc::syscall(libc::SYS_bpf, PROG_DETACH, attribute.as_ptr(), size_of_val(&attribute)) };
-        check(done, || format!("bpf(PROG_DETACH, {{{group}, {program}, {:?}}})", self.hook)).map(drop)
+        check(done, || format!("bpf(PROG_DETACH, {{{target}, {program}, {:?}}})", self.hook)).map(drop)
     }
 
     /// What the kernel says of it (`struct bpf_prog_info`).

@@ -138,6 +138,11 @@ pub(super) fn gone(batch: &Batch, what: &'static str) -> Result<()> {
     }
 }
 
+/// The number of an interface of the host, asked for once.
+pub(super) fn number(name: &str) -> Result<u32> {
+    index(&Socket::route().map_err(failed("reach the host's network"))?, name)
+}
+
 /// The number of an interface of the host.
 pub(super) fn index(socket: &Socket, name: &str) -> Result<u32> {
     socket.index(name).map_err(|e| match e.is(sys::errno::ENODEV) {

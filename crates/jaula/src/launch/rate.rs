@@ -1,18 +1,20 @@
-//! `network.rate`: BPF programs on a jail's control group that let so much data through in a time.
+//! `network.rate`: BPF programs that let so much data through in a time.
 //!
 //! Each packet moves a clock on by the time that it takes at that rate; one that finds the clock ahead of the time is
-//! lost, as on a full line. A clock that is behind is at most [`BURST`] so: that much goes at once after a pause. What
-//! a socket sends is lost as a full queue loses it: TCP slows down at once, a sender of datagrams gets no error.
+//! lost, as on a full line. A clock that is behind is at most [`BURST`] so: that much goes at once after a pause. It
+//! counts with the headers of IP and not those of the wire.
 //!
-//! It counts what the sockets of the group send and receive, in every mode of the network alike, with the headers of
-//! IP and not those of the wire.
+//! A jail with a link of its own has them at the host's end of it, which all passes that comes and goes. In the other
+//! modes they are on its control group and see what its sockets send and receive. What a socket sends is lost there as a
+//! full queue loses it: TCP slows down at once, a sender of datagrams gets no error.
 
 use model::config::Rates;
+use model::units::Rate;
 use std::os::fd::AsFd;
 use std::time::Duration;
 use sys::bpf::asm::{Asm, Helper, Op, Reg::*, Size, When};
 use sys::bpf::map::{Kind, Map};
-use sys::bpf::{Hook, Program, load};
+use sys::bpf::{Hook, Program, Target, load};
 
 const NAME: &str = "jaula_rate";
 
@@ -21,37 +23,59 @@ const NAME: &str = "jaula_rate";
 /// for the pause (measured: 25 % of the rate with 40 ms, 50 % with 100 ms, 99 % with 250 ms).
 const BURST: Duration = Duration::from_millis(250);
 
-/// The answers of a program about a packet; only what is sent knows the latter.
-const LOSE: i32 = 0;
-const PASS: i32 = 1;
-const LOSE_AND_SLOW_DOWN: i32 = 2;
+/// The length of the header of a link, which a socket's packets do not have.
+const ETHERNET: i32 = 14;
+
+/// What a program answers about a packet that passes, about one that is lost, and what it leaves out of its length.
+fn words(hook: Hook) -> (i32, i32, i32) {
+    match hook {
+        // TCX_NEXT, TCX_DROP
+        Hook::LinkIngress | Hook::LinkEgress => (-1, 2, ETHERNET),
+        // Only what is sent knows the answer that slows down.
+        Hook::Egress => (1, 2, 0),
+        _ => (1, 0, 0),
+    }
+}
 
 /// Bits after the point of the time that a byte takes, in nanoseconds.
 const FRACTION: i32 = 12;
 
-/// Gives the group these rates, and takes others away that it had.
-pub(crate) fn keep(group: impl AsFd, rates: &Rates) -> sys::Result<()> {
-    for (hook, rate) in [(Hook::Ingress, rates.inward), (Hook::Egress, rates.outward)] {
-        let old = sys::bpf::attached(&group, hook, NAME)?;
+/// Gives a jail these rates, and takes others away that it had. `link`: the host's end of its link, if it has one.
+pub(crate) fn keep(group: impl AsFd, link: Option<u32>, rates: &Rates) -> sys::Result<()> {
+    if let Some(link) = link {
+        // What leaves the jail comes in here.
+        match at(Target::Link(link), [(Hook::LinkEgress, rates.inward), (Hook::LinkIngress, rates.outward)]) {
+            // Before Linux 6.6: as in the other modes.
+            Err(e) if e.is(sys::errno::EINVAL) => {}
+            done => return done,
+        }
+    }
+    at(Target::Group(group.as_fd()), [(Hook::Ingress, rates.inward), (Hook::Egress, rates.outward)])
+}
+
+fn at(target: Target<'_>, rates: [(Hook, Option<Rate>); 2]) -> sys::Result<()> {
+    for (hook, rate) in rates {
+        let old = sys::bpf::attached(target, hook, NAME)?;
         if let Some(rate) = rate {
             // The new one comes first, so that nothing passes in between.
-            made(hook, rate.0)?.attach(&group)?;
+            made(hook, rate.0)?.attach(target)?;
         }
-        old.iter().try_for_each(|program| program.detach(&group))?;
+        old.iter().try_for_each(|program| program.detach(target))?;
     }
     Ok(())
 }
 
 fn made(hook: Hook, rate: u64) -> sys::Result<Program> {
     let clock = Map::new(Kind::Array, 4, 8, 1)?;
-    let lost = if hook == Hook::Egress { LOSE_AND_SLOW_DOWN } else { LOSE };
-    load(hook, NAME, &program(&clock, rate, lost))
+    load(hook, NAME, &program(&clock, rate, hook))
 }
 
-fn program(clock: &Map, rate: u64, lost: i32) -> Vec<u64> {
+fn program(clock: &Map, rate: u64, hook: Hook) -> Vec<u64> {
+    let (goes_on, lost, header) = words(hook);
     let mut asm = Asm::new();
     let (behind, pass) = (asm.label(), asm.label());
     asm.load(Size::B4, R6, R1, 0);
+    asm.alu(Op::Sub, R6, header);
     asm.store(Size::B4, R10, -4, 0);
     asm.map(R1, clock.as_fd());
     asm.mov(R2, R10);
@@ -79,7 +103,7 @@ fn program(clock: &Map, rate: u64, lost: i32) -> Vec<u64> {
     asm.alu(Op::Rsh, R6, FRACTION);
     asm.atomic_add(Size::B8, R7, 0, R6);
     asm.place(pass);
-    asm.mov(R0, PASS);
+    asm.mov(R0, goes_on);
     asm.exit();
     asm.finish().expect("every label is placed, and near")
 }
@@ -109,7 +133,7 @@ mod tests {
             eprintln!("skipped: loading programs needs root");
             return;
         }
-        for hook in [Hook::Ingress, Hook::Egress] {
+        for hook in [Hook::Ingress, Hook::Egress, Hook::LinkIngress, Hook::LinkEgress] {
             for rate in [8000, 1_000_000_000_000] {
                 made(hook, rate).unwrap();
             }

@@ -47,7 +47,8 @@ pub fn rates(house: &House, name: &Name, new: &Rates) -> Result<()> {
     let Some(group) = groups.next() else {
         return Err(crate::ops::prepare::network::no_unified("network.rate"));
     };
-    launch::rate::keep(&launch::group(group)?, new).map_err(Error::call("limit the jail's data"))
+    let link = entries.iter().find_map(|entry| if let Entry::Link(name) = entry { Some(name) } else { None });
+    launch::limit(group, link.map(String::as_str), new)
 }
 
 /// The mount, detached, with its owners mapped as it asks; and whether it is a file.

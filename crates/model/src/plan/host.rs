@@ -54,10 +54,12 @@ pub enum HostStep {
         /// May they bind to ports below 1024?
         low_ports: bool,
     },
-    /// Let only so much data in and out of the group's sockets; goes with the group.
+    /// Let only so much data in and out: of the group's sockets, or of the link if there is one; goes with that.
     Rate {
         /// Which group.
         cgroup: PathBuf,
+        /// The host's end of the jail's link.
+        link: Option<String>,
         /// How much.
         rates: Rates,
     },
@@ -166,10 +168,14 @@ impl fmt::Display for HostStep {
                 let ips: Vec<String> = ips.iter().map(IpAddr::to_string).collect();
                 write!(f, "{name} [{}] >> {}", ips.join(", "), file.display())
             }
-            Self::Rate { cgroup, rates } => {
+            Self::Rate { cgroup, link, rates } => {
                 let ways = [("in", rates.inward), ("out", rates.outward)];
                 let ways = ways.iter().filter_map(|(way, rate)| Some(format!("{way} {}", (*rate)?)));
-                write!(f, "bpf: pass {}, {}", ways.collect::<Vec<_>>().join(", "), cgroup.display())
+                write!(f, "bpf: pass {}, ", ways.collect::<Vec<_>>().join(", "))?;
+                match link {
+                    Some(link) => f.write_str(link),
+                    None => write!(f, "{}", cgroup.display()),
+                }
             }
             Self::Probe(all) => write!(f, "ask who has {}", listed(all)),
             Self::Announce(all) => write!(f, "announce {}", listed(all)),
@@ -297,13 +303,14 @@ fn directory(jail: &Jail<'_>) -> String {
     }
 }
 
-/// Programs on the jail's control group ([`HostStep::is_meanwhile`]).
+/// Programs on the jail's control group and its link ([`HostStep::is_meanwhile`]).
 pub(super) fn programs(jail: &Jail<'_>) -> Vec<HostStep> {
     let unified = jail.facts.cgroups.unified.as_ref().filter(|_| jail.facts.root());
     let network = &jail.config.network;
     let Some(path) = unified.map(|unified| unified.join(directory(jail))) else { return Vec::new() };
     let rates = network.rate;
-    let rate = (rates != Rates::default()).then(|| HostStep::Rate { cgroup: path.clone(), rates });
+    let link = network.mode.passes_host().then(|| jail.id.link(&jail.facts.house));
+    let rate = (rates != Rates::default()).then(|| HostStep::Rate { cgroup: path.clone(), link, rates });
     addresses(jail, &path).into_iter().chain(rate).chain(listening(jail, path)).collect()
 }
 

@@ -133,7 +133,7 @@ pub(super) const NETWORK: Section = Section {
             shape: Shape::Table { numbers: false },
             takes: "a table with `in` and `out`: rates as `\"50mbit\"`, with `kbit`, `mbit`, `gbit`",
             default: "no limit",
-            doc: "How much data the jail's sockets take and send, in bits a second, in every mode. What is more is lost, as \
+            doc: "How much data the jail takes and sends, in bits a second, in every mode. What is more is lost, as \
                   on a line that is full.",
             example: r#"{ in = "50mbit", out = "10mbit" }"#,
             read: rate,
