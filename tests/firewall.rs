@@ -4,6 +4,7 @@
 mod foreign;
 mod guard;
 mod killed;
+mod own;
 mod traffic;
 
 use jaula_tests::harness::{CLIENT, Cable, Done, Jaula, Outcome, Test};
@@ -16,7 +17,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_private_address_leaves_as_the_hosts,
         the_table_goes_with_the_last_jail,
     ]);
-    [here, foreign::trials(), guard::trials(), killed::trials(), traffic::trials()]
+    [here, foreign::trials(), guard::trials(), killed::trials(), own::trials(), traffic::trials()]
         .into_iter()
         .flatten()
         .collect()
