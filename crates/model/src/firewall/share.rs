@@ -178,7 +178,7 @@ impl Guard {
         let of_link = |set, key: &[u8]| plain(Family::Netdev, set, [&name(&self.link)[..], key].concat());
         let mut mac = self.mac.to_vec();
         mac.extend([0, 0]);
-        let mut all = vec![of_link("ether", &mac)];
+        let mut all = vec![of_link("macs", &mac)];
         for ip in addresses {
             all.push(of_link(if ip.is_ipv6() { "from6" } else { "from4" }, &bytes(*ip)));
         }

@@ -39,7 +39,7 @@ pub const SETS: &[Set] = {
         set(Inet, "limited4", &[Ipv4], &[]),
         set(Inet, "limited6", &[Ipv6], &[]),
         // What may come from a link.
-        set(Netdev, "ether", &[Name, Ether], &[]),
+        set(Netdev, "macs", &[Name, Ether], &[]),
         set(Netdev, "from4", &[Name, Ipv4], &[]),
         set(Netdev, "from6", &[Name, Ipv6], &[]),
         set(Netdev, "dhcp", &[Name], &[]),
@@ -108,9 +108,9 @@ pub fn make(batch: &mut Batch) {
         base("postrouting", "nat", 4, 100),
         base("input", "nat", 1, 100),
         plain(Family::Netdev, GUARD),
-        plain(Family::Netdev, "arp"),
-        plain(Family::Netdev, "ip"),
-        plain(Family::Netdev, "ip6"),
+        plain(Family::Netdev, "guard_arp"),
+        plain(Family::Netdev, "guard_ip"),
+        plain(Family::Netdev, "guard_ip6"),
     ] {
         batch.chain(&chain);
         batch.empty_chain(chain.family, chain.name);
@@ -255,17 +255,20 @@ fn guard() -> Vec<Written> {
     let rules = [
         (GUARD, [tagged(0x8100), vec![drop()]].concat()),
         (GUARD, [tagged(0x88a8), vec![drop()]].concat()),
-        (GUARD, [from(Header::Link, 6, 6, false, "ether"), vec![drop()]].concat()),
-        (GUARD, [carries(0x0806), vec![jump("arp")]].concat()),
-        (GUARD, [carries(0x0800), vec![jump("ip")]].concat()),
-        (GUARD, [carries(0x86dd), vec![jump("ip6")]].concat()),
+        (GUARD, [from(Header::Link, 6, 6, false, "macs"), vec![drop()]].concat()),
+        (GUARD, [carries(0x0806), vec![jump("guard_arp")]].concat()),
+        (GUARD, [carries(0x0800), vec![jump("guard_ip")]].concat()),
+        (GUARD, [carries(0x86dd), vec![jump("guard_ip6")]].concat()),
         (GUARD, vec![drop()]),
         // IPv4 over Ethernet, or it means something else than what is looked at here.
-        ("arp", vec![load(Header::Network, 0, 6, R0), X::Compare(R0, false, vec![0, 1, 8, 0, 6, 4]), drop()]),
-        ("arp", [from(Header::Network, 8, 6, false, "ether"), vec![drop()]].concat()),
+        (
+            "guard_arp",
+            vec![load(Header::Network, 0, 6, R0), X::Compare(R0, false, vec![0, 1, 8, 0, 6, 4]), drop()],
+        ),
+        ("guard_arp", [from(Header::Network, 8, 6, false, "macs"), vec![drop()]].concat()),
         // Who asks whether an address is taken has none.
         (
-            "arp",
+            "guard_arp",
             vec![
                 load(Header::Network, 14, 4, R0),
                 X::Compare(R0, true, vec![0; 4]),
@@ -274,13 +277,13 @@ fn guard() -> Vec<Written> {
                 accept(),
             ],
         ),
-        ("arp", [from(Header::Network, 14, 4, true, "from4"), vec![accept()]].concat()),
-        ("arp", asks.clone()),
-        ("arp", vec![drop()]),
-        ("ip", [transport(UDP), source_port(67), vec![drop()]].concat()),
+        ("guard_arp", [from(Header::Network, 14, 4, true, "from4"), vec![accept()]].concat()),
+        ("guard_arp", asks.clone()),
+        ("guard_arp", vec![drop()]),
+        ("guard_ip", [transport(UDP), source_port(67), vec![drop()]].concat()),
         // What the host has at its loopback address trusts in who can reach it.
         (
-            "ip",
+            "guard_ip",
             vec![
                 address(false, true, R0),
                 X::Mask(R0, vec![255, 0, 0, 0]),
@@ -288,20 +291,20 @@ fn guard() -> Vec<Written> {
                 drop(),
             ],
         ),
-        ("ip", [from(Header::Network, 12, 4, true, "from4"), vec![accept()]].concat()),
-        ("ip", asks),
-        ("ip", vec![drop()]),
+        ("guard_ip", [from(Header::Network, 12, 4, true, "from4"), vec![accept()]].concat()),
+        ("guard_ip", asks),
+        ("guard_ip", vec![drop()]),
         // Router advertisement, redirect.
-        ("ip6", [icmpv6(134), vec![drop()]].concat()),
-        ("ip6", [icmpv6(137), vec![drop()]].concat()),
-        ("ip6", [transport(UDP), source_port(547), vec![drop()]].concat()),
+        ("guard_ip6", [icmpv6(134), vec![drop()]].concat()),
+        ("guard_ip6", [icmpv6(137), vec![drop()]].concat()),
+        ("guard_ip6", [transport(UDP), source_port(547), vec![drop()]].concat()),
         // Neighbour advertisement: of itself.
-        ("ip6", [icmpv6(136), from(Header::Transport, 8, 16, false, "from6"), vec![drop()]].concat()),
-        ("ip6", [from(Header::Network, 8, 16, true, "from6"), vec![accept()]].concat()),
+        ("guard_ip6", [icmpv6(136), from(Header::Transport, 8, 16, false, "from6"), vec![drop()]].concat()),
+        ("guard_ip6", [from(Header::Network, 8, 16, true, "from6"), vec![accept()]].concat()),
         // Who has no address yet: asks whether one is taken, says which groups it listens to.
-        ("ip6", [nobody(true), icmpv6(135), vec![accept()]].concat()),
-        ("ip6", [nobody(true), icmpv6(143), vec![accept()]].concat()),
-        ("ip6", vec![drop()]),
+        ("guard_ip6", [nobody(true), icmpv6(135), vec![accept()]].concat()),
+        ("guard_ip6", [nobody(true), icmpv6(143), vec![accept()]].concat()),
+        ("guard_ip6", vec![drop()]),
     ];
     rules.into()
 }

@@ -85,7 +85,7 @@ fn elements_are_of_sets_that_there_are() {
 #[test]
 fn a_guard_can_be_left_out_and_dhcp_is_known() {
     let without = share("mode = \"bridge\"\naddresses = [\"10.0.0.2/24\"]\nguard = false");
-    assert!(!sets(&without).iter().any(|set| ["ether", "from4", "from6", "dhcp"].contains(set)));
+    assert!(!sets(&without).iter().any(|set| ["macs", "from4", "from6", "dhcp"].contains(set)));
     let dhcp = share("mode = \"bridge\"\naddresses = [\"dhcp\"]");
     assert!(sets(&dhcp).contains("dhcp") && !sets(&dhcp).contains("from4"));
 }
@@ -194,7 +194,10 @@ fn rules_are_counted_by_chain() {
     // Who only jumps elsewhere is counted there.
     let ends = table::ends();
     let names: BTreeSet<_> = ends.iter().map(|(_, chain, _)| *chain).collect();
-    assert_eq!(names, BTreeSet::from(["forwards", "connections", "sources", "arp", "ip", "ip6"]));
+    assert_eq!(
+        names,
+        BTreeSet::from(["forwards", "connections", "sources", "guard_arp", "guard_ip", "guard_ip6"])
+    );
     let uses = |name| ends.iter().find(|(_, chain, _)| *chain == name).unwrap().2;
     assert_eq!(uses("forwards"), table::rules_of(Family::Inet, "forwards") + 2);
     assert_eq!(uses("sources"), table::rules_of(Family::Inet, "sources") + 1);
