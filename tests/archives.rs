@@ -139,6 +139,14 @@ fn a_jail_comes_back_from_an_archive(t: &Test) -> Outcome {
     let command = "boot.command=[\"/bin/sleep\", \"1000\"]";
     jaula.ok(&["build", &name, "--from", "template:x", "--set", command])?;
     jaula.ok(&["start", &name])?;
+    // A name that says another kind of archive would be a lie.
+    for otherwise in ["a.tar.gz", "a.TGZ", "a.tar.xz", "a.tar"] {
+        let otherwise = t.root().join(otherwise);
+        for words in [&["export", &name][..], &["template", "export", "x"]] {
+            let error = jaula.fails(&[words, &[text(&otherwise)]].concat())?;
+            assert!(error.contains("tar.zst") && !otherwise.exists(), "{error}");
+        }
+    }
     jaula.exec(
         &name,
         &["sh", "-c", "echo new > /new; ln /new /same; chown 33 /new; mkfifo /pipe; rm /etc/owned"],

@@ -3,6 +3,7 @@
 
 mod foreign;
 mod guard;
+mod killed;
 mod traffic;
 
 use jaula_tests::harness::{CLIENT, Cable, Done, Jaula, Outcome, Test};
@@ -15,7 +16,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_private_address_leaves_as_the_hosts,
         the_table_goes_with_the_last_jail,
     ]);
-    [here, foreign::trials(), guard::trials(), traffic::trials()].into_iter().flatten().collect()
+    [here, foreign::trials(), guard::trials(), killed::trials(), traffic::trials()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 const HOST: &str = "192.0.2.10";

@@ -12,6 +12,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_script_is_one_of_system_v,
         a_script_is_one_of_openrc,
         systemd_stops_jails_though_one_did_not_start,
+        packages_of_rpm_are_looked_up,
     ])
 }
 
@@ -22,7 +23,7 @@ tree=$1 place=$2 jaula=$3 small=$4; shift 4
 mkdir -p "$place/upper" "$place/work" "$place/root" "$place/lib"
 mount -t overlay overlay -o "lowerdir=$tree,upperdir=$place/upper,workdir=$place/work" "$place/root"
 cd "$place/root"
-mkdir -p var/lib/jaula small
+mkdir -p var/lib/jaula small mnt etc/init.d
 mount -t proc proc proc; mount --rbind /sys sys; mount --rbind /dev dev; mount -t tmpfs run run
 mount --bind "$place/lib" var/lib/jaula; mount --bind "$small" small
 touch usr/bin/jaula; mount --bind "$jaula" usr/bin/jaula
@@ -135,4 +136,32 @@ fn systemd_stops_jails_though_one_did_not_start(t: &Test) -> Outcome {
     server.start()?;
     assert_eq!(server.shell("cat /var/said")?, "boot\nshutdown\n");
     server.end()
+}
+
+/// On a host of RPM packages, an app jail whose program a newer package brings is out of date, and by which package.
+fn packages_of_rpm_are_looked_up(t: &Test) -> Outcome {
+    let script = r#"
+jaula create $www-app --quiet --app /usr/bin/bash
+gives 0 jaula outdated
+cat >/tmp/bash.spec <<'E'
+Name: bash
+Version: 14
+Release: 1
+Summary: A newer one
+License: none
+%description
+%install
+mkdir -p %{buildroot}/usr/bin
+cp /usr/bin/bash %{buildroot}/usr/bin/bash
+echo >>%{buildroot}/usr/bin/bash
+%files
+/usr/bin/bash
+E
+gives 0 rpmbuild --define '_topdir /tmp/rpm' --define '__os_install_post %{nil}' --define 'debug_package %{nil}' -bb /tmp/bash.spec
+gives 0 rpm -U --nodeps /tmp/rpm/RPMS/*/bash-14-1.*.rpm
+gives 1 jaula outdated; says "bash 13-1 -> 14-1"
+gives 0 jaula refresh $www-app; says "changed *.usr.bin.bash"
+gives 0 jaula outdated
+"#;
+    on_a_host(t, Template::RpmShaped, script)
 }

@@ -200,14 +200,14 @@ const HARMS: [&str; 14] = [
     "nft flush chain inet jaula prerouting; nft flush chain inet jaula output; nft flush chain inet jaula forwards; \
      nft delete chain inet jaula forwards",
     "nft flush chain inet jaula forwards; nft delete map inet jaula any4",
-    "nft flush chain inet jaula postrouting; nft delete set inet jaula masquerade4",
+    "nft flush chain inet jaula sources; nft delete set inet jaula masquerade4",
     "nft flush chain inet jaula connections; nft delete set inet jaula limited4",
     "nft delete set inet jaula jails",
     "nft flush table netdev jaula; nft delete set netdev jaula from4",
     "nft flush chain netdev jaula LINK; nft flush chain netdev jaula OTHER; nft flush chain netdev jaula guard; \
      nft delete chain netdev jaula guard",
     "nft flush table inet jaula; nft flush table netdev jaula; \
-     nft delete set inet jaula jails; nft delete chain inet jaula forward; nft delete set netdev jaula from6",
+     nft delete set inet jaula jails; nft delete chain inet jaula input; nft delete set netdev jaula from6",
 ];
 
 /// Two jails with all that the table can have of one.

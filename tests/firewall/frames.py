@@ -47,9 +47,9 @@ def nd(source, kind, target, name, flags=0x20000000):
     option = bytes([2, 1]) + mac + bytes([253, 3]) + name.ljust(22, b".")
     return icmp6(source, nodes, kind, struct.pack("!I", flags) + target + option)
 
-def ra(name):
+def ra(name, source=local):
     option = bytes([253, 3]) + name.ljust(22, b".")
-    return icmp6(local, nodes, 134, struct.pack("!BBHII", 64, 0, 1800, 0, 0) + option)
+    return icmp6(source, nodes, 134, struct.pack("!BBHII", 64, 0, 1800, 0, 0) + option)
 
 IP, IP6, ARP = 0x800, 0x86dd, 0x806
 frames = {
@@ -74,6 +74,12 @@ frames = {
     "dhcp4": (all_, mac, IP, lambda n: ip(own4, everybody, 17, udp(67, 68, n))),
     "dhcp4options": (all_, mac, IP, lambda n: ip(own4, everybody, 17, udp(67, 68, n), b"\1" * 4)),
     "dhcp6": (all_, mac, IP6, lambda n: ip6(local, nodes, 17, udp(547, 546, n))),
+    # The same from the address that most of what it may send is from.
+    "raown": (all_, mac, IP6, lambda n: ip6(own6, nodes, 58, ra(n, own6))),
+    "raownoptions": (all_, mac, IP6, lambda n: ip6(own6, nodes, 60, bytes([58, 0, 1, 4, 0, 0, 0, 0]) + ra(n, own6))),
+    "redirectown": (all_, mac, IP6, lambda n: ip6(own6, nodes, 58, nd(own6, 137, alien6 + other6, n))),
+    "dhcp6own": (all_, mac, IP6, lambda n: ip6(own6, nodes, 17, udp(547, 546, n))),
+    "loopback": (all_, mac, IP, lambda n: ip(own4, four("127.0.0.1"), 17, udp(1000, 1001, n))),
     "vlan": (all_, mac, 0x8100, lambda n: struct.pack("!HH", 5, IP) + ip(own4, other4, 17, udp(1000, 1001, n))),
     "kind": (all_, mac, 0x88b5, lambda n: n),
     # After all others of its kind: the host may have to look for whom they are for first.

@@ -79,7 +79,7 @@ fn a_bridged_jail_sends_in_its_own_name_only(t: &Test) -> Outcome {
         seen
     };
     let all = "own4 own6 ownarp ownnd source4 source6 mac4 mac6 arpip arpmac nd ra raoptions rafragment redirect \
-               dhcp4 dhcp4options dhcp6 vlan kind end end6";
+               dhcp4 dhcp4options dhcp6 raown raownoptions redirectown dhcp6own loopback vlan kind end end6";
     assert_eq!(seen(false)?, names(all), "without a guard all arrive");
     assert_eq!(seen(true)?, names("own4 own6 ownarp ownnd end end6"));
     Ok(())
@@ -98,6 +98,7 @@ chain input {
 table ip watch {
 chain before {
     type filter hook prerouting priority -450;
+    ip daddr 127.0.0.0/8 counter comment \"loopback\"
     udp sport 67 ip hdrlength 5 counter comment \"dhcp4\"
     udp sport 67 ip hdrlength 6 counter comment \"dhcp4options\"
 }
@@ -110,8 +111,12 @@ chain before {
     icmpv6 type nd-router-advert ip6 nexthdr 58 counter comment \"ra\"
     icmpv6 type nd-router-advert ip6 nexthdr 60 counter comment \"raoptions\"
     icmpv6 type nd-router-advert ip6 nexthdr 44 counter comment \"rafragment\"
-    icmpv6 type nd-redirect counter comment \"redirect\"
-    udp sport 547 counter comment \"dhcp6\"
+    icmpv6 type nd-redirect ip6 saddr fe80::/10 counter comment \"redirect\"
+    udp sport 547 ip6 saddr fe80::/10 counter comment \"dhcp6\"
+    icmpv6 type nd-router-advert ip6 nexthdr 58 ip6 saddr fd00:90::2 counter comment \"raown\"
+    icmpv6 type nd-router-advert ip6 nexthdr 60 ip6 saddr fd00:90::2 counter comment \"raownoptions\"
+    icmpv6 type nd-redirect ip6 saddr fd00:90::2 counter comment \"redirectown\"
+    udp sport 547 ip6 saddr fd00:90::2 counter comment \"dhcp6own\"
 }
 }
 ";
@@ -153,7 +158,8 @@ fn a_routed_jail_sends_in_its_own_name_only(t: &Test) -> Outcome {
     };
     let (passed, counted) = seen(false)?;
     assert_eq!(passed, names("own4 own6 source4 source6 mac4 mac6 end end6"));
-    let all = "ownarp ownnd arpip arpmac nd ra raoptions rafragment redirect dhcp4 dhcp4options dhcp6";
+    let all = "ownarp ownnd arpip arpmac nd ra raoptions rafragment redirect dhcp4 dhcp4options dhcp6 raown \
+               raownoptions redirectown dhcp6own loopback";
     assert_eq!(counted, names(all));
     let (passed, counted) = seen(true)?;
     assert_eq!(passed, names("own4 own6 end end6"));

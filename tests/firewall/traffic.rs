@@ -1,9 +1,10 @@
 //! Translation, forwards and limits by what arrives where.
 
 use super::{ANSWER, HEAR, HOST, JAIL, host, start};
-use jaula_tests::harness::{CLIENT, Cable, Outcome, Test};
+use jaula_tests::harness::{CLIENT, Cable, Done, Outcome, Test};
 use jaula_tests::trials;
 use libtest_mimic::Trial;
+use std::process::Stdio;
 
 pub(super) fn trials() -> Vec<Trial> {
     trials!("firewall": privileged [
@@ -11,8 +12,10 @@ pub(super) fn trials() -> Vec<Trial> {
         ipv6_leaves_as_the_hosts,
         a_jail_leaves_as_the_address_that_is_said,
         a_jail_has_as_many_connections_as_it_may,
+        connections_to_a_jail_and_to_the_host_count,
         jails_reach_each_other_by_forwards_and_in_their_own_name,
         starts_and_stops_at_once,
+        who_loses_a_port_to_a_forward_is_named,
     ])
 }
 
@@ -131,6 +134,34 @@ fn a_jail_has_as_many_connections_as_it_may(t: &Test) -> Outcome {
     Ok(())
 }
 
+fn connections_to_a_jail_and_to_the_host_count(t: &Test) -> Outcome {
+    let cable = lay(t)?;
+    let jaula = cable.jaula();
+    let addresses = format!("network.addresses=[\"{JAIL}\"]");
+    let keep = "import socket, time\ns = socket.create_server(('0.0.0.0', 80))\ntime.sleep(600)";
+    start(&jaula, "www", &[&addresses, "network.forward=[\"tcp 80\"]", "network.connections=3"], keep)?;
+    let many = |words: Outcome<Done>| -> Outcome<usize> { Ok(words?.ok()?.trim().parse()?) };
+    let wait = ["exec", "www", "--", "python3", "-c", WAIT];
+    jaula.run(&wait)?.ok()?;
+    assert_eq!(many(cable.client(&["python3", "-c", MANY, HOST]))?, 3, "from outside");
+    // The host's own do not count, or whoever fills a jail would keep its administrator out.
+    assert_eq!(many(host(&cable, &["python3", "-c", MANY, JAIL]))?, 6, "from the host");
+    jaula.run(&["stop", "www"])?.ok()?;
+    start(&jaula, "other", &[&addresses, "network.connections=3"], keep)?;
+    let begin = "python3 -c \"$0\" >&- 2>&- <&- & echo $!";
+    let server = host(&cable, &["sh", "-c", begin, keep])?.ok()?;
+    let ready = host(&cable, &["timeout", "20", "python3", "-c", WAIT]).and_then(|done| done.ok());
+    let from_jail = many(jaula.run(&["exec", "other", "--", "python3", "-c", MANY, HOST]));
+    host(&cable, &["kill", server.trim()])?.ok()?;
+    ready?;
+    assert_eq!(from_jail?, 3, "to the host");
+    jaula.run(&["stop", "other"])?.ok().map(drop)
+}
+
+/// Until there is a server here.
+const WAIT: &str = "import time\n\
+    while not any(line.split()[3] == '0A' for line in list(open('/proc/net/tcp'))[1:]): time.sleep(.02)";
+
 fn jails_reach_each_other_by_forwards_and_in_their_own_name(t: &Test) -> Outcome {
     let cable = lay(t)?;
     let jaula = cable.jaula();
@@ -213,5 +244,46 @@ fn starts_and_stops_at_once(t: &Test) -> Outcome {
         jaula.run(&["stop", name])?.ok()?;
     }
     assert_eq!(host(&cable, &["nft", "list", "tables"])?.ok()?, "");
+    Ok(())
+}
+
+fn who_loses_a_port_to_a_forward_is_named(t: &Test) -> Outcome {
+    let cable = lay(t)?;
+    let listen = "import socket, sys\n\
+        all = [socket.create_server(('0.0.0.0', 8080)), socket.create_server(('::1', 8081), family=socket.AF_INET6),\n\
+        socket.create_server(('192.0.2.11', 8082)), socket.create_server(('::', 8080), family=socket.AF_INET6)]\n\
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); udp.bind(('0.0.0.0', 53))\n\
+        open('/proc/self/comm', 'w').write('nginx')\n\
+        print('ready', flush=True); sys.stdin.read()";
+    let mut command = cable.jaula().instead("python3").command(["-c", listen])?;
+    let mut server = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    std::io::Read::read_exact(&mut server.stdout.take().ok_or("no output")?, &mut [0; 6])?;
+    // nsenter becomes the program.
+    let who = format!("nginx (pid {}) of the host", server.id());
+    let said = |forward: &str| -> Outcome<Vec<String>> {
+        let address = format!("network.addresses=[\"{JAIL}\"]");
+        let forward = format!("network.forward=[{forward}]");
+        let keys = ["run", "--root", "host", "--network", "routed", "--set", &address, "--set", &forward];
+        let done = cable.jaula().run(&[&keys[..], &["--", "true"]].concat())?;
+        assert!(done.status.success(), "{done}");
+        Ok(done.stderr.lines().filter(|line| line.starts_with("warning: ")).map(str::to_owned).collect())
+    };
+    // A service at a loopback address loses nothing, one at another address neither.
+    for (forward, lost) in [
+        ("\"tcp 8080 -> 80\"", &["tcp 8080"][..]),
+        ("\"tcp 8000-8090 -> 8000-8090\"", &["tcp 8080", "tcp 8082"]),
+        ("\"tcp 192.0.2.10:8080-8082 -> 80-82\"", &["tcp 8080"]),
+        ("\"tcp 192.0.2.11:8082 -> 80\"", &["tcp 8082"]),
+        ("\"udp 50-60 -> 50-60\"", &["udp 53"]),
+        ("\"tcp 53 -> 53\", \"tcp 8083 -> 80\"", &[]),
+    ] {
+        let said = said(forward)?;
+        assert_eq!(said.len(), lost.len(), "{forward}: {said:?}");
+        for (line, lost) in said.iter().zip(lost) {
+            assert!(line.contains(&format!("{lost} is forwarded")) && line.contains(&who), "{line}");
+        }
+    }
+    drop(server.stdin.take());
+    server.wait()?;
     Ok(())
 }

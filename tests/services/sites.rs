@@ -1,4 +1,4 @@
-//! What the Linux-VServer document proposes: web hosting, and a LAMP server.
+//! What the Linux-VServer document proposes: web hosting, a LAMP server, and services that share an address.
 
 use super::{Service, answers, up};
 use jaula_tests::harness::{Machine, Outcome, Test};
@@ -7,7 +7,7 @@ use libtest_mimic::Trial;
 use std::fs;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    trials!("services": privileged [hosting, lamp])
+    trials!("services": privileged [hosting, lamp, proxy])
 }
 
 /// Two customers; neither reaches the other, whatever their pages do.
@@ -63,4 +63,32 @@ fn lamp(t: &Test) -> Outcome {
         "{book}"
     );
     jails.iter().try_for_each(Service::stops)
+}
+
+/// Two sites at one address and port of the host, which only the proxy reaches.
+fn proxy(t: &Test) -> Outcome {
+    let machine = Machine::boot(t)?;
+    machine.shell(
+        "sysctl -qw net.ipv4.ip_forward=1 && ip link set lo up && ip address add 192.0.2.1/32 dev lo",
+    )?;
+    up(&machine, "proxy")?;
+    let [proxy, shop, wiki] = ["proxy", "shop", "wiki"].map(|name| Service::of(t, &machine, name));
+    let page = |site: &str| format!("curl -isS -H 'Host: {site}.test' http://192.0.2.1/");
+    answers(&machine, &page("shop"), "<h1>The shop</h1>")?;
+    answers(&machine, &page("wiki"), "<h1>The wiki</h1>")?;
+    answers(&machine, &page("nobody"), "404 Not Found")?;
+    for jail in [&proxy, &shop, &wiki] {
+        jail.is_held(33, 0)?;
+    }
+    // Who asked is in the log of the site, too.
+    shop.logs("/var/log/nginx", "access.log", "192.0.2.1 - - [")?;
+    wiki.stops()?;
+    let before = machine.shell(&page("shop"))?;
+    assert!(before.contains("<h1>The shop</h1>"), "{before}");
+    answers(&machine, &page("wiki"), "50")?;
+    wiki.jaula("start", &[])?;
+    answers(&machine, &page("wiki"), "<h1>The wiki</h1>")?;
+    [proxy, shop, wiki].iter().try_for_each(Service::stops)?;
+    assert_eq!(machine.shell("ip -o link | wc -l")?.trim(), "1", "their links go with them");
+    Ok(())
 }

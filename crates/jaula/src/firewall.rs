@@ -8,7 +8,7 @@ pub mod whole;
 
 use crate::error::{Error, Result};
 use crate::journal::{self, Entry};
-use model::firewall::message::{Kind, attributes, question};
+use model::firewall::message::{Kind, attributes, names, question};
 use model::firewall::{Batch, Element, Family, JAILS, Share, TABLE, table};
 use std::path::Path;
 use sys::errno::{EBUSY, EEXIST, EINTR, ENOENT, EOPNOTSUPP, ERESTART};
@@ -86,10 +86,10 @@ fn is_in(netfilter: &mut Netfilter, share: &Share) -> Result<bool> {
 /// What hangs on the jail's link.
 fn hang(batch: &mut Batch, share: &Share) {
     if let Some(guard) = &share.guard {
-        let (chain, rule) = table::on_link(&guard.link);
+        let (chain, rules) = table::on_link(guard, &share.addresses);
         batch.chain(&chain);
         batch.empty_chain(chain.family, chain.name);
-        batch.rule(&rule);
+        rules.iter().for_each(|rule| batch.rule(rule));
     }
 }
 
@@ -221,22 +221,8 @@ fn jails(netfilter: &mut Netfilter) -> Result<Option<(u32, Vec<String>)>> {
         Err(e) if e.is(EINTR) => Vec::new(),
         answers => answers.map_err(what())?,
     };
-    let names = answers.iter().flat_map(|body| names(body.get(4..).unwrap_or_default())).collect();
+    let names = answers.iter().flat_map(|body| names(body)).collect();
     Ok(Some((generation.map_or(0, u32::from_be_bytes), names)))
-}
-
-/// The keys of a set of names.
-fn names(body: &[u8]) -> Vec<String> {
-    let inner = |bytes, wanted: u16| {
-        attributes(bytes).into_iter().filter(move |(kind, _)| *kind == wanted).map(|(_, value)| value)
-    };
-    // NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_LIST_ELEM, NFTA_SET_ELEM_KEY, NFTA_DATA_VALUE
-    let keys = inner(body, 3).flat_map(|list| inner(list, 1)).flat_map(|element| inner(element, 1));
-    let text = |key: &[u8]| {
-        let end = key.iter().position(|byte| *byte == 0).unwrap_or(key.len());
-        String::from_utf8_lossy(&key[..end]).into_owned()
-    };
-    keys.flat_map(|key| inner(key, 1)).map(text).collect()
 }
 
 /// What the running jails of a house have in the table, by their journals. `run`: where those are.

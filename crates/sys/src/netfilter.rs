@@ -2,6 +2,7 @@
 
 use crate::call::{check, own};
 use crate::error::{CallError, Result};
+use crate::netlink::messages;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 /// A socket to netfilter.
@@ -20,7 +21,6 @@ pub struct Refused {
     pub error: CallError,
 }
 
-const HEAD: usize = 16;
 /// `NLMSG_ERROR`, `NLMSG_DONE`
 const ERROR: u16 = 2;
 const DONE: u16 = 3;
@@ -88,9 +88,9 @@ impl Netfilter {
 
     /// Sends a batch of changes, whose first and last message hold it together; all of them were made, or
     /// none.
-    pub fn change(&mut self, mut messages: Vec<Vec<u8>>) -> std::result::Result<(), Refused> {
+    pub fn change(&mut self, mut batch: Vec<Vec<u8>>) -> std::result::Result<(), Refused> {
         let whole = |error| Refused { message: None, error };
-        let first = self.send(&mut messages).map_err(whole)?;
+        let first = self.send(&mut batch).map_err(whole)?;
         // The kernel has done all when send(2) returns: its answers are there, and it sends none for what
         // needs none.
         let mut refused = None;
@@ -99,10 +99,10 @@ impl Netfilter {
                 Err(e) if e.is(libc::EAGAIN) => break,
                 answer => answer.map_err(whole)?,
             };
-            for (kind, number, body) in each(&answer) {
-                let code = if kind == ERROR { code(body) } else { 0 };
+            for answer in messages(&answer) {
+                let code = if answer.kind == ERROR { code(answer.body) } else { 0 };
                 if code != 0 && refused.is_none() {
-                    let message = number.checked_sub(first).and_then(|n| usize::try_from(n).ok());
+                    let message = answer.number.checked_sub(first).and_then(|n| usize::try_from(n).ok());
                     let error = CallError::new("send(netfilter, changes)", code);
                     refused = Some(Refused { message: message.filter(|n| *n != 0), error });
                 }
@@ -118,12 +118,12 @@ impl Netfilter {
         let mut answers = Vec::new();
         loop {
             let answer = self.receive(0)?;
-            for (kind, _, body) in each(&answer) {
-                match kind {
-                    ERROR if code(body) == 0 => return Ok(answers),
-                    ERROR => return Err(CallError::new("send(netfilter, question)", code(body))),
+            for message in messages(&answer) {
+                match message.kind {
+                    ERROR if code(message.body) == 0 => return Ok(answers),
+                    ERROR => return Err(CallError::new("send(netfilter, question)", code(message.body))),
                     DONE => return Ok(answers),
-                    _ => answers.push(body.to_vec()),
+                    _ => answers.push(message.body.to_vec()),
                 }
             }
             if !dump && !answers.is_empty() {
@@ -133,19 +133,7 @@ impl Netfilter {
     }
 }
 
-/// The messages of what was received: kind, number, and what follows the head.
-fn each(mut bytes: &[u8]) -> Vec<(u16, u32, &[u8])> {
-    let mut all = Vec::new();
-    while let [a, b, c, d, e, f, _, _, g, h, i, j, ..] = *bytes {
-        let length = usize::try_from(u32::from_ne_bytes([a, b, c, d])).unwrap_or(usize::MAX);
-        let Some(body) = bytes.get(HEAD..length) else { break };
-        all.push((u16::from_ne_bytes([e, f]), u32::from_ne_bytes([g, h, i, j]), body));
-        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
-    }
-    all
-}
-
 /// The error number of an `NLMSG_ERROR`; 0 acknowledges.
 fn code(body: &[u8]) -> i32 {
-    body.first_chunk().map_or(0, |bytes| -i32::from_ne_bytes(*bytes))
+    body.first_chunk().map_or(0, |bytes| i32::from_ne_bytes(*bytes).wrapping_neg())
 }

@@ -221,6 +221,12 @@ struct Packed<'a> {
     frozen: Option<u64>,
 }
 
+/// Is a file called by another kind of archive? Whoever unpacks it by its name would not get far.
+fn named_otherwise(path: &Path) -> bool {
+    const OTHERS: [&str; 10] = ["gz", "tgz", "xz", "txz", "bz2", "tbz2", "lz4", "zip", "7z", "tar"];
+    path.extension().is_some_and(|end| OTHERS.iter().any(|other| end.eq_ignore_ascii_case(other)))
+}
+
 /// Writes an archive to a file, or to standard output; `pack` makes it.
 pub(super) fn output(
     name: &Name,
@@ -230,6 +236,12 @@ pub(super) fn output(
     pack: impl FnOnce(&mut dyn Write) -> Result<Exported>,
 ) -> Result<ExitCode> {
     let Exported { packed: done, frozen } = match file {
+        Some(path) if named_otherwise(path) => {
+            return Err(Error::refused(
+                format!("{} would be no such archive: what is written is a tar.zst", path.display()),
+                "name it so, or pack it yourself: … | zstd -d | gzip >FILE",
+            ));
+        }
         Some(path) => {
             let mut out = Output::begin(path)?;
             let done = pack(&mut out)?;

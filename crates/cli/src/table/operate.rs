@@ -324,7 +324,7 @@ pub(crate) static CONSOLE: Verb = Verb {
     group: Group::Run,
     summary: "Attach to the console of a running jail",
     about: "Connects the terminal with the jail's console, where its first process writes and may ask for a \
-            login. Leaving does not stop the jail.",
+            login; what it wrote before is shown first. `Ctrl-]` leaves it, which does not stop the jail.",
     operands: &[NAME],
     examples: &[("jaula console www", "attach to it")],
     exits: exit::JAILS,

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::house::House;
 use crate::registry;
 use model::firewall::message::{Kind, ask_chain, ask_element, attributes, question};
-use model::firewall::{Family, Share, TABLE, table};
+use model::firewall::{Family, Guard, Share, TABLE, table};
 use model::name::Name;
 use std::collections::BTreeMap;
 use sys::errno::{EINTR, ENOENT, ERESTART};
@@ -88,9 +88,8 @@ fn rules(netfilter: &mut Netfilter) -> Result<Rules> {
     Ok(count)
 }
 
-fn has(rules: &Rules, family: Family, chain: &str) -> bool {
-    let there = rules.get(&(family, chain.to_owned())).copied().unwrap_or(0);
-    there >= table::rules_of(family, chain)
+fn has(rules: &Rules, family: Family, chain: &str, count: usize) -> bool {
+    rules.get(&(family, chain.to_owned())).is_some_and(|there| *there >= count)
 }
 
 /// Are all rules of the table itself there, as far as the kernel has counted them? No set that one of them looks
@@ -112,11 +111,15 @@ pub(super) fn is_table_whole(netfilter: &mut Netfilter) -> Result<bool> {
 }
 
 fn are_all_there(rules: &Rules) -> bool {
-    table::chains().iter().all(|(family, chain)| has(rules, *family, chain))
+    table::chains().iter().all(|(family, chain)| has(rules, *family, chain, table::rules_of(*family, chain)))
 }
 
 fn is_whole(share: &Share, rules: &Rules, netfilter: &mut Netfilter) -> Result<bool> {
-    if share.guard.as_ref().is_some_and(|guard| !has(rules, Family::Netdev, &guard.link)) {
+    let is_guarded = |guard: &Guard| {
+        let (chain, own) = table::on_link(guard, &share.addresses);
+        has(rules, Family::Netdev, chain.name, own.len())
+    };
+    if share.guard.as_ref().is_some_and(|guard| !is_guarded(guard)) {
         return Ok(false);
     }
     for element in share.elements() {

@@ -161,10 +161,13 @@ pub(crate) fn covered(forwards: &[Forward]) -> Vec<String> {
     if found.is_empty() {
         return Vec::new();
     }
+    found.sort_by_key(|s| (s.port, s.transport == Transport::Udp, s.at));
     name(&mut found);
+    found.dedup_by(|b, a| (b.port, b.transport, &b.process) == (a.port, a.transport, &a.process));
     let warning = |service: &Service| {
         format!(
-            "{} is forwarded to the jail: {service} of the host, which listens there, is not reached from outside",
+            "{} is forwarded to the jail: {service} of the host, which listens there, is not reached from outside; \
+             forward another port, or let one of the two have it at an address of its own",
             service.port()
         )
     };

@@ -40,8 +40,6 @@ pub enum Meta {
 /// What is known of its connection (`NFT_CT_…`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Connection {
-    /// New, established: bits.
-    State = 0,
     /// Translated or not: bits.
     Status = 2,
 }

@@ -323,3 +323,18 @@ pub fn attributes(mut bytes: &[u8]) -> Vec<(u16, &[u8])> {
     }
     all
 }
+
+/// The keys in a set of names. `message`: what the kernel sends of its elements, without its first 16 bytes.
+pub fn names(message: &[u8]) -> Vec<String> {
+    let inner = |bytes, wanted: u16| {
+        attributes(bytes).into_iter().filter(move |(kind, _)| *kind == wanted).map(|(_, value)| value)
+    };
+    // NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_LIST_ELEM, NFTA_SET_ELEM_KEY, NFTA_DATA_VALUE
+    let lists = inner(message.get(4..).unwrap_or_default(), 3);
+    let keys = lists.flat_map(|list| inner(list, 1)).flat_map(|element| inner(element, 1));
+    let text = |key: &[u8]| {
+        let end = key.iter().position(|byte| *byte == 0).unwrap_or(key.len());
+        String::from_utf8_lossy(&key[..end]).into_owned()
+    };
+    keys.flat_map(|key| inner(key, 1)).map(text).collect()
+}

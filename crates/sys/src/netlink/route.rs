@@ -277,6 +277,37 @@ pub struct Link {
     pub traffic: Traffic,
 }
 
+impl Link {
+    /// What the kernel has sent of one, without the message's head.
+    pub fn parse(body: &[u8]) -> Option<Self> {
+        let (index, flags) = (u32_at(body, 4)?, u32_at(body, 8)?);
+        let rest = body.get(16..)?;
+        let mut found = Self {
+            index,
+            name: String::new(),
+            kind: String::new(),
+            up: flags & UP != 0,
+            has_neighbours: u16_at(body, 2)? == ETHERNET && flags & (UP | CARRIER | NO_ARP) == UP | CARRIER,
+            mac: None,
+            mtu: 0,
+            master: None,
+            traffic: Traffic::default(),
+        };
+        for (kind, value) in attributes(rest) {
+            match kind {
+                IFLA_IFNAME => found.name = text(value),
+                IFLA_ADDRESS => found.mac = value.try_into().ok(),
+                IFLA_MTU => found.mtu = u32_at(value, 0)?,
+                IFLA_MASTER => found.master = u32_at(value, 0),
+                IFLA_STATS64 => found.traffic = Traffic::parse(value),
+                IFLA_LINKINFO => found.kind = attribute(value, INFO_KIND).map(text).unwrap_or_default(),
+                _ => {}
+            }
+        }
+        Some(found)
+    }
+}
+
 /// What an interface has carried (`struct rtnl_link_stats64`), seen from it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
@@ -301,7 +332,7 @@ impl Traffic {
 /// All interfaces of the socket's namespace.
 pub fn links(socket: &Socket) -> Result<Vec<Link>> {
     let all = socket.dump(GETLINK, "RTM_GETLINK", &link(0, false))?;
-    Ok(all.iter().filter_map(|body| parse_link(body)).collect())
+    Ok(all.iter().filter_map(|body| Link::parse(body)).collect())
 }
 
 /// An interface by its name.
@@ -313,35 +344,7 @@ pub fn link_named(socket: &Socket, name: &str) -> Result<Link> {
     let mut batch = Batch::default();
     batch.add(GETLINK, 0, called(), &link(0, false), |m| m.text(IFLA_IFNAME, name));
     let (_, body) = socket.ask(&batch)?;
-    parse_link(&body).ok_or_else(|| CallError::new(called(), libc::EPROTO))
-}
-
-fn parse_link(body: &[u8]) -> Option<Link> {
-    let (index, flags) = (u32_at(body, 4)?, u32_at(body, 8)?);
-    let rest = body.get(16..)?;
-    let mut found = Link {
-        index,
-        name: String::new(),
-        kind: String::new(),
-        up: flags & UP != 0,
-        has_neighbours: u16_at(body, 2)? == ETHERNET && flags & (UP | CARRIER | NO_ARP) == UP | CARRIER,
-        mac: None,
-        mtu: 0,
-        master: None,
-        traffic: Traffic::default(),
-    };
-    for (kind, value) in attributes(rest) {
-        match kind {
-            IFLA_IFNAME => found.name = text(value),
-            IFLA_ADDRESS => found.mac = value.try_into().ok(),
-            IFLA_MTU => found.mtu = u32_at(value, 0)?,
-            IFLA_MASTER => found.master = u32_at(value, 0),
-            IFLA_STATS64 => found.traffic = Traffic::parse(value),
-            IFLA_LINKINFO => found.kind = attribute(value, INFO_KIND).map(text).unwrap_or_default(),
-            _ => {}
-        }
-    }
-    Some(found)
+    Link::parse(&body).ok_or_else(|| CallError::new(called(), libc::EPROTO))
 }
 
 /// All addresses of the socket's namespace: on which interface, which, and the length of its net.
@@ -415,7 +418,7 @@ mod tests {
                     (seed >> 24) as u8
                 })
                 .collect();
-            let _ = parse_link(&bytes);
+            let _ = Link::parse(&bytes);
         }
     }
 }
