@@ -57,6 +57,7 @@ fn json_of_jails_is_as_documented(t: &Test) -> Outcome {
     fs::write(&broken, "id = 1\nx = 2\n")?;
     let jaula = t.jaula();
     documented(&jaula, "list", &["list"], &["state"])?;
+    documented(&jaula, "list", &["list", "--disk"], &["state", "disk"])?;
     documented(&jaula, "status", &["status"], &["keeper"])?;
     documented(&jaula, "audit", &["audit", name], &["score"])?;
     documented(&jaula, "plan", &["plan", name], &["host"])?;

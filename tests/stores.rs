@@ -29,7 +29,8 @@ use kept::{
 use libtest_mimic::Trial;
 use limits::{
     a_first_limit_of_an_overlay, a_limit_changes_while_running, a_limit_changes_while_stopped,
-    df_tells_the_limit_and_it_holds, the_limit_of_a_subvolume, what_a_store_cannot_hold_is_refused,
+    df_tells_the_limit_and_it_holds, lists_tell_the_room, the_limit_of_a_subvolume,
+    what_a_store_cannot_hold_is_refused,
 };
 use rustix::mount::UnmountFlags;
 use std::fs;
@@ -50,6 +51,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         nothing_mounted_is_deleted,
         what_the_files_are_made_of_is_not_changed_by_words,
         df_tells_the_limit_and_it_holds,
+        lists_tell_the_room,
         a_limit_changes_while_stopped,
         a_limit_changes_while_running,
         a_first_limit_of_an_overlay,

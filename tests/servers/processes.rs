@@ -1,9 +1,11 @@
 //! What `ps` shows on each side, as the documents of other managers show it, and whose the terminal is.
 
 use crate::boot::Server;
-use jaula_tests::harness::{Outcome, Template, Test, command};
+use jaula_tests::harness::{Outcome, Template, Test, busybox_root, command};
 use jaula_tests::trials;
 use libtest_mimic::Trial;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 pub(super) fn trials() -> Vec<Trial> {
@@ -11,6 +13,7 @@ pub(super) fn trials() -> Vec<Trial> {
         who_enters_sees_own_processes_and_the_host_sees_all,
         the_list_begins_with_init,
         the_console_belongs_to_who_logs_in,
+        an_init_in_the_keepers_group_cannot_signal_it,
     ])
 }
 
@@ -96,4 +99,40 @@ fn the_console_belongs_to_who_logs_in(t: &Test) -> Outcome {
     terminal.send("\x1d")?;
     terminal.wait()?;
     server.end()
+}
+
+/// System V's init begins in its keeper's group of processes (decision 038). Whatever it sends there ends itself or
+/// nobody: the keeper goes on, and stops it when it is asked to.
+fn an_init_in_the_keepers_group_cannot_signal_it(t: &Test) -> Outcome {
+    let name = t.name("web");
+    let from = format!("dir:{}", busybox_root()?.display());
+    let settings = [
+        "--set",
+        "boot.init=sysv",
+        "--set",
+        "boot.stop_timeout=1s",
+        "--set",
+        "boot.ready=[\"/bin/test\", \"-e\", \"/run/sent\"]",
+    ];
+    t.jaula()
+        .ok(&[&["build", "--quiet", &name, "--from", &from, "--store", "dir"][..], &settings].concat())?;
+    let root = t.root().join("var/lib/jaula/jails").join(&name).join("root");
+    // Its group, which is none that the jail knows; then every signal that ends a process, to the whole group.
+    let init = "#!/bin/sh\ncut -d' ' -f5 /proc/self/stat > /run/group\ntrap '' HUP INT QUIT TERM USR1 USR2\n\
+                for signal in HUP INT QUIT USR1 USR2 TERM KILL STOP; do kill -$signal 0; done\n\
+                echo done > /run/sent\nwhile :; do sleep 1; done\n";
+    let path = root.join("sbin/init");
+    _ = fs::remove_file(&path);
+    fs::write(&path, init)?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+    t.jaula().ok(&["start", &name])?;
+    assert_eq!(t.jaula().exec(&name, &["cat", "/run/group"])?, "0\n", "it has a group of its own");
+    let status = t.jaula().json(&["status", "--json", &name])?;
+    let keeper = status[0]["keeper"]["pid"].as_u64().ok_or("no keeper")?;
+    let state = fs::read_to_string(format!("/proc/{keeper}/stat"))?;
+    let state = state.rsplit(") ").next().and_then(|rest| rest.chars().next());
+    assert!(status[0]["keeper"]["alive"] == true && matches!(state, Some('S' | 'R')), "{state:?}: {status}");
+    assert_eq!(status[0]["state"], "running", "{status}");
+    t.jaula().ok(&["stop", &name])?;
+    t.jaula().ok(&["delete", "--yes", &name]).map(drop)
 }

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 /// Files between the two that are written, in the order in which they are packed: a reader of a jail that goes on
-/// finds the two far apart. Each number is a file of its own, so that none is ever half written.
+/// finds the two far apart. Each number is a file of its own, so that none is ever half written. It counts more than
+/// often enough for that, and leaves the processor to the export.
 const COUNTING: &str = "mkdir -p /m; i=0; while [ $i -lt 1500 ]; do echo x >/m/$i; i=$((i+1)); done; n=0; \
-                        while :; do n=$((n+1)); echo $n >/.n; mv /.n /a; echo $n >/.n; mv /.n /z; done";
+                        while :; do n=$((n+1)); echo $n >/.n; mv /.n /a; echo $n >/.n; mv /.n /z; usleep 5000; done";
 
 /// A jail in such a store that runs and counts.
 fn counting(t: &Test, name: &str, store: &str) -> Outcome {

@@ -166,3 +166,28 @@ pub(super) fn what_a_store_cannot_hold_is_refused(t: &Test) -> Outcome {
     assert_eq!(left, 0);
     Ok(())
 }
+
+/// Only if it is asked for, and only what is known without a look at every file.
+pub(super) fn lists_tell_the_room(t: &Test) -> Outcome {
+    template(t)?;
+    let (image, plain) = (t.name("image"), t.name("plain"));
+    build(t, &image, "image", &["--size", "64M"])?;
+    build(t, &plain, "dir", &[])?;
+    let listed = t.jaula().json(&["list", "--disk", "--json", &image, &plain])?;
+    let (used, size) = (&listed[0]["disk"]["used"], &listed[0]["disk"]["size"]);
+    assert!(used.as_u64().is_some_and(|used| used > 0 && used < 64 << 20) && *size == 64 << 20, "{listed}");
+    // A number where the file system has quota of projects, else null.
+    assert!(listed[1].get("disk").is_some(), "{listed}");
+    assert!(t.jaula().json(&["list", "--json", &image])?[0].get("disk").is_none());
+    let text = t.jaula().ok(&["list", "--disk"])?;
+    assert!(text.lines().next().is_some_and(|line| line.contains(" DISK ")), "{text}");
+    assert!(text.lines().any(|line| line.contains(&image) && line.contains(" of 64.0 MiB ")), "{text}");
+    assert!(!t.jaula().ok(&["list"])?.contains("DISK"));
+    // What is written counts.
+    t.jaula().ok(&["start", &image])?;
+    let before = used.as_u64().unwrap_or_default();
+    t.jaula().exec(&image, &["sh", "-c", "dd if=/dev/zero of=/big bs=1M count=20 2>&1 && sync"])?;
+    let listed = t.jaula().json(&["list", "--disk", "--json", &image])?;
+    assert!(listed[0]["disk"]["used"].as_u64() > Some(before + (15 << 20)), "{listed}");
+    t.jaula().ok(&["stop", &image]).map(drop)
+}

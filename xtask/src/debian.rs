@@ -12,7 +12,10 @@ use crate::templates::TEMPLATES;
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
+
+/// What no setup has used for so long may go.
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 const SUITE: &str = "trixie";
 
@@ -159,13 +162,56 @@ fn all_made() -> std::result::Result<Vec<std::result::Result<PathBuf, String>>, 
     };
     let (cache, _held) = prepare().map_err(|error| error.to_string())?;
     let one = |recipe: &Recipe| made(&cache, recipe).map_err(|error| error.to_string());
-    Ok(std::thread::scope(|scope| {
+    let trees = std::thread::scope(|scope| {
         // The large one beside the small ones.
         let small = scope.spawn(|| TEMPLATES.iter().map(one).collect::<Vec<_>>());
         let large = one(&MACHINE);
         let small = small.join().unwrap_or_else(|_| vec![Err("it panicked".to_owned()); TEMPLATES.len()]);
         std::iter::once(large).chain(small).collect()
-    }))
+    });
+    // Those of today have been used by now.
+    let names: Vec<&str> = std::iter::once(&MACHINE).chain(TEMPLATES).map(|recipe| recipe.name).collect();
+    for old in superseded(&cache, &names).unwrap_or_default() {
+        let done = match is_mounted(&old) {
+            true => "is superseded, and used by a test that runs".to_owned(),
+            false => {
+                remove(&old).map_or_else(|error| error.to_string(), |()| "was superseded; removed".to_owned())
+            }
+        };
+        println!("setup: {} {done}", old.display());
+    }
+    Ok(trees)
+}
+
+/// Trees that no setup has used for a day, of whose name another was used after them. Other clones, of another
+/// commit, use theirs.
+fn superseded(cache: &Path, names: &[&str]) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for name in names {
+        let mut trees = Vec::new();
+        for entry in fs::read_dir(cache)?.flatten() {
+            let file = entry.file_name().to_string_lossy().into_owned();
+            let number = file.strip_prefix(name).and_then(|rest| rest.strip_prefix('-'));
+            // As `made` writes it; `template-debian-13-sysv-…` is none of `template-debian-13`.
+            if number.is_some_and(|n| n.len() == 8 && n.chars().all(|c| c.is_ascii_hexdigit())) {
+                trees.push((entry.metadata()?.modified()?, entry.path()));
+            }
+        }
+        trees.sort();
+        trees.pop();
+        let old = |(used, _): &(SystemTime, PathBuf)| used.elapsed().is_ok_and(|age| age > DAY);
+        found.extend(trees.into_iter().filter(old).map(|(_, path)| path));
+    }
+    Ok(found)
+}
+
+/// Does any process see it in a mount, such as the layers of a test's jail?
+fn is_mounted(tree: &Path) -> bool {
+    let tree = tree.to_string_lossy().into_owned();
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes
+        .filter_map(|process| fs::read_to_string(process.path().join("mountinfo")).ok())
+        .any(|mounts| mounts.contains(&tree))
 }
 
 /// A tree, made if it is not there.
@@ -174,6 +220,8 @@ fn made(cache: &Path, recipe: &Recipe) -> Result<PathBuf> {
     if place.exists() {
         println!("setup: {} is here", place.display());
         (recipe.beside)(&place)?;
+        // Used today, see `superseded`.
+        File::open(&place)?.set_modified(SystemTime::now())?;
         return Ok(place);
     }
     println!("setup: making {} (a minute or two, 40 to 300 MB to fetch)", place.display());
@@ -198,9 +246,8 @@ fn made(cache: &Path, recipe: &Recipe) -> Result<PathBuf> {
 
 /// Removes the copies of machines (`tests/harness/machine.rs`) whose test was killed.
 fn sweep(cache: &Path) -> Result {
-    let day = Duration::from_secs(24 * 3600);
     for entry in fs::read_dir(cache)?.flatten() {
-        let old = entry.metadata()?.modified()?.elapsed().is_ok_and(|age| age > day);
+        let old = entry.metadata()?.modified()?.elapsed().is_ok_and(|age| age > DAY);
         if old && entry.file_name().to_string_lossy().starts_with("machine.") {
             remove(&entry.path())?;
         }
@@ -254,4 +301,33 @@ fn remove(tree: &Path) -> Result {
         return Err(format!("something is mounted below {}", tree.display()).into());
     }
     output(command(&["rm", "-rf", "--one-file-system"]).arg(tree)).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_old_trees_that_have_a_successor_go() {
+        let cache = std::env::temp_dir().join(format!("xtask-superseded-{}", std::process::id()));
+        let hours = |hours: u64| SystemTime::now() - Duration::from_secs(hours * 3600);
+        for (name, age) in [
+            ("a-00000001", 50),
+            ("a-00000002", 30),
+            ("a-00000003", 2),
+            ("a-00000004", 1),
+            // The only one of its name, and others.
+            ("b-00000001", 500),
+            ("a-b-00000001", 500),
+            ("a-00000001.unfinished", 500),
+            ("lab-00000001", 500),
+        ] {
+            fs::create_dir_all(cache.join(name)).unwrap();
+            File::open(cache.join(name)).unwrap().set_modified(hours(age)).unwrap();
+        }
+        let found = superseded(&cache, &["a", "b"]).unwrap();
+        assert_eq!(found, ["a-00000001", "a-00000002"].map(|name| cache.join(name)));
+        assert!(is_mounted(Path::new("/proc")) && !is_mounted(&cache));
+        fs::remove_dir_all(cache).unwrap();
+    }
 }

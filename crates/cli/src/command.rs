@@ -500,6 +500,8 @@ pub(crate) struct Enter {
 pub(crate) struct List {
     /// Which.
     pub(crate) jails: Selection,
+    /// `--disk`: with the room that their files take. Not of snapshots.
+    pub(crate) disk: bool,
     /// `--json`
     pub(crate) json: bool,
     /// `--quiet`: names only, one a line.

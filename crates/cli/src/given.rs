@@ -63,6 +63,7 @@ pub(crate) struct Given {
     pub(crate) dry_run: bool,
     pub(crate) fix: bool,
     pub(crate) rescue: bool,
+    pub(crate) disk: bool,
     pub(crate) json: bool,
     pub(crate) quiet: bool,
     pub(crate) color: When,

@@ -13,6 +13,7 @@ use jaula::house::House;
 use jaula::ops::list::{Condition, Summary};
 use jaula::ops::status::Traffic;
 use jaula::ops::{list, status};
+use jaula::rootfs::store::Usage;
 use jaula::{Result, registry, state};
 use model::time::Elapsed;
 use std::fmt::Write;
@@ -25,33 +26,36 @@ pub(crate) fn list(given: List, color: When) -> Result<ExitCode> {
     if given.names_only && !given.json {
         return lines(names.iter().map(ToString::to_string));
     }
-    let jails = list::list(&house, &names)?;
+    let jails = list::listed(&house, &names, given.disk)?;
     if given.json {
         return printed(print_json(&jails));
     }
-    let mut table = Table::new(&[
-        ("NAME", Side::Left),
-        ("ID", Side::Right),
-        ("STATE", Side::Left),
-        ("UP", Side::Right),
-        ("NETWORK", Side::Left),
-        ("ROOT", Side::Left),
-        ("COMMAND", Side::Left),
-    ]);
+    let disk = given.disk.then_some(("DISK", Side::Right));
+    let columns: Vec<(&str, Side)> =
+        [("NAME", Side::Left), ("ID", Side::Right), ("STATE", Side::Left), ("UP", Side::Right)]
+            .into_iter()
+            .chain(disk)
+            .chain([("NETWORK", Side::Left), ("ROOT", Side::Left), ("COMMAND", Side::Left)])
+            .collect();
+    let mut table = Table::new(&columns);
     let now = state::now();
-    for jail in &jails {
-        table.row([
-            jail.name.as_str(),
-            &jail.id.map(|id| id.to_string()).unwrap_or_default(),
-            &jail.state.to_string(),
-            &up(jail, now).map(|up| up.to_string()).unwrap_or_default(),
-            &network(jail),
-            jail.root.as_deref().unwrap_or_default(),
-            &jail.problem.clone().unwrap_or_else(|| what_runs(jail)),
-        ]);
+    for list::Listed { summary: jail, disk } in &jails {
+        let cells = [
+            jail.name.to_string(),
+            jail.id.map(|id| id.to_string()).unwrap_or_default(),
+            jail.state.to_string(),
+            up(jail, now).map(|up| up.to_string()).unwrap_or_default(),
+        ];
+        let disk = disk.map(|disk| disk.map_or_else(|| "-".to_owned(), room));
+        let rest = [
+            network(jail),
+            jail.root.clone().unwrap_or_default(),
+            jail.problem.clone().unwrap_or_else(|| what_runs(jail)),
+        ];
+        table.row(cells.into_iter().chain(disk).chain(rest));
         table.mark(2, mark(jail.state));
         if jail.problem.is_some() {
-            table.mark(6, Style::red);
+            table.mark(columns.len() - 1, Style::red);
         }
     }
     printed(table.print(Style::of(color, &io::stdout())))
@@ -95,6 +99,14 @@ fn network(jail: &Summary) -> String {
         [] => mode.to_owned(),
         [only] => format!("{mode} {only}"),
         [first, others @ ..] => format!("{mode} {first} +{}", others.len()),
+    }
+}
+
+/// How much room its files take, of how much.
+fn room(disk: Usage) -> String {
+    match disk.size {
+        Some(size) => format!("{} of {}", bytes(disk.used), bytes(size)),
+        None => bytes(disk.used),
     }
 }
 
@@ -161,13 +173,7 @@ fn in_words(jail: &status::Status, style: Style, now: u64) -> String {
         }),
     );
     line("restarts", jail.restarts.filter(|n| *n > 0).map(|n| n.to_string()));
-    line(
-        "disk",
-        jail.disk.map(|disk| match disk.size {
-            Some(size) => format!("{} of {}", bytes(disk.used), bytes(size)),
-            None => bytes(disk.used),
-        }),
-    );
+    line("disk", jail.disk.map(room));
     line(
         "traffic",
         jail.traffic.map(|all| {

@@ -190,8 +190,15 @@ fn other_verbs() {
         ("console www", Command::Console(www())),
         ("up", Command::Up(PathBuf::from("."))),
         ("down /srv", Command::Down(PathBuf::from("/srv"))),
-        ("list", Command::List(List { jails: Selection::All, json: false, names_only: false })),
-        ("list w* -q --json", Command::List(List { jails: named(&["w*"]), json: true, names_only: true })),
+        ("list", Command::List(List { jails: Selection::All, disk: false, json: false, names_only: false })),
+        (
+            "list w* -q --json",
+            Command::List(List { jails: named(&["w*"]), disk: false, json: true, names_only: true }),
+        ),
+        (
+            "list --disk",
+            Command::List(List { jails: Selection::All, disk: true, json: false, names_only: false }),
+        ),
         ("status", Command::Status(Status { jails: Selection::All, json: false })),
         ("status a --json", Command::Status(Status { jails: named(&["a"]), json: true })),
         ("logs www", logs(false, None)),

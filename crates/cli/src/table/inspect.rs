@@ -12,16 +12,22 @@ pub(crate) static LIST: Verb = Verb {
     summary: "List jails",
     about: "Prints one line for each jail, running or not: its name, id, state and what it runs.",
     operands: &[Operand { name: "GLOB", count: Count::Any, ..NAMES }],
-    options: &[&opt::JSON, &opt::NAMES_ONLY],
+    options: &[&opt::DISK, &opt::JSON, &opt::NAMES_ONLY],
     examples: &[
         ("jaula list", "all of them"),
+        ("jaula list --disk", "and how full they are"),
         ("jaula list 'web*' --json", "some, as JSON"),
         ("jaula list -q", "names only, for scripts"),
     ],
     exits: exit::JAILS,
     see: &["status", "logs"],
     kind: Kind::Command(|mut given| {
-        Ok(Command::List(List { jails: given.take_selection()?, json: given.json, names_only: given.quiet }))
+        Ok(Command::List(List {
+            jails: given.take_selection()?,
+            disk: given.disk,
+            json: given.json,
+            names_only: given.quiet,
+        }))
     }),
 };
 

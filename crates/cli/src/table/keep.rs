@@ -68,7 +68,7 @@ static SNAPSHOT_LIST: Verb = Verb {
     see: &["snapshot create"],
     kind: Kind::Command(|mut given| {
         let (json, names_only) = (given.json, given.quiet);
-        Ok(Command::SnapshotList(List { jails: given.take_selection()?, json, names_only }))
+        Ok(Command::SnapshotList(List { jails: given.take_selection()?, disk: false, json, names_only }))
     }),
 };
 

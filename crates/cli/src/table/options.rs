@@ -565,6 +565,14 @@ value!(
         Ok(())
     }
 );
+flag!(
+    DISK,
+    "disk",
+    None,
+    "Tell how much room each jail's own files take, and the most that they may, where that is known without a \
+     look at every file: with a limit, in an image, on a btrfs that counts.",
+    |given| given.disk = true
+);
 flag!(NAMES_ONLY, "quiet", Some('q'), "Print names only, one a line.", |given| given.quiet = true);
 flag!(
     FOLLOW,

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::house::House;
 use crate::registry::{self, Live};
+use crate::rootfs::store::{self, Usage};
 use crate::state::{self, Ended, Phase};
 use model::boot::Kind;
 use model::name::{Id, Name};
@@ -76,6 +77,18 @@ pub struct Summary {
     pub problem: Option<String>,
 }
 
+/// A jail in a list.
+#[derive(Clone, Debug, Serialize)]
+pub struct Listed {
+    /// What is always told.
+    #[serde(flatten)]
+    pub summary: Summary,
+    /// How much room its own files take, if that is asked for: its configuration must be read for it. `Some(None)`:
+    /// that would take a look at every file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk: Option<Option<Usage>>,
+}
+
 /// These jails, in this order. A jail that goes meanwhile is left out.
 pub fn list(house: &House, names: &[Name]) -> Result<Vec<Summary>> {
     let one = |name| match summary(house, name) {
@@ -83,6 +96,21 @@ pub fn list(house: &House, names: &[Name]) -> Result<Vec<Summary>> {
         summary => Some(summary),
     };
     names.iter().filter_map(one).collect()
+}
+
+/// The same, and with `disk` the room of each.
+pub fn listed(house: &House, names: &[Name], disk: bool) -> Result<Vec<Listed>> {
+    let with = |summary: Summary| {
+        let disk = disk.then(|| self::disk(house, &summary.name));
+        Listed { summary, disk }
+    };
+    Ok(list(house, names)?.into_iter().map(with).collect())
+}
+
+/// How much room a jail's own files take, as its configuration says that they are kept.
+pub(crate) fn disk(house: &House, name: &Name) -> Option<Usage> {
+    let stored = registry::read(house, name).ok().filter(|stored| stored.config.root.is_own())?;
+    store::usage(house, name, &stored.config)
 }
 
 /// One jail. Of a jail that runs only its small state file is read, of another its configuration.

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::house::House;
 use crate::ops::list::{self, Summary};
 use crate::registry;
-use crate::rootfs::store::{self, Usage};
+use crate::rootfs::store::Usage;
 use model::config::NetworkMode;
 use model::name::{IdRange, Name};
 use model::time::Moment;
@@ -109,8 +109,7 @@ fn of(house: &House, name: &Name, links: &Links) -> Result<Status> {
     let config = registry::has_file(house, name).then(|| house.config(name));
     // Without root a jail has no ids but its caller's.
     let ids = summary.id.filter(|_| sys::process::user() == 0).map(model::name::Id::range);
-    let stored = registry::read(house, name).ok().filter(|stored| stored.config.root.is_own());
-    let disk = stored.and_then(|stored| store::usage(house, name, &stored.config));
+    let disk = list::disk(house, name);
     let traffic = pid.and(summary.id).filter(|_| passes_host(&summary)).and_then(|id| {
         let link = id.link(&house.tag);
         links.iter().find(|one| one.name == link).map(|one| seen_from_inside(one.traffic))
