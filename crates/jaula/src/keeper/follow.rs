@@ -5,12 +5,17 @@ use crate::error::{Error, Result};
 use crate::rootfs::guest::{follow, inherited};
 use model::guest::Resolver;
 use model::name::Name;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use sys::fs::{CWD, O_DIRECTORY, O_PATH, O_RDONLY};
+use sys::signal::SIGKILL;
 
 /// What the host says of its nameservers, and what systemd-resolved says where that names itself.
 const FILES: [&str; 2] = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"];
+
+/// How long the keeper waits for the file to be written.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Directories of the host whose changes this keeper hears of, and what the jail was told last.
 #[derive(Debug)]
@@ -49,6 +54,11 @@ impl Follow {
         let owner = jail.state.id.range().outside;
         match sys::process::fork().map_err(failed())? {
             Some(child) => {
+                // A file system of the jail's own may never answer.
+                let ends = sys::poll::wait(&[(child.pidfd.as_fd(), false)], Some(PATIENCE)).map_err(failed())?;
+                if ends == [false] {
+                    sys::process::signal(&child.pidfd, SIGKILL).map_err(failed())?;
+                }
                 if sys::process::wait(&child.pidfd).map_err(failed())?.code() == 0 {
                     self.told = now;
                 }
