@@ -1,7 +1,8 @@
 //! Answers of the kernel about interfaces and nf_tables, and what machines of the net answer.
 #![no_main]
 
-use model::firewall::foreign::{Interfaces, dropping};
+use model::firewall::foreign::{Interfaces, forwarding};
+use model::firewall::legacy;
 use model::firewall::message::names;
 use model::link::Mac;
 use std::net::IpAddr;
@@ -10,7 +11,8 @@ use sys::netlink::route::Link;
 
 libfuzzer_sys::fuzz_target!(|answer: &[u8]| {
     let bodies: Vec<Vec<u8>> = messages(answer).map(|message| message.body.to_vec()).collect();
-    for mut chain in dropping(&bodies) {
+    let legacy = [false, true].into_iter().filter_map(|six| legacy::forwarding(six, answer, 0, 300));
+    for mut chain in forwarding(&bodies).into_iter().chain(legacy) {
         bodies.iter().for_each(|rule| chain.note_rule(rule));
         let _ = (chain.knows("jv101"), chain.mend(&Interfaces::like("jv101")).len());
     }

@@ -9,6 +9,9 @@ use libtest_mimic::Trial;
 pub(super) fn trials() -> Vec<Trial> {
     trials!("firewall": privileged [
         a_chain_that_drops_is_named_with_what_mends_it,
+        a_chain_that_ends_by_rejecting_is_named,
+        rules_of_iptables_legacy_are_seen,
+        a_last_rule_of_iptables_legacy_is_seen,
         chains_of_docker_are_named_as_docker_wants_it,
         switches_are_set_and_noted,
         a_strict_source_filter_is_no_fault,
@@ -38,10 +41,35 @@ const TRY: &str =
     "import socket, sys\nprint(socket.create_connection((sys.argv[1], 80), 1).recv(99).decode())";
 
 fn a_chain_that_drops_is_named_with_what_mends_it(t: &Test) -> Outcome {
-    let cable = lay(t)?;
     let chain = "nft add table inet filter && \
                 nft add chain inet filter forward '{ type filter hook forward priority 0; policy drop; }'";
-    host(&cable, &["sh", "-c", chain])?.ok()?;
+    is_named_and_mended(t, chain, "chain forward of table inet filter")
+}
+
+/// firewalld's chain accepts by its policy, and ends with a rule that rejects.
+fn a_chain_that_ends_by_rejecting_is_named(t: &Test) -> Outcome {
+    let chain = "nft add table inet firewalld && nft add chain inet firewalld filter_FORWARD \
+                '{ type filter hook forward priority 10; policy accept; }' && \
+                nft add rule inet firewalld filter_FORWARD ct state established,related accept && \
+                nft add rule inet firewalld filter_FORWARD ct state invalid drop && \
+                nft add rule inet firewalld filter_FORWARD reject with icmpx admin-prohibited";
+    is_named_and_mended(t, chain, "chain filter_FORWARD of table inet firewalld")
+}
+
+fn rules_of_iptables_legacy_are_seen(t: &Test) -> Outcome {
+    let what = "chain FORWARD of table ip filter of iptables-legacy";
+    is_named_and_mended(t, "iptables-legacy -P FORWARD DROP", what)
+}
+
+fn a_last_rule_of_iptables_legacy_is_seen(t: &Test) -> Outcome {
+    let rules = "iptables-legacy -N MINE; iptables-legacy -A FORWARD -i lo -j ACCEPT; iptables-legacy -A FORWARD -j REJECT";
+    is_named_and_mended(t, rules, "chain FORWARD of table ip filter of iptables-legacy")
+}
+
+/// A jail that these rules of the host's hold up is told so, and the command that is told lets it through.
+fn is_named_and_mended(t: &Test, rules: &str, what: &str) -> Outcome {
+    let cable = lay(t)?;
+    host(&cable, &["sh", "-ec", rules])?.ok()?;
     let mut server = cable.client_command(&["python3", "-c", ANSWER]).spawn()?;
     let tried = (|| -> Outcome {
         let jaula = cable.jaula();
@@ -49,7 +77,7 @@ fn a_chain_that_drops_is_named_with_what_mends_it(t: &Test) -> Outcome {
         start(&jaula, "held", &[&addresses], IDLE)?;
         let inside = ["exec", "held", "--", "python3", "-c", TRY, CLIENT];
         assert!(!jaula.run(&inside)?.status.success(), "the chain drops it");
-        let found = row(&cable, &[], "chain forward of table inet filter")?;
+        let found = row(&cable, &[], what)?;
         assert_eq!(
             (text(&found, "verdict"), text(&found, "why").contains("jail held")),
             ("warning", true),
@@ -58,14 +86,11 @@ fn a_chain_that_drops_is_named_with_what_mends_it(t: &Test) -> Outcome {
         jaula.run(&["stop", "held"])?.ok()?;
         let said = jaula.run(&["start", "held"])?;
         let mend = text(&found, "mend");
-        assert!(
-            said.stderr.contains("chain forward of table inet filter drops") && said.stderr.contains(mend),
-            "{said}"
-        );
+        assert!(said.stderr.contains(&format!("{what} drops")) && said.stderr.contains(mend), "{said}");
         // What is said to mend it does, and nothing is said any more.
         host(&cable, &["sh", "-c", mend])?.ok()?;
         assert_eq!(jaula.run(&inside)?.ok()?, format!("{HOST}\n"));
-        assert_eq!(text(&row(&cable, &[], "chain forward of table inet filter")?, "verdict"), "ok");
+        assert_eq!(text(&row(&cable, &[], what)?, "verdict"), "ok");
         jaula.run(&["stop", "held"])?.ok()?;
         let said = jaula.run(&["start", "held"])?;
         assert!(said.status.success() && said.stderr.is_empty(), "{said}");

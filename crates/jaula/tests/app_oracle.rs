@@ -162,6 +162,12 @@ fn libraries_that_a_program_opens_have_what_their_loader_loads() {
     assert!(compared > 50);
 }
 
+/// By a process of its own: what this one writes is busy, and not to be run, for as long as a program that another test
+/// starts at the same time has the descriptor, until its exec.
+fn copy(options: &[&str], from: &Path, to: &Path) {
+    assert!(Command::new("cp").args(options).args([from, to]).status().unwrap().success());
+}
+
 /// Copies a closure into a new directory below the build's own.
 fn build(name: &str, closure: &Closure) -> PathBuf {
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -170,12 +176,10 @@ fn build(name: &str, closure: &Closure) -> PathBuf {
         let path = root.join(entry.path.strip_prefix("/").unwrap());
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         match &entry.what {
-            What::File { source } => drop(fs::copy(source, path).unwrap()),
+            What::File { source } => copy(&[], source, &path),
             What::Symlink { target } => symlink(target, path).unwrap(),
             What::Text { content } => fs::write(path, content).unwrap(),
-            What::Directory { source } => {
-                assert!(Command::new("cp").arg("-a").args([source, &path]).status().unwrap().success());
-            }
+            What::Directory { source } => copy(&["-a"], source, &path),
         }
     }
     // Stands for the device, which is not a part of the closure; perl opens it.

@@ -5,6 +5,7 @@
 
 pub mod expression;
 pub mod foreign;
+pub mod legacy;
 pub mod message;
 mod share;
 pub mod table;

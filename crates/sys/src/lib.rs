@@ -21,6 +21,7 @@ pub mod entry;
 pub mod error;
 pub mod fs;
 pub mod init;
+pub mod iptables;
 pub mod look;
 pub mod loops;
 pub mod memory;

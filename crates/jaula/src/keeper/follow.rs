@@ -55,7 +55,8 @@ impl Follow {
         match sys::process::fork().map_err(failed())? {
             Some(child) => {
                 // A file system of the jail's own may never answer.
-                let ends = sys::poll::wait(&[(child.pidfd.as_fd(), false)], Some(PATIENCE)).map_err(failed())?;
+                let ends =
+                    sys::poll::wait(&[(child.pidfd.as_fd(), false)], Some(PATIENCE)).map_err(failed())?;
                 if ends == [false] {
                     sys::process::signal(&child.pidfd, SIGKILL).map_err(failed())?;
                 }

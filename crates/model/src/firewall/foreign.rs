@@ -3,9 +3,9 @@
 use super::message::{Family, attributes};
 use std::fmt;
 
-/// A chain of somebody else's that drops what none of its rules lets through.
+/// A chain of somebody else's that packets pass which are forwarded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dropping {
+pub struct Forwarding {
     /// Of IPv4, of IPv6, or of both.
     pub family: Family,
     /// Its table.
@@ -14,8 +14,14 @@ pub struct Dropping {
     pub chain: String,
     /// Where Docker lets an administrator add rules, if it made this chain.
     pub docker: bool,
+    /// Is it one of iptables-legacy, which nf_tables do not show?
+    pub legacy: bool,
     /// The interfaces that rules of its table name, and whether each means all that begin so.
     pub named: Vec<(String, bool)>,
+    /// Is its policy to drop?
+    pub(super) policy: bool,
+    /// What its last rule does to all packets that come so far, if it is for all: does it drop them?
+    pub(super) last: Option<bool>,
 }
 
 /// Interfaces, for a rule.
@@ -42,29 +48,33 @@ impl Interfaces {
     }
 }
 
-/// The chains whose policy is to drop what is forwarded. `messages`: what the kernel sends of chains, each
-/// without its first 16 bytes.
-pub fn dropping(messages: &[Vec<u8>]) -> Vec<Dropping> {
+/// The chains that what is forwarded passes. `messages`: what the kernel sends of chains, each without its first 16
+/// bytes.
+pub fn forwarding(messages: &[Vec<u8>]) -> Vec<Forwarding> {
     let chains: Vec<_> = messages.iter().filter_map(|message| Chain::read(message)).collect();
     let mut found = Vec::new();
     for chain in &chains {
-        // NF_INET_FORWARD, NF_DROP
-        if chain.hook != Some(2) || chain.policy != Some(0) || chain.table == super::TABLE {
+        // NF_INET_FORWARD
+        if chain.hook != Some(2) || chain.table == super::TABLE {
             continue;
         }
         let same = |other: &&Chain| (other.family, &other.table) == (chain.family, &chain.table);
-        found.push(Dropping {
+        found.push(Forwarding {
             family: chain.family,
             table: chain.table.clone(),
             chain: chain.name.clone(),
             docker: chains.iter().filter(same).any(|other| other.name == DOCKER),
+            legacy: false,
             named: Vec::new(),
+            // NF_DROP
+            policy: chain.policy == Some(0),
+            last: None,
         });
     }
     found
 }
 
-const DOCKER: &str = "DOCKER-USER";
+pub(super) const DOCKER: &str = "DOCKER-USER";
 
 #[derive(Debug)]
 struct Chain {
@@ -86,19 +96,29 @@ impl Chain {
     }
 }
 
-impl fmt::Display for Dropping {
+impl fmt::Display for Forwarding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "chain {} of table {} {}", self.chain, self.family.name(), self.table)
+        let legacy = if self.legacy { " of iptables-legacy" } else { "" };
+        write!(f, "chain {} of table {} {}{legacy}", self.chain, self.family.name(), self.table)
     }
 }
 
-impl Dropping {
-    /// Notes the interfaces that a rule of its table names. `message` as in [`dropping`].
+impl Forwarding {
+    /// Does it drop what none of its rules lets through, as far as is known of them?
+    pub fn drops(&self) -> bool {
+        self.last.unwrap_or(self.policy)
+    }
+
+    /// Notes the interfaces that a rule of its table names, and what the chain's last one does: they come in their
+    /// order. `message` as in [`forwarding`].
     pub fn note_rule(&mut self, message: &[u8]) {
         let all = attributes(message.get(4..).unwrap_or_default());
-        // NFTA_RULE_TABLE, NFTA_RULE_EXPRESSIONS
+        // NFTA_RULE_TABLE, NFTA_RULE_CHAIN, NFTA_RULE_EXPRESSIONS
         if find(&all, 1).map(text).as_ref() != Some(&self.table) {
             return;
+        }
+        if find(&all, 2).map(text).as_ref() == Some(&self.chain) {
+            self.last = for_all(find(&all, 4).unwrap_or_default());
         }
         let mut loaded = None;
         for (_, expression) in attributes(find(&all, 4).unwrap_or_default()) {
@@ -142,7 +162,12 @@ impl Dropping {
         // What iptables has made is changed by iptables: nft(8) warns of doing it otherwise.
         match (self.family, table.as_str(), chain.as_str()) {
             (Family::Ip | Family::Ip6, "filter", "FORWARD") => {
-                let program = if self.family == Family::Ip { "iptables" } else { "ip6tables" };
+                let program = match (self.family, self.legacy) {
+                    (Family::Ip, false) => "iptables",
+                    (Family::Ip, true) => "iptables-legacy",
+                    (_, false) => "ip6tables",
+                    (_, true) => "ip6tables-legacy",
+                };
                 let chain = if self.docker { DOCKER } else { "FORWARD" };
                 let name = interfaces.written('+');
                 format!("{program} -I {chain} -i {name} -j ACCEPT; {program} -I {chain} -o {name} -j ACCEPT")
@@ -156,6 +181,30 @@ impl Dropping {
             }
         }
     }
+}
+
+/// Does a rule of these expressions drop all packets, or let all through? `None` if it is for some only, or goes on.
+fn for_all(expressions: &[u8]) -> Option<bool> {
+    for (_, expression) in attributes(expressions) {
+        let expression = attributes(expression);
+        match find(&expression, 1)? {
+            b"counter\0" | b"log\0" => {}
+            b"reject\0" => return Some(true),
+            b"immediate\0" => {
+                // NFTA_IMMEDIATE_DATA, NFTA_DATA_VERDICT, NFTA_VERDICT_CODE: NF_DROP, NF_ACCEPT
+                let inner = attributes(find(&expression, 2)?);
+                let data = attributes(find(&inner, 2)?);
+                let verdict = attributes(find(&data, 2)?);
+                return match find(&verdict, 1).and_then(number)? {
+                    0 => Some(true),
+                    1 => Some(false),
+                    _ => None,
+                };
+            }
+            _ => return None,
+        }
+    }
+    None
 }
 
 fn find<'a>(all: &[(u16, &'a [u8])], kind: u16) -> Option<&'a [u8]> {

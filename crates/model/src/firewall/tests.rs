@@ -143,7 +143,11 @@ fn rule(table: &str, name: &[u8]) -> Vec<u8> {
 #[test]
 fn chains_that_drop() {
     let like = foreign::Interfaces::like;
-    let found = |chains: &[Vec<u8>]| foreign::dropping(chains);
+    let found = |chains: &[Vec<u8>]| {
+        let mut all = foreign::forwarding(chains);
+        all.retain(foreign::Forwarding::drops);
+        all
+    };
     let forward = chain(2, "filter", "FORWARD", Some((2, 0)));
     let docker = found(&[chain(2, "filter", "DOCKER-USER", None), forward.clone()]);
     assert_eq!(
@@ -206,4 +210,49 @@ fn rules_are_counted_by_chain() {
     let (chain, rules) = table::on_link(share.guard.as_ref().unwrap(), &share.addresses);
     assert_eq!(rules.len(), 3, "the first address of each family, and all else");
     assert!(rules.iter().all(|rule| rule.chain == chain.name));
+}
+
+/// A rule of iptables-legacy for all packets, or for those of an interface.
+fn legacy_rule(six: bool, interface: &str, target: &str, verdict: i32) -> Vec<u8> {
+    let (size, name, offsets) = if six { (168, 64, 140) } else { (112, 16, 88) };
+    let mut rule = vec![0; size + 40];
+    rule[name..name + interface.len()].copy_from_slice(interface.as_bytes());
+    if !interface.is_empty() {
+        rule[name + 32..name + 33 + interface.len()].fill(255);
+    }
+    rule[offsets..offsets + 2].copy_from_slice(&u16::try_from(size).unwrap().to_ne_bytes());
+    rule[offsets + 2..offsets + 4].copy_from_slice(&u16::try_from(size + 40).unwrap().to_ne_bytes());
+    rule[size..size + 2].copy_from_slice(&40_u16.to_ne_bytes());
+    rule[size + 2..size + 2 + target.len()].copy_from_slice(target.as_bytes());
+    rule[size + 32..size + 36].copy_from_slice(&verdict.to_ne_bytes());
+    rule
+}
+
+#[test]
+fn chains_of_iptables_legacy_that_drop() {
+    const DROPS: i32 = -1;
+    const ACCEPTS: i32 = -2;
+    for six in [false, true] {
+        let rule = |interface: &str, target: &str, verdict| legacy_rule(six, interface, target, verdict);
+        let length = rule("", "", 0).len();
+        // The chain INPUT comes first, with its policy alone.
+        let read = |rules: &[Vec<u8>]| {
+            let all = [&[rule("", "", DROPS)], rules].concat();
+            legacy::forwarding(six, &all.concat(), length, length * rules.len()).unwrap()
+        };
+        let drops = |rules: &[Vec<u8>]| read(rules).drops();
+        assert!(drops(&[rule("", "", DROPS)]));
+        assert!(!drops(&[rule("", "", ACCEPTS)]));
+        assert!(drops(&[rule("", "REJECT", 0), rule("", "", ACCEPTS)]));
+        assert!(!drops(&[rule("eth0", "REJECT", 0), rule("", "", ACCEPTS)]));
+        assert!(!drops(&[rule("", "", ACCEPTS), rule("", "", DROPS)]), "no packet comes to the policy");
+        let named = read(&[rule("jv101", "", ACCEPTS), rule("", "", DROPS)]);
+        assert!(named.drops() && named.knows("jv101") && !named.knows("jv1012"));
+        let mend = named.mend(&foreign::Interfaces::like("jv101"));
+        assert!(mend.starts_with(if six { "ip6tables-legacy -I" } else { "iptables-legacy -I" }), "{mend}");
+        let whole = [rule("jv101", "ERROR", 7), rule("", "", DROPS)].concat();
+        for n in 0..whole.len() {
+            _ = legacy::forwarding(six, &whole[..n], 0, length);
+        }
+    }
 }
