@@ -14,7 +14,7 @@ use scene::Scene;
 use servers::Server;
 use std::fmt::Write;
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 11;
 
 /// One server's figures, one of each per round.
 #[derive(Default)]
