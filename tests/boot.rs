@@ -13,6 +13,12 @@ pub(crate) fn trials() -> Vec<Trial> {
     [systemd::trials(), inits::trials(), console::trials()].into_iter().flatten().collect()
 }
 
+/// Prints `running`, or what kept systemd from it.
+pub(crate) const WHOLE: &str = "systemctl is-system-running --wait || {
+    systemctl list-jobs --no-legend
+    systemctl status --no-pager --full --lines=30 --state=failed
+}";
+
 /// A jail that boots a distribution. Nothing that it does takes longer than two minutes.
 pub(crate) struct Server<'t> {
     t: &'t Test,
@@ -73,6 +79,13 @@ impl<'t> Server<'t> {
     /// A line of shell inside, which must succeed; gives what it printed.
     pub(crate) fn shell(&self, script: &str) -> Outcome<String> {
         self.jaula().ok(&["exec", &self.name, "--", "sh", "-c", script])
+    }
+
+    /// Its systemd has started all that it means to start, or what failed is told with its log.
+    pub(crate) fn nothing_failed(&self) -> Outcome {
+        let said = self.shell(WHOLE)?;
+        assert_eq!(said, "running\n", "{}", self.log());
+        Ok(())
     }
 
     pub(crate) fn status(&self) -> Outcome<serde_json::Value> {

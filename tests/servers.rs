@@ -11,8 +11,6 @@ mod processes;
 mod users;
 mod web;
 
-use crate::boot::Server;
-use jaula_tests::harness::Outcome;
 use libtest_mimic::Trial;
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -28,13 +26,6 @@ pub(crate) fn trials() -> Vec<Trial> {
         web::trials(),
     ];
     files.into_iter().flatten().collect()
-}
-
-/// With systemd, all that it started stands.
-fn nothing_failed(server: &Server<'_>) -> Outcome {
-    assert_eq!(server.shell("systemctl list-units --failed --plain --no-legend")?, "");
-    assert_eq!(server.shell("systemctl is-system-running")?, "running\n");
-    Ok(())
 }
 
 /// What the host has of users and packages.

@@ -225,12 +225,13 @@ fn a_limit_comes_later(t: &Test) -> Outcome {
 
 /// Where it is switched off, the way to switch it on is said.
 fn no_quota_is_said(t: &Test) -> Outcome {
-    let image = t.root().join("plain.img");
-    let (at, image) = (t.root().join("var/lib/jaula"), image.to_string_lossy().into_owned());
+    let at = t.root().join("var/lib/jaula");
     fs::create_dir_all(&at)?;
     let at = at.to_string_lossy().into_owned();
-    command(&["truncate", "-s", "64M", &image])?.ok()?;
     for (features, help) in [("^quota", "tune2fs -O quota,project"), ("quota,project", "quotaon -P")] {
+        // A file of its own each: a jail that starts elsewhere just then may hold the mount a moment longer.
+        let image = t.root().join(format!("{features}.img")).to_string_lossy().into_owned();
+        command(&["truncate", "-s", "64M", &image])?.ok()?;
         command(&["mke2fs", "-q", "-F", "-t", "ext4", "-O", features, &image])?.ok()?;
         command(&["mount", "-o", "loop", &image, &at])?.ok()?;
         let tried = template(t).and_then(|()| {

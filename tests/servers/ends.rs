@@ -1,6 +1,5 @@
 //! Servers that do not stop, do not start, or have an init of their own kind.
 
-use super::nothing_failed;
 use crate::boot::Server;
 use crate::ground::tree;
 use jaula_tests::harness::{Outcome, Template, Test};
@@ -32,7 +31,7 @@ fn what_does_not_stop_is_ended_after_its_time(t: &Test) -> Outcome {
     // All of it is gone, and it starts again.
     crate::declared::nothing_left(t)?;
     server.start()?;
-    nothing_failed(&server)?;
+    server.nothing_failed()?;
     server.jaula().ok(&["stop", &server.name, "--timeout", "0"])?;
     server.end()
 }
@@ -57,7 +56,7 @@ fn a_server_that_does_not_start_is_repaired(t: &Test) -> Outcome {
     terminal.wait()?;
     server.stop()?;
     server.start()?;
-    nothing_failed(&server)?;
+    server.nothing_failed()?;
     server.end()
 }
 

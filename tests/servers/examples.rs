@@ -52,8 +52,7 @@ impl<'t> Recipe<'t> {
 
     /// All stands that it has started.
     fn is_whole(&self, server: &str) -> Outcome {
-        assert_eq!(self.shell(server, "systemctl list-units --failed --plain --no-legend")?, "");
-        assert_eq!(self.shell(server, "systemctl is-system-running")?, "running\n");
+        assert_eq!(self.shell(server, crate::boot::WHOLE)?, "running\n");
         Ok(())
     }
 

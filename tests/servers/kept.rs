@@ -1,6 +1,5 @@
 //! A server is built by one command, and starts with the host after what it depends on.
 
-use super::nothing_failed;
 use crate::boot::Server;
 use jaula_tests::harness::{Outcome, Template, Test};
 use jaula_tests::trials;
@@ -53,7 +52,7 @@ fn two_commands_make_a_server(t: &Test) -> Outcome {
     t.jaula().ok(&["set", &name, "network.mode=none", "network.addresses="])?;
     let server = Server::known(t, name);
     server.start()?;
-    nothing_failed(&server)?;
+    server.nothing_failed()?;
     assert_eq!(server.shell("hostname; . /etc/os-release; echo $VERSION_ID")?, "www.example.org\n13\n");
     server.end()
 }
@@ -84,7 +83,7 @@ fn servers_start_with_the_host_in_order(t: &Test) -> Outcome {
     let begun = moment(web, "-p UserspaceTimestampMonotonic")?;
     assert!(0 < ready && ready < begun, "ready at {ready}, begun at {begun}");
     for server in &servers {
-        nothing_failed(server)?;
+        server.nothing_failed()?;
     }
     web.jaula().ok(&["shutdown"])?;
     let down = |server: &Server<'_>| -> Outcome<f64> {

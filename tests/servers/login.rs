@@ -1,6 +1,5 @@
 //! sshd inside, and a real client on another host.
 
-use super::nothing_failed;
 use crate::boot::Server;
 use jaula_tests::harness::{CLIENT, Cable, Done, Outcome, Template, Test};
 use jaula_tests::trials;
@@ -92,7 +91,7 @@ fn logs_in(t: &Test, template: Template, network: &[&str]) -> Outcome {
     server.start()?;
     let systemd = template != Template::Debian13Sysv;
     if systemd {
-        nothing_failed(&server)?;
+        server.nothing_failed()?;
     }
     server.shell("useradd -m -s /bin/bash bob && echo bob:secret-of-bob | chpasswd")?;
     let ssh = Ssh::new(t, &cable)?;
@@ -130,7 +129,7 @@ fn logs_in(t: &Test, template: Template, network: &[&str]) -> Outcome {
     assert!(fs::read(&file)? == fs::read(back)?, "what came back is not what was sent");
     if systemd {
         server.shell("loginctl --no-legend list-sessions >/dev/null; journalctl -q -b _COMM=sshd _COMM=sshd-session + _COMM=sshd-session | grep 'Accepted password for bob'")?;
-        nothing_failed(&server)?;
+        server.nothing_failed()?;
     }
     assert_eq!(super::hosts_own(), before, "the host's own users are as they were");
     server.end()

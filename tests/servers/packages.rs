@@ -1,6 +1,6 @@
 //! Packages are installed inside, as on a machine: with their users and services, and nothing of the host's.
 
-use super::{hosts_own, nothing_failed};
+use super::hosts_own;
 use crate::boot::Server;
 use jaula_tests::harness::{CLIENT, Cable, Outcome, Template, Test, command};
 use jaula_tests::trials;
@@ -123,10 +123,10 @@ fn installs(t: &Test, template: Template, stands: fn(&Server<'_>) -> Outcome) ->
 }
 
 fn a_package_brings_a_user_and_a_service(t: &Test) -> Outcome {
-    installs(t, Template::Debian13, nothing_failed)?;
+    installs(t, Template::Debian13, |server| server.nothing_failed())?;
     t.jaula().ok(&["delete", "--all", "--yes"])?;
     fs::remove_dir_all(t.root().join("mirror"))?;
-    installs(t, Template::Debian12, nothing_failed)
+    installs(t, Template::Debian12, |server| server.nothing_failed())
 }
 
 fn a_package_brings_a_script_of_a_runlevel(t: &Test) -> Outcome {

@@ -117,6 +117,6 @@ fn what_would_change_the_kernel_is_refused(t: &Test) -> Outcome {
         let done = server.jaula().run(&["exec", &server.name, "--", "sh", "-c", script])?;
         assert!(!done.status.success(), "{script}: {done}");
     }
-    super::nothing_failed(&server)?;
+    server.nothing_failed()?;
     server.end()
 }

@@ -126,6 +126,6 @@ fn a_user_changes_a_password_and_logs_in(t: &Test) -> Outcome {
     terminal.expect("bob@")?;
     terminal.send("\x1d")?;
     terminal.wait()?;
-    super::nothing_failed(&server)?;
+    server.nothing_failed()?;
     server.end()
 }

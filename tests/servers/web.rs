@@ -1,6 +1,5 @@
 //! nginx inside, as its package configures it, and a real client on another host.
 
-use super::nothing_failed;
 use crate::boot::Server;
 use jaula_tests::harness::{CLIENT, Cable, Outcome, Template, Test};
 use jaula_tests::trials;
@@ -25,7 +24,7 @@ fn serves(t: &Test, template: Template, network: &[&str]) -> Outcome {
     let cable = Cable::lay(t, &["192.0.2.10", "192.0.2.11", "2001:db8::10"])?;
     let server = Server::built(t, cable.jaula(), template, "web", network)?;
     server.start()?;
-    nothing_failed(&server)?;
+    server.nothing_failed()?;
     assert!(get(&cable, "http://192.0.2.10/")?.contains("Welcome to nginx"), "the package's own page");
     server.shell("echo page of the jail >/var/www/html/index.html")?;
     for url in ["http://192.0.2.10/", "http://[2001:db8::10]/"] {
@@ -43,7 +42,7 @@ fn serves(t: &Test, template: Template, network: &[&str]) -> Outcome {
     })?;
     server.shell("systemctl stop nginx")?;
     assert!(get(&cable, "http://192.0.2.10:8080/")?.contains("refused"));
-    nothing_failed(&server)?;
+    server.nothing_failed()?;
     server.end()
 }
 
