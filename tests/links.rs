@@ -98,7 +98,7 @@ pub(crate) fn stopped(cable: &Cable<'_>, names: &[&str]) -> Outcome {
     cable.jaula().ok(&[&["stop"], names].concat()).map(drop)
 }
 
-fn routed_jails_are_reached_from_everywhere(t: &Test) -> Outcome {
+pub(crate) fn routed_jails_are_reached_from_everywhere(t: &Test) -> Outcome {
     let cable = lay(t)?;
     let before = look(&cable)?;
     let (one, two) = (t.name("one"), t.name("two"));
