@@ -19,6 +19,8 @@ use sys::netlink::{Batch, Socket};
 pub(crate) const SHARED: &str = ".shared";
 /// Says that jaula brought it. No jail has such a name: it would be in the way of this one.
 const MADE: &str = ".made";
+/// The directory of `net.ipv6.conf` that is for every interface.
+const EVERY: &str = "all";
 /// How long others may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -27,7 +29,7 @@ pub(crate) fn key(shared: &Shared) -> String {
     match shared {
         Shared::Bridge { name, .. } => format!("bridge {name}"),
         Shared::Address { device, ip, prefix } => format!("address {device} {ip} {prefix}"),
-        Shared::Ndp(device) => format!("ndp {device}"),
+        Shared::Ndp => format!("ndp {EVERY}"),
     }
 }
 
@@ -124,8 +126,8 @@ fn is_there(shared: &Shared) -> Result<bool> {
                 None => false,
             }
         }
-        Shared::Ndp(device) => {
-            let path = ndp(device);
+        Shared::Ndp => {
+            let path = ndp(EVERY);
             std::fs::read_to_string(&path).map_err(Error::io("read", &path))?.trim() != "0"
         }
     })
@@ -141,7 +143,7 @@ fn bring(shared: &Shared) -> Result<()> {
             route::add_address(&mut batch, index, *ip, *prefix, Scope::Universe);
             socket.send(&batch).map_err(Error::call("give the host an address"))
         }
-        Shared::Ndp(device) => std::fs::write(ndp(device), "1").map_err(Error::io("write", &ndp(device))),
+        Shared::Ndp => std::fs::write(ndp(EVERY), "1").map_err(Error::io("write", &ndp(EVERY))),
     }
 }
 

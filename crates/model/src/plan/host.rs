@@ -222,7 +222,7 @@ impl HostStep {
             Self::Rate { .. } => "network.rate",
             Self::Shared(Shared::Bridge { .. }) => "jails on it reach each other and the host",
             Self::Shared(Shared::Address { .. }) => "an address that is there while jails need it",
-            Self::Shared(Shared::Ndp(_)) => "answers for the addresses that are listed, and no others",
+            Self::Shared(Shared::Ndp) => "answers for the addresses that are listed, and no others",
             Self::Probe(_) => "an address that another machine has is not the jail's",
             Self::Announce(_) => "whoever knew another machine by the address learns anew",
             Self::Link(_) => "the jail's own interface, ready before its first program runs",

@@ -71,8 +71,10 @@ pub enum Shared {
         /// The length of its net.
         prefix: u8,
     },
-    /// Answers to neighbour solicitations (`net.ipv6.conf.DEVICE.proxy_ndp`) for the addresses that are listed.
-    Ndp(String),
+    /// Answers to neighbour solicitations for the addresses that are listed, each with its interface. Not by the
+    /// interface's own switch: systemd-networkd puts that back, and the kernel looks at this one alone where a
+    /// neighbour asks again whether the address is still there (net/ipv6/ip6_output.c, `ip6_forward`).
+    Ndp,
 }
 
 impl fmt::Display for Shared {
@@ -81,7 +83,7 @@ impl fmt::Display for Shared {
         match self {
             Self::Bridge { name, mac } => write!(f, "ip link add {name} address {mac} type bridge"),
             Self::Address { device, ip, prefix } => write!(f, "ip address add {ip}/{prefix} dev {device}"),
-            Self::Ndp(device) => write!(f, "sysctl net.ipv6.conf.{device}.proxy_ndp=1"),
+            Self::Ndp => write!(f, "sysctl net.ipv6.conf.all.proxy_ndp=1"),
         }
     }
 }
@@ -139,11 +141,8 @@ pub(super) fn before(jail: &Jail<'_>) -> Vec<HostStep> {
             }
         }
         (NetworkMode::Routed, _) => {
-            for (ip, device) in &jail.facts.answers {
-                let ndp = HostStep::Shared(Shared::Ndp(device.clone()));
-                if ip.is_ipv6() && !steps.contains(&ndp) {
-                    steps.push(ndp);
-                }
+            if jail.facts.answers.iter().any(|(ip, _)| ip.is_ipv6()) {
+                steps.push(HostStep::Shared(Shared::Ndp));
             }
         }
         _ => {}
