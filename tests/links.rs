@@ -1,6 +1,7 @@
 //! Jails with a network of their own, and addresses that come and go with them: real traffic between hosts that are
 //! network namespaces, on a cable.
 
+use crate::declared::until;
 use jaula_tests::harness::{CLIENT, Cable, Outcome, Test, Victim, command, fault_at_every_call};
 use jaula_tests::trials;
 use libtest_mimic::Trial;
@@ -111,6 +112,14 @@ pub(crate) fn routed_jails_are_reached_from_everywhere(t: &Test) -> Outcome {
         &one,
         &["192.0.2.11", "2001:db8::11", HOST, "2001:db8::2", CLIENT, "2001:db8::1", "127.0.0.1"],
     )?;
+    // A neighbour that asks whether he still has it, the way he knows, hears so.
+    for ip in ["192.0.2.10", "2001:db8::10"] {
+        cable.client(&["ip", "neigh", "change", ip, "dev", "cable", "nud", "probe"])?.ok()?;
+        until("the answer to a neighbour", || {
+            let known = cable.client(&["ip", "neigh", "show", ip]).ok()?.stdout;
+            known.contains("REACHABLE").then_some(())
+        })?;
+    }
     let said = cable.server(&["python3", "-c", PING, "192.0.2.10", "2001:db8::10"])?.ok()?;
     answered(&said, &["192.0.2.10", "2001:db8::10"]);
     // It has the address alone, and no other of the net's is answered for.

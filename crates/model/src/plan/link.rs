@@ -140,10 +140,8 @@ pub(super) fn before(jail: &Jail<'_>) -> Vec<HostStep> {
                 steps.push(HostStep::Shared(Shared::Address { device: name.clone(), ip: way, prefix }));
             }
         }
-        (NetworkMode::Routed, _) => {
-            if jail.facts.answers.iter().any(|(ip, _)| ip.is_ipv6()) {
-                steps.push(HostStep::Shared(Shared::Ndp));
-            }
+        (NetworkMode::Routed, _) if jail.facts.answers.iter().any(|(ip, _)| ip.is_ipv6()) => {
+            steps.push(HostStep::Shared(Shared::Ndp));
         }
         _ => {}
     }
