@@ -3,6 +3,7 @@
 
 mod command;
 mod many;
+mod ping;
 mod shared;
 
 use crate::ground::one_clear_line;
@@ -11,6 +12,7 @@ use jaula_tests::harness::{Done, Jaula, Outcome, Template, Test};
 use jaula_tests::trials;
 use libtest_mimic::Trial;
 use many::{many_jails_have_a_link_each, many_jails_have_an_address_each};
+use ping::doctor_lets_jails_ping;
 use shared::{
     a_group_below_has_the_jails_addresses, a_running_jails_programs_are_taken,
     jails_share_programs_and_no_address, more_addresses_than_there_is_room_for,
@@ -25,6 +27,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         without_ipv6_any_is_the_ipv4_address,
         it_leaves_from_its_address_and_loopback_is_its_own,
         what_no_call_tells_is_kept_too,
+        doctor_lets_jails_ping,
         two_jails_share_a_port,
         nginx_on_every_address_is_on_its_own,
         what_comes_in_later_is_kept_too,

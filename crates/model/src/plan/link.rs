@@ -71,10 +71,61 @@ pub enum Shared {
         /// The length of its net.
         prefix: u8,
     },
-    /// Answers to neighbour solicitations for the addresses that are listed, each with its interface. Not by the
-    /// interface's own switch: systemd-networkd puts that back, and the kernel looks at this one alone where a
-    /// neighbour asks again whether the address is still there (net/ipv6/ip6_output.c, `ip6_forward`).
+    /// A setting of an interface.
+    Setting {
+        /// The interface, or [`EVERY`].
+        device: String,
+        /// Which one.
+        setting: Setting,
+    },
+}
+
+/// The directory of `net/ipv6/conf` that is for every interface.
+const EVERY: &str = "all";
+
+/// What the kernel is told of an interface on which the host answers for jails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// It answers neighbour solicitations for the addresses that are listed, each with its interface. It is set for
+    /// every interface: the one of an interface is put back by systemd-networkd, and where a neighbour asks again
+    /// whether the address is still there the kernel looks at no other (net/ipv6/ip6_output.c, `ip6_forward`).
     Ndp,
+    /// It answers at once who asks for such an address of IPv4. By itself the kernel waits for up to 0.8 s, so that not
+    /// all who answer for one address do so in the same moment; here nobody else does.
+    AtOnce4,
+    /// The same with IPv6.
+    AtOnce6,
+}
+
+impl Setting {
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::Ndp, Self::AtOnce4, Self::AtOnce6];
+
+    /// A word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ndp => "ndp",
+            Self::AtOnce4 => "at-once4",
+            Self::AtOnce6 => "at-once6",
+        }
+    }
+
+    /// Its name (sysctl(8)) for this interface.
+    pub fn name(self, device: &str) -> String {
+        match self {
+            Self::Ndp => format!("net/ipv6/conf/{device}/proxy_ndp"),
+            Self::AtOnce4 => format!("net/ipv4/neigh/{device}/proxy_delay"),
+            Self::AtOnce6 => format!("net/ipv6/neigh/{device}/proxy_delay"),
+        }
+    }
+
+    /// What it is set to.
+    pub fn value(self) -> &'static str {
+        match self {
+            Self::Ndp => "1",
+            Self::AtOnce4 | Self::AtOnce6 => "0",
+        }
+    }
 }
 
 impl fmt::Display for Shared {
@@ -83,7 +134,9 @@ impl fmt::Display for Shared {
         match self {
             Self::Bridge { name, mac } => write!(f, "ip link add {name} address {mac} type bridge"),
             Self::Address { device, ip, prefix } => write!(f, "ip address add {ip}/{prefix} dev {device}"),
-            Self::Ndp => write!(f, "sysctl net.ipv6.conf.all.proxy_ndp=1"),
+            Self::Setting { device, setting } => {
+                write!(f, "sysctl {}={}", setting.name(device), setting.value())
+            }
         }
     }
 }
@@ -140,8 +193,21 @@ pub(super) fn before(jail: &Jail<'_>) -> Vec<HostStep> {
                 steps.push(HostStep::Shared(Shared::Address { device: name.clone(), ip: way, prefix }));
             }
         }
-        (NetworkMode::Routed, _) if jail.facts.answers.iter().any(|(ip, _)| ip.is_ipv6()) => {
-            steps.push(HostStep::Shared(Shared::Ndp));
+        (NetworkMode::Routed, _) => {
+            for (ip, device) in &jail.facts.answers {
+                let settings: &[(&str, Setting)] = if ip.is_ipv6() {
+                    &[(EVERY, Setting::Ndp), (device, Setting::AtOnce6)]
+                } else {
+                    &[(device, Setting::AtOnce4)]
+                };
+                for (device, setting) in settings {
+                    let step =
+                        HostStep::Shared(Shared::Setting { device: (*device).to_owned(), setting: *setting });
+                    if !steps.contains(&step) {
+                        steps.push(step);
+                    }
+                }
+            }
         }
         _ => {}
     }

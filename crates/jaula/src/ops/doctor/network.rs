@@ -40,20 +40,57 @@ pub(super) fn findings(house: &House) -> Vec<Finding> {
     found.extend(sources(&used));
     found.extend(dropping(&used));
     found.extend(table(house));
-    found.push(programs(house));
+    let bind = configured_with(house, NetworkMode::Bind);
+    found.push(programs(bind.first().map(|(name, _)| name)));
+    found.extend(pings(&bind));
     found
 }
 
-/// Where programs are kept between starts.
-fn programs(house: &House) -> Finding {
+/// The jails with a configuration that have this mode.
+fn configured_with(house: &House, mode: NetworkMode) -> Vec<(Name, Option<Id>)> {
+    let id = |name: &Name| {
+        let config = registry::config(house, name).ok().filter(|config| config.network.mode == mode)?;
+        Some(config.id)
+    };
+    let all = registry::configured(house).unwrap_or_default().into_iter();
+    all.filter_map(|name| id(&name).map(|id| (name, id))).collect()
+}
+
+/// Whose groups may open ping sockets. Jails in mode `bind` have the host's setting, and jails with a network of
+/// their own one of their own.
+fn pings(bind: &[(Name, Option<Id>)]) -> Option<Finding> {
+    const SWITCH: &str = "net.ipv4.ping_group_range";
+    let value = setting(SWITCH)?;
+    let mut numbers = value.split_whitespace().map_while(|number| number.parse::<u32>().ok());
+    let (first, last) = (numbers.next()?, numbers.next()?);
+    let may = |id: Option<Id>| {
+        // One without a number gets one when it starts.
+        let range = id.or_else(|| Id::new(Id::FIRST).ok()).map(Id::range);
+        range.is_none_or(|range| first <= range.outside && range.outside + (range.count - 1) <= last)
+    };
+    Some(match bind.iter().find(|(_, id)| !may(*id)) {
+        Some((jail, _)) => Finding {
+            fix: Some(Fix::Settings(vec![(SWITCH.to_owned(), "0 4294967294".to_owned())])),
+            ..Finding::warning(
+                SWITCH,
+                format!("{value}: jail {jail} cannot ping (network.mode = \"bind\")"),
+                format!("sysctl -w {SWITCH}=\"0 4294967294\""),
+            )
+        },
+        None if bind.is_empty() => {
+            Finding::ok(SWITCH, format!("{value}: no jail with a configuration needs it"))
+        }
+        None => Finding::ok(SWITCH, "jails in mode \"bind\" can ping (ping -B)"),
+    })
+}
+
+/// Where programs are kept between starts. `jail`: one that needs them.
+fn programs(jail: Option<&Name>) -> Finding {
     let what = "BPF file system";
     if bind::is_kept() {
         return Finding::ok(what, "a jail in mode \"bind\" takes its programs from there");
     }
-    let is_bind = |name: &Name| {
-        registry::config(house, name).is_ok_and(|config| config.network.mode == NetworkMode::Bind)
-    };
-    match registry::configured(house).unwrap_or_default().into_iter().find(is_bind) {
+    match jail {
         None => Finding::ok(what, "not mounted: no jail with a configuration needs it"),
         Some(jail) => Finding {
             fix: Some(Fix::Programs),

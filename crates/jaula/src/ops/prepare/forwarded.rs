@@ -5,10 +5,10 @@ use model::config::Config;
 use model::firewall::foreign::Interfaces;
 use model::plan::{HostStep, Leads, Plan};
 
-/// A setting of the host; none if its kernel has no such setting.
+/// A setting of the host; none if its kernel has no such setting. Several values have a space between them.
 pub(crate) fn setting(name: &str) -> Option<String> {
     let text = std::fs::read_to_string(format!("/proc/sys/{}", name.replace('.', "/"))).ok()?;
-    Some(text.trim().to_owned())
+    Some(text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// Do packets that only cross a bridge pass the rules of IP as well (br_netfilter)?
