@@ -317,7 +317,7 @@ fn set_attributes(plan: &Plan, trees: &[OwnedFd], first: &Child) -> Result<(), E
         let bits = model::plan::call::bits(tree.attributes)
             | if tree.mapped { sys::mount::MOUNT_ATTR_IDMAP } else { 0 };
         sys::mount::set(clone, bits, users.filter(|_| tree.mapped), tree.recursive)
-            .map_err(|e| Error::tree(&tree.path, &tree.why, e))?;
+            .map_err(|e| crate::owners::refused(&tree.path, &tree.why, tree.mapped, e))?;
     }
     Ok(())
 }
