@@ -244,7 +244,7 @@ fn share(run: &Path) -> Option<Share> {
 
 /// The network namespace that we are in, as namespaces(7) names it: `net:[4026531840]`.
 pub fn namespace() -> Result<String> {
-    let path = Path::new("/proc/self/ns/net");
+    let path = Path::new("/proc/thread-self/ns/net");
     let name = std::fs::read_link(path).map_err(Error::io("read", path))?;
     Ok(name.to_string_lossy().into_owned())
 }

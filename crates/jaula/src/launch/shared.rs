@@ -46,6 +46,15 @@ pub(super) fn take(run: &Path, name: &Name, shared: &Shared) -> Result<()> {
 
 /// Needs it no more.
 pub(crate) fn leave(run: &Path, name: &Name, key: &str) -> Result<()> {
+    leave_and(run, name, key, take_away)
+}
+
+/// The same where it went with the network namespace that it was in.
+pub(super) fn forget(run: &Path, name: &Name, key: &str) -> Result<()> {
+    leave_and(run, name, key, |_| Ok(()))
+}
+
+fn leave_and(run: &Path, name: &Name, key: &str, last: impl FnOnce(&str) -> Result<()>) -> Result<()> {
     let place = run.join(SHARED).join(key);
     if !place.exists() {
         return Ok(());
@@ -57,7 +66,7 @@ pub(crate) fn leave(run: &Path, name: &Name, key: &str) -> Result<()> {
         return Ok(());
     }
     if place.join(MADE).exists() {
-        take_away(key)?;
+        last(key)?;
         remove(&place.join(MADE))?;
     }
     match std::fs::remove_dir(&place) {
