@@ -5,6 +5,7 @@ mod elsewhere;
 mod foreign;
 mod guard;
 mod killed;
+mod layout;
 mod own;
 mod traffic;
 
@@ -24,6 +25,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         foreign::trials(),
         guard::trials(),
         killed::trials(),
+        layout::trials(),
         own::trials(),
         traffic::trials(),
     ]
