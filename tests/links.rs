@@ -62,7 +62,8 @@ pub(crate) fn lay(t: &Test) -> Outcome<Cable<'_>> {
 /// All that the host has of networks, in words.
 pub(crate) fn look(cable: &Cable<'_>) -> Outcome<String> {
     let script = "ip -br link | awk '{print $1}'; ip -4 -o addr; ip -6 -o addr show scope global; ip route | sed 's/ linkdown//'; \
-                  ip -6 route show proto 106; ip neigh show proxy; cat /proc/sys/net/ipv6/conf/cable/proxy_ndp";
+                  ip -6 route show proto 106; ip neigh show proxy; \
+                  cd /proc/sys/net; cat ipv6/conf/cable/proxy_ndp ipv[46]/neigh/cable/proxy_delay";
     cable.server(&["sh", "-c", script])?.ok()
 }
 

@@ -2,13 +2,15 @@
 
 use crate::declared::until;
 use crate::links::{lay, look, stopped};
-use jaula_tests::harness::{Cable, Outcome, Test};
+use jaula_tests::harness::{CLIENT, Cable, Jaula, Outcome, Test};
 use jaula_tests::trials;
 use libtest_mimic::Trial;
 
 pub(crate) fn trials() -> Vec<Trial> {
     trials!("neighbours": privileged [
         an_address_of_another_machine_is_refused,
+        an_address_that_another_host_answers_for_is_refused,
+        a_router_that_answers_for_all_is_no_owner,
         an_address_that_is_free_is_taken,
         who_knew_another_machine_learns_anew,
     ])
@@ -72,6 +74,75 @@ fn an_address_of_another_machine_is_refused(t: &Test) -> Outcome {
     let bridge = ["--network", "bridge", "--set", "network.parent=br0", "--ip"];
     refused(&[&bridge[..], &["192.0.2.30/24"]].concat(), "192.0.2.30", "br0")?;
     refused(&[&bridge[..], &["2001:db8::30/64"]].concat(), "2001:db8::30", "br0")
+}
+
+/// Two hosts, and the same routed jail on both.
+fn an_address_that_another_host_answers_for_is_refused(t: &Test) -> Outcome {
+    let cable = lay(t)?;
+    let forwards = "echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding";
+    cable.client(&["sh", "-c", forwards])?.ok()?;
+    let owner = cable.client(&["sh", "-c", MAC])?.ok()?;
+    let owner = owner.trim();
+    let (first, second) = (cable.jaula_of_client(), cable.jaula());
+    let (four, six) = (["--ip", "192.0.2.10"], ["--ip", "2001:db8::10"]);
+    let (there, here) = (t.name("there"), t.name("here"));
+    let create = |jaula: &Jaula, name: &str, ips: &[&str]| {
+        let before = ["create", name, "--root", "host", "--network", "routed"];
+        jaula.ok(&[&before[..], ips, &["--", "sleep", "1000"]].concat())
+    };
+    let both = [four, six].concat();
+    create(&first, &there, &both)?;
+    first.ok(&["start", &there])?;
+    let before = look(&cable)?;
+    let macvlan = ["--network", "macvlan", "--set", "network.parent=cable", "--ip"];
+    for (options, ip, how) in [
+        ([&["--network", "routed"], &four[..]].concat(), "192.0.2.10", "answers for it"),
+        ([&["--network", "routed"], &six[..]].concat(), "2001:db8::10", "has it"),
+        (vec!["--ip", "192.0.2.10/24 dev cable"], "192.0.2.10", "answers for it"),
+        ([&macvlan[..], &["192.0.2.10/24"]].concat(), "192.0.2.10", "answers for it"),
+        ([&macvlan[..], &["2001:db8::10/64"]].concat(), "2001:db8::10", "has it"),
+    ] {
+        let said = second.fails(&[&["run", "--root", "host"], &options[..], &["--", "true"]].concat())?;
+        let line = format!(
+            "{ip} is taken: the machine with the hardware address {owner} {how}, on the net of cable"
+        );
+        assert!(said.contains(&line) && said.contains("help: "), "{options:?}: {said}");
+        assert_eq!(look(&cable)?, before, "{options:?}");
+    }
+    create(&second, &here, &both)?;
+    second.fails(&["start", &here])?;
+    // Who knows better says so.
+    second.ok(&["set", &here, "network.probe=false"])?;
+    second.ok(&["start", &here])?;
+    second.ok(&["stop", &here])?;
+    // The one has gone, and the other may come.
+    first.ok(&["stop", &there])?;
+    second.ok(&["set", &here, "network.probe=true"])?;
+    second.ok(&["start", &here])?;
+    second.ok(&["stop", &here])?;
+    assert_eq!(look(&cable)?, before);
+    Ok(())
+}
+
+/// As where machines of one net are kept apart and reach each other by the router alone.
+fn a_router_that_answers_for_all_is_no_owner(t: &Test) -> Outcome {
+    let cable = lay(t)?;
+    let answers = "cd /proc/sys/net/ipv4; echo 1 > ip_forward; echo 1 > conf/cable/proxy_arp_pvlan; \
+                   echo 0 > neigh/cable/proxy_delay";
+    cable.client(&["sh", "-c", answers])?.ok()?;
+    let run = ["run", "--root", "host", "--network", "routed", "--ip", "192.0.2.30", "--", "echo", "fine"];
+    // A machine like others that does so is in the way.
+    let said = cable.jaula().fails(&run)?;
+    assert!(said.contains("192.0.2.30 is taken") && said.contains("answers for it"), "{said}");
+    cable.server(&["ip", "route", "add", "default", "via", CLIENT])?.ok()?;
+    let before = look(&cable)?;
+    assert_eq!(cable.jaula().ok(&run)?, "fine\n");
+    // One address that the router has itself is its own.
+    give(&cable, &["192.0.2.30/24"])?;
+    let said = cable.jaula().fails(&run)?;
+    assert!(said.contains("192.0.2.30 is taken") && said.contains("has it"), "{said}");
+    assert_eq!(look(&cable)?, before);
+    Ok(())
 }
 
 fn an_address_that_is_free_is_taken(t: &Test) -> Outcome {

@@ -62,6 +62,12 @@ impl<'t> Cable<'t> {
         self.t.jaula().through(["nsenter", &into, "--"].map(Into::into).to_vec())
     }
 
+    /// jaula on the host that looks, with a house of its own: two hosts that have jails.
+    pub fn jaula_of_client(&self) -> Jaula {
+        let into = format!("--net=/proc/{}/ns/net", self.client.id());
+        Jaula::new(&self.t.root().join("other")).through(["nsenter", &into, "--"].map(Into::into).to_vec())
+    }
+
     /// A program of the host that has jails.
     pub fn server(&self, words: &[&str]) -> Outcome<Done> {
         let into = format!("--net=/proc/{}/ns/net", self.server.id());

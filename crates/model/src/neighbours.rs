@@ -10,6 +10,7 @@ const IPV6: [u8; 2] = [0x86, 0xdd];
 /// Ethernet, IPv4, with addresses of 6 and 4 bytes.
 const ARP_HEAD: [u8; 6] = [0, 1, 0x08, 0, 6, 4];
 const REQUEST: [u8; 2] = [0, 1];
+const REPLY: [u8; 2] = [0, 2];
 const ICMPV6: u8 = 58;
 const SOLICITATION: u8 = 135;
 const ADVERTISEMENT: u8 = 136;
@@ -28,6 +29,19 @@ pub fn probe(asker: Mac, ip: IpAddr) -> Vec<u8> {
             discovery(asker, Ipv6Addr::UNSPECIFIED, group, &[&head[..], &ip.octets()].concat())
         }
     }
+}
+
+/// Asks for an address of IPv4 as a host that wants to speak with it, by an address that it has itself. A host that
+/// answers for an address that is elsewhere behind it (proxy ARP) answers this, and no probe.
+pub fn question(asker: Mac, own: Ipv4Addr, ip: Ipv4Addr) -> Vec<u8> {
+    arp(asker, own, ip)
+}
+
+/// Is the frame an answer to [`question()`]s of this address, and not to a probe?
+pub fn answers_to(frame: &[u8], own: Ipv4Addr) -> bool {
+    frame.get(12..14) == Some(&ARP)
+        && frame.get(20..22) == Some(&REPLY)
+        && frame.get(38..42) == Some(&own.octets())
 }
 
 /// Tells all who are on the net who has the address from now on; who knew of another forgets him (RFC 5227, 2.3;
@@ -168,8 +182,23 @@ mod tests {
             assert_eq!(owner(&probe(ME, mine), mine, ME), None);
         }
         // Who only asks for it, as himself, does not have it.
-        let asks = arp(OTHER, Ipv4Addr::new(192, 0, 2, 11), Ipv4Addr::new(192, 0, 2, 10));
+        let asks = question(OTHER, Ipv4Addr::new(192, 0, 2, 11), Ipv4Addr::new(192, 0, 2, 10));
         assert_eq!(owner(&asks, ip("192.0.2.10"), ME), None);
+    }
+
+    #[test]
+    fn an_answer_says_what_it_answers() {
+        let (own, ip) = (Ipv4Addr::new(192, 0, 2, 2), Ipv4Addr::new(192, 0, 2, 10));
+        let reply = |to: Ipv4Addr| {
+            let message = [&ARP_HEAD[..], &REPLY, &OTHER.0, &ip.octets(), &ME.0, &to.octets()].concat();
+            frame(ME, OTHER, ARP, &message)
+        };
+        for (to, is_it) in [(own, true), (Ipv4Addr::UNSPECIFIED, false), (ip, false)] {
+            assert_eq!(owner(&reply(to), ip.into(), ME), Some(OTHER));
+            assert_eq!(answers_to(&reply(to), own), is_it);
+        }
+        // A question of the host's own is no answer.
+        assert!(!answers_to(&question(OTHER, ip, own), own));
     }
 
     #[test]
@@ -180,6 +209,7 @@ mod tests {
                 for other in ["192.0.2.10", "2001:db8::10"] {
                     let _ = owner(&whole[..n], ip(other), ME);
                 }
+                let _ = answers_to(&whole[..n], Ipv4Addr::UNSPECIFIED);
             }
         }
     }

@@ -25,7 +25,7 @@ use traced::Traced;
 
 pub use call::{Arg, Expect, Flag};
 pub use host::{DELEGATED, DESCENDANTS, HostStep, Join};
-pub use link::{Leads, Link, OnNet, Shared};
+pub use link::{Leads, Link, OnNet, Setting, Shared};
 pub use tail::{LISTENER, exec, execute_here};
 
 /// All that a start does.

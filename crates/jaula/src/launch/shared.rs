@@ -1,16 +1,18 @@
 //! Things on the host that several jails need: the first brings them, the last takes them away.
 //!
-//! Each has a directory below `/run/jaula/.shared` with a file for every jail that needs it, and one named `made` if it
-//! was jaula that brought it. All of it happens under one lock. What the journal says of it is only that this jail may
-//! need it, so that whoever undoes a jail finds its file, or finds it gone.
+//! Each has a directory below `/run/jaula/.shared` with a file for every jail that needs it, and one named `.made` if it
+//! was jaula that brought it; that of a setting has what was set before. All of it happens under one lock. What the
+//! journal says of it is only that this jail may need it, so that whoever undoes a jail finds its file, or finds it gone.
+
+mod setting;
 
 use super::links;
 use crate::error::{Error, Result};
 use model::name::Name;
-use model::plan::Shared;
+use model::plan::{Setting, Shared};
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 use sys::netlink::route::{self, Scope};
 use sys::netlink::{Batch, Socket};
@@ -27,7 +29,7 @@ pub(crate) fn key(shared: &Shared) -> String {
     match shared {
         Shared::Bridge { name, .. } => format!("bridge {name}"),
         Shared::Address { device, ip, prefix } => format!("address {device} {ip} {prefix}"),
-        Shared::Ndp(device) => format!("ndp {device}"),
+        Shared::Setting { device, setting } => format!("{} {device}", setting.word()),
     }
 }
 
@@ -38,8 +40,9 @@ pub(super) fn take(run: &Path, name: &Name, shared: &Shared) -> Result<()> {
     crate::house::make_private(&place)?;
     touch(&place.join(name.as_str()))?;
     if !is_there(shared)? {
-        touch(&place.join(MADE))?;
-        bring(shared)?;
+        let made = place.join(MADE);
+        touch(&made)?;
+        bring(shared, &made)?;
     }
     Ok(())
 }
@@ -51,10 +54,15 @@ pub(crate) fn leave(run: &Path, name: &Name, key: &str) -> Result<()> {
 
 /// The same where it went with the network namespace that it was in.
 pub(super) fn forget(run: &Path, name: &Name, key: &str) -> Result<()> {
-    leave_and(run, name, key, |_| Ok(()))
+    leave_and(run, name, key, |_, _| Ok(()))
 }
 
-fn leave_and(run: &Path, name: &Name, key: &str, last: impl FnOnce(&str) -> Result<()>) -> Result<()> {
+fn leave_and(
+    run: &Path,
+    name: &Name,
+    key: &str,
+    last: impl FnOnce(&str, &Path) -> Result<()>,
+) -> Result<()> {
     let place = run.join(SHARED).join(key);
     if !place.exists() {
         return Ok(());
@@ -66,8 +74,9 @@ fn leave_and(run: &Path, name: &Name, key: &str, last: impl FnOnce(&str) -> Resu
         return Ok(());
     }
     if place.join(MADE).exists() {
-        last(key)?;
-        remove(&place.join(MADE))?;
+        let made = place.join(MADE);
+        last(key, &made)?;
+        remove(&made)?;
     }
     match std::fs::remove_dir(&place) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", &place)(e)),
@@ -111,10 +120,6 @@ fn socket() -> Result<Socket> {
     Socket::route().map_err(Error::call("reach the host's network"))
 }
 
-fn ndp(device: &str) -> PathBuf {
-    PathBuf::from(format!("/proc/sys/net/ipv6/conf/{device}/proxy_ndp"))
-}
-
 fn is_there(shared: &Shared) -> Result<bool> {
     Ok(match shared {
         Shared::Bridge { name, .. } => socket()?.index(name).is_ok(),
@@ -133,14 +138,11 @@ fn is_there(shared: &Shared) -> Result<bool> {
                 None => false,
             }
         }
-        Shared::Ndp(device) => {
-            let path = ndp(device);
-            std::fs::read_to_string(&path).map_err(Error::io("read", &path))?.trim() != "0"
-        }
+        Shared::Setting { device, setting } => setting::stands(*setting, device)?,
     })
 }
 
-fn bring(shared: &Shared) -> Result<()> {
+fn bring(shared: &Shared, made: &Path) -> Result<()> {
     match shared {
         Shared::Bridge { name, mac } => links::bridge(name, *mac),
         Shared::Address { device, ip, prefix } => {
@@ -150,11 +152,11 @@ fn bring(shared: &Shared) -> Result<()> {
             route::add_address(&mut batch, index, *ip, *prefix, Scope::Universe);
             socket.send(&batch).map_err(Error::call("give the host an address"))
         }
-        Shared::Ndp(device) => std::fs::write(ndp(device), "1").map_err(Error::io("write", &ndp(device))),
+        Shared::Setting { device, setting } => setting::lend(*setting, device, made),
     }
 }
 
-fn take_away(key: &str) -> Result<()> {
+fn take_away(key: &str, made: &Path) -> Result<()> {
     let mut words = key.split(' ');
     let mut batch = Batch::default();
     match (words.next(), words.next(), words.next(), words.next()) {
@@ -172,9 +174,9 @@ fn take_away(key: &str) -> Result<()> {
             route::delete_address(&mut batch, index, ip, prefix);
             links::gone(&batch, "take an address from the host")
         }
-        (Some("ndp"), Some(device), None, _) => match std::fs::write(ndp(device), "0") {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io("write", &ndp(device))(e)),
-            _ => Ok(()),
+        (Some(word), Some(device), None, _) => match Setting::ALL.iter().find(|other| other.word() == word) {
+            Some(setting) => setting::give_back(*setting, device, made),
+            None => Ok(()),
         },
         _ => Ok(()),
     }

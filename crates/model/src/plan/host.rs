@@ -1,6 +1,6 @@
 //! The host's half of a start: what is done to the host, in order.
 
-use super::{Directory, Jail, Link, MOUNT_POINTS, OnNet, Shared, Writable};
+use super::{Directory, Jail, Link, MOUNT_POINTS, OnNet, Setting, Shared, Writable};
 use crate::caps::Capability;
 use crate::config::{NetworkMode, Rates, RootSpec};
 use crate::firewall::Share;
@@ -222,7 +222,12 @@ impl HostStep {
             Self::Rate { .. } => "network.rate",
             Self::Shared(Shared::Bridge { .. }) => "jails on it reach each other and the host",
             Self::Shared(Shared::Address { .. }) => "an address that is there while jails need it",
-            Self::Shared(Shared::Ndp(_)) => "answers for the addresses that are listed, and no others",
+            Self::Shared(Shared::Setting { setting: Setting::Ndp, .. }) => {
+                "answers for the addresses that are listed, and no others"
+            }
+            Self::Shared(Shared::Setting { setting: Setting::AtOnce4 | Setting::AtOnce6, .. }) => {
+                "who asks for the jail's address hears at once"
+            }
             Self::Probe(_) => "an address that another machine has is not the jail's",
             Self::Announce(_) => "whoever knew another machine by the address learns anew",
             Self::Link(_) => "the jail's own interface, ready before its first program runs",

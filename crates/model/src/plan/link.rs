@@ -71,8 +71,56 @@ pub enum Shared {
         /// The length of its net.
         prefix: u8,
     },
-    /// Answers to neighbour solicitations (`net.ipv6.conf.DEVICE.proxy_ndp`) for the addresses that are listed.
-    Ndp(String),
+    /// A setting of an interface.
+    Setting {
+        /// The interface.
+        device: String,
+        /// Which one.
+        setting: Setting,
+    },
+}
+
+/// What the kernel is told of an interface on which the host answers for jails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// It answers neighbour solicitations for the addresses that are listed.
+    Ndp,
+    /// It answers at once who asks for such an address of IPv4. By itself the kernel waits for up to 0.8 s, so that not
+    /// all who answer for one address do so in the same moment; here nobody else does.
+    AtOnce4,
+    /// The same with IPv6.
+    AtOnce6,
+}
+
+impl Setting {
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::Ndp, Self::AtOnce4, Self::AtOnce6];
+
+    /// A word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ndp => "ndp",
+            Self::AtOnce4 => "at-once4",
+            Self::AtOnce6 => "at-once6",
+        }
+    }
+
+    /// Its name (sysctl(8)) for this interface.
+    pub fn name(self, device: &str) -> String {
+        match self {
+            Self::Ndp => format!("net/ipv6/conf/{device}/proxy_ndp"),
+            Self::AtOnce4 => format!("net/ipv4/neigh/{device}/proxy_delay"),
+            Self::AtOnce6 => format!("net/ipv6/neigh/{device}/proxy_delay"),
+        }
+    }
+
+    /// What it is set to.
+    pub fn value(self) -> &'static str {
+        match self {
+            Self::Ndp => "1",
+            Self::AtOnce4 | Self::AtOnce6 => "0",
+        }
+    }
 }
 
 impl fmt::Display for Shared {
@@ -81,7 +129,9 @@ impl fmt::Display for Shared {
         match self {
             Self::Bridge { name, mac } => write!(f, "ip link add {name} address {mac} type bridge"),
             Self::Address { device, ip, prefix } => write!(f, "ip address add {ip}/{prefix} dev {device}"),
-            Self::Ndp(device) => write!(f, "sysctl net.ipv6.conf.{device}.proxy_ndp=1"),
+            Self::Setting { device, setting } => {
+                write!(f, "sysctl {}={}", setting.name(device), setting.value())
+            }
         }
     }
 }
@@ -140,9 +190,14 @@ pub(super) fn before(jail: &Jail<'_>) -> Vec<HostStep> {
         }
         (NetworkMode::Routed, _) => {
             for (ip, device) in &jail.facts.answers {
-                let ndp = HostStep::Shared(Shared::Ndp(device.clone()));
-                if ip.is_ipv6() && !steps.contains(&ndp) {
-                    steps.push(ndp);
+                let settings: &[Setting] =
+                    if ip.is_ipv6() { &[Setting::Ndp, Setting::AtOnce6] } else { &[Setting::AtOnce4] };
+                for setting in settings {
+                    let step =
+                        HostStep::Shared(Shared::Setting { device: device.clone(), setting: *setting });
+                    if !steps.contains(&step) {
+                        steps.push(step);
+                    }
                 }
             }
         }

@@ -363,8 +363,10 @@ pub fn addresses(socket: &Socket) -> Result<Vec<(u32, IpAddr, u8)>> {
 pub struct Way {
     /// The interface.
     pub index: u32,
-    /// Who carries it on from there; `None` if the address itself is there.
+    /// Is it carried on from there by a router?
     pub via: bool,
+    /// The router's address, if it is of the same family.
+    pub router: Option<IpAddr>,
     /// Is it the host's own?
     pub local: bool,
     /// The address that the host has towards it.
@@ -385,6 +387,7 @@ pub fn way(socket: &Socket, ip: IpAddr) -> Result<Way> {
         index: attribute(rest, 4).and_then(|value| u32_at(value, 0)).unwrap_or(0),
         // RTA_GATEWAY, RTA_VIA
         via: attribute(rest, 5).or_else(|| attribute(rest, 18)).is_some(),
+        router: attribute(rest, 5).and_then(address),
         // RTN_LOCAL
         local: body.get(7) == Some(&2),
         source: attribute(rest, 7).and_then(address),

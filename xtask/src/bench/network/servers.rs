@@ -88,6 +88,7 @@ pub(super) fn begin(jaula: &Path, ground: &Ground, directory: &Path) -> Result<(
     let mut absent = Vec::new();
     for (name, plan) in [
         ("bare host", ways.bare()),
+        ("jaula, host", ways.jail("host", "addresses=[]")),
         ("jaula, bind", ways.jail("bind", &format!("addresses=[\"{BIND}\"]"))),
         ("jaula, routed", ways.jail("routed", "addresses=[\"10.91.0.2\"]")),
         ("jaula, bridge", ways.jail("bridge", "addresses=[\"10.91.0.2/24\"]")),

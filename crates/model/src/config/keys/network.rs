@@ -175,10 +175,11 @@ pub(super) const NETWORK: Section = Section {
             shape: Shape::Flag,
             takes: "`true` or `false`",
             default: "`true`",
-            doc: "Are the nets of the host asked at a start whether another machine has an address of the jail's? If one \
-                  has, the jail does not start. That takes 0.15 s, for addresses with `dev`, for `routed` ones on a net \
-                  of the host, with `macvlan`, and on a bridge that is not jaula's. With `false` nobody is asked: for \
-                  starts in milliseconds, and for nets where a router answers for every address.",
+            doc: "Are the nets of the host asked at a start whether another machine has an address of the jail's, or \
+                  answers for it? If one does, the jail does not start. That takes 0.15 s, for addresses with `dev`, \
+                  for `routed` ones on a net of the host, with `macvlan`, and on a bridge that is not jaula's. With \
+                  `false` nobody is asked: for starts in milliseconds, and for nets where somebody answers for every \
+                  address (the host's default router may).",
             example: "false",
             read: |c, v| v.flag(&mut c.network.probe),
             write: |c| Some(c.network.probe.into()),
