@@ -57,12 +57,7 @@ pub(super) fn forget(run: &Path, name: &Name, key: &str) -> Result<()> {
     leave_and(run, name, key, |_, _| Ok(()))
 }
 
-fn leave_and(
-    run: &Path,
-    name: &Name,
-    key: &str,
-    last: impl FnOnce(&str, &Path) -> Result<()>,
-) -> Result<()> {
+fn leave_and(run: &Path, name: &Name, key: &str, last: impl FnOnce(&str, &Path) -> Result<()>) -> Result<()> {
     let place = run.join(SHARED).join(key);
     if !place.exists() {
         return Ok(());
