@@ -18,7 +18,7 @@ const COUNTS: [usize; 5] = [10, 30, 100, 300, 1000];
 /// How many have an address each, in which modes, and how often they are started and stopped.
 const WITH_ADDRESS: usize = 500;
 const MODES: [&str; 3] = ["none", "bind", "routed"];
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 
 /// What one number of jails took; times in milliseconds.
 struct Row {
