@@ -184,11 +184,16 @@ pub fn leave(share: &Share, others: impl Fn() -> Vec<Share>) -> Result<()> {
             Ok(()) => return Ok(()),
             Err(e) if e.error.is(ERESTART) || e.error.is(EINTR) => {}
             // A part has gone already: newer kernels remove the chain of a link with the link.
-            Err(e) if e.error.is(ENOENT) => return leave_in_parts(&mut netfilter, share),
+            Err(e) if is_not_there(&e) => return leave_in_parts(&mut netfilter, share),
             Err(e) => return Err(Error::call("take the jail out of the host's firewall")(e.error)),
         }
     }
     Err(Error::Inside("the host's nf_tables change faster than a jail can leave them".to_owned()))
+}
+
+/// There is no such thing to remove, or in another version's set there cannot be.
+fn is_not_there(refused: &Refused) -> bool {
+    refused.error.is(ENOENT) || refused.error.is(EINVAL)
 }
 
 /// Somebody has removed the table, or so much of it that nobody knows any more who is in it.
@@ -216,7 +221,7 @@ fn leave_in_parts(netfilter: &mut Netfilter, share: &Share) -> Result<()> {
         let mut batch = Batch::new(TABLE, None);
         fill(&mut batch);
         match netfilter.change(batch.end()) {
-            Err(e) if !e.error.is(ENOENT) => {
+            Err(e) if !is_not_there(&e) => {
                 Err(Error::call("take the jail out of the host's firewall")(e.error))
             }
             _ => Ok(()),
