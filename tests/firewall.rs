@@ -1,9 +1,11 @@
 //! The host's nf_tables table `jaula`: translation, forwards, limits and guards, tried with traffic between
 //! network namespaces.
 
+mod elsewhere;
 mod foreign;
 mod guard;
 mod killed;
+mod layout;
 mod own;
 mod traffic;
 
@@ -17,10 +19,19 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_private_address_leaves_as_the_hosts,
         the_table_goes_with_the_last_jail,
     ]);
-    [here, foreign::trials(), guard::trials(), killed::trials(), own::trials(), traffic::trials()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        here,
+        elsewhere::trials(),
+        foreign::trials(),
+        guard::trials(),
+        killed::trials(),
+        layout::trials(),
+        own::trials(),
+        traffic::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 const HOST: &str = "192.0.2.10";

@@ -11,6 +11,8 @@ mod faults;
 mod kept;
 #[path = "stores/limits.rs"]
 mod limits;
+#[path = "stores/overlaid.rs"]
+mod overlaid;
 
 use crate::ground::{copy, one_clear_line};
 use bases::{
@@ -32,6 +34,7 @@ use limits::{
     df_tells_the_limit_and_it_holds, lists_tell_the_room, the_limit_of_a_subvolume,
     what_a_store_cannot_hold_is_refused,
 };
+use overlaid::{on_an_overlay_servers_are_in_images, what_an_overlay_cannot_map_is_said};
 use rustix::mount::UnmountFlags;
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -67,6 +70,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_live_export_is_of_one_moment,
         a_killed_export_leaves_the_jail_going,
         without_room_for_a_copy,
+        on_an_overlay_servers_are_in_images,
+        what_an_overlay_cannot_map_is_said,
     ])
 }
 

@@ -11,7 +11,7 @@ use crate::journal::{self, Entry};
 use model::firewall::message::{Kind, attributes, names, question};
 use model::firewall::{Batch, Element, Family, JAILS, Share, TABLE, table};
 use std::path::Path;
-use sys::errno::{EBUSY, EEXIST, EINTR, ENOENT, EOPNOTSUPP, ERESTART};
+use sys::errno::{EBUSY, EEXIST, EINTR, EINVAL, ENOENT, EOPNOTSUPP, ERESTART};
 use sys::netfilter::{Netfilter, Refused};
 
 /// How often it is tried again when others change tables at the same time.
@@ -39,30 +39,72 @@ pub fn enter(share: &Share, others: impl Fn() -> Vec<Share>) -> Result<()> {
             Err(e) if e.error.is(ENOENT) && !make => make = true,
             // Whoever made the table has brought this share along, by this jail's journal.
             Err(e) if e.error.is(EEXIST) && is_in(&mut netfilter, share)? => return Ok(()),
-            Err(e) => return Err(refused(share, &own, e, &others())),
+            Err(e) => {
+                let others = others();
+                return match taken(share, &own, &e, &others) {
+                    Some(error) => Err(error),
+                    None if is_in_the_way(&e) => {
+                        let all = [&others[..], std::slice::from_ref(share)].concat();
+                        // What another house's jail has is not shared with it.
+                        no_strangers(&mut netfilter, &all)?;
+                        put_back(&mut netfilter, &all)
+                    }
+                    None => Err(Error::call("put the jail into the host's firewall")(e.error)),
+                };
+            }
         }
     }
     Err(Error::Inside("the host's nf_tables change faster than a jail can come into them".to_owned()))
 }
 
-/// Puts back what somebody has removed of the table, and of what these jails have in it.
+/// Puts back what somebody has removed of the table, and of what these jails have in it. Where another version's
+/// chains and sets are in the way, or somebody's, all of it is made anew at once, if all in it is these jails'.
 fn put_back(netfilter: &mut Netfilter, shares: &[Share]) -> Result<()> {
+    let mut anew = false;
     for _ in 0..TRIES {
         let mut batch = Batch::new(TABLE, None);
+        if anew {
+            for family in [Family::Inet, Family::Netdev] {
+                // One that is not there cannot be removed.
+                batch.table(family);
+                batch.remove_table(family);
+            }
+        }
         restore(&mut batch, shares);
         match netfilter.change(batch.end()) {
             Ok(()) => return Ok(()),
             Err(e) if e.error.is(ERESTART) || e.error.is(EINTR) => {}
-            Err(e) if e.error.is(EEXIST) || e.error.is(EOPNOTSUPP) => {
-                return Err(Error::refused(
-                    "somebody has put something else into the host's table jaula",
-                    "remove it, and it is made anew: nft delete table inet jaula; nft delete table netdev jaula; jaula gc",
-                ));
+            Err(e) if !anew && is_in_the_way(&e) => {
+                no_strangers(netfilter, shares)?;
+                anew = true;
             }
             Err(e) => return Err(Error::call("put back the rules of the host's table jaula")(e.error)),
         }
     }
     Err(Error::Inside("the host's nf_tables change faster than they can be put back".to_owned()))
+}
+
+/// Is something there already, and other than it is to be?
+fn is_in_the_way(refused: &Refused) -> bool {
+    [EEXIST, EBUSY, EINVAL, EOPNOTSUPP].iter().any(|number| refused.error.is(*number))
+}
+
+/// Are all jails in the table among these? What others have there is not known here, and would be lost.
+fn no_strangers(netfilter: &mut Netfilter, shares: &[Share]) -> Result<()> {
+    let mut strangers = jails(netfilter)?.map(|(_, jails)| jails).unwrap_or_default();
+    strangers.retain(|jail| !shares.iter().any(|share| share.jail == *jail));
+    if strangers.is_empty() {
+        return Ok(());
+    }
+    Err(Error::refused(
+        format!(
+            "the host's table jaula has other chains, sets or elements than this version makes, and jails of another \
+             JAULA_ROOT are in it: behind {}",
+            strangers.join(", ")
+        ),
+        "start those anew with this version; or remove it, and jaula gc of each JAULA_ROOT makes it anew: nft delete \
+         table inet jaula; nft delete table netdev jaula",
+    ))
 }
 
 /// All of the table, and what these jails have in it, as far as it is not there.
@@ -93,15 +135,15 @@ fn hang(batch: &mut Batch, share: &Share) {
     }
 }
 
-/// What another has already is named; all else is the kernel's word.
-fn refused(share: &Share, own: &[Element], refused: Refused, others: &[Share]) -> Error {
+/// What another has already, by name.
+fn taken(share: &Share, own: &[Element], refused: &Refused, others: &[Share]) -> Option<Error> {
     let taken = refused.error.is(EEXIST) || refused.error.is(EBUSY);
     for other in others.iter().filter(|other| taken && other.jail != share.jail) {
         let theirs = other.elements();
         let same = |a: &&Element| theirs.iter().any(|b| (b.set, &b.key) == (a.set, &a.key));
         if let Some(element) = own.iter().filter(|element| element.set != JAILS).find(same) {
             let jail = &other.jail;
-            return match share.forward_of(element) {
+            return Some(match share.forward_of(element) {
                 Some(forward) => Error::refused(
                     format!("network.forward: \"{forward}\" is taken: the jail behind {jail} has it"),
                     "take another port of the host, or another of its addresses: \"tcp ADDRESS:PORT -> PORT\"",
@@ -114,10 +156,10 @@ fn refused(share: &Share, own: &[Element], refused: Refused, others: &[Share]) -
                         "give each jail its own",
                     )
                 }
-            };
+            });
         }
     }
-    Error::call("put the jail into the host's firewall")(refused.error)
+    None
 }
 
 /// Takes a jail's share out of the table; what is not there, is out. The last one takes the table along.
@@ -142,11 +184,16 @@ pub fn leave(share: &Share, others: impl Fn() -> Vec<Share>) -> Result<()> {
             Ok(()) => return Ok(()),
             Err(e) if e.error.is(ERESTART) || e.error.is(EINTR) => {}
             // A part has gone already: newer kernels remove the chain of a link with the link.
-            Err(e) if e.error.is(ENOENT) => return leave_in_parts(&mut netfilter, share),
+            Err(e) if is_not_there(&e) => return leave_in_parts(&mut netfilter, share),
             Err(e) => return Err(Error::call("take the jail out of the host's firewall")(e.error)),
         }
     }
     Err(Error::Inside("the host's nf_tables change faster than a jail can leave them".to_owned()))
+}
+
+/// There is no such thing to remove, or in another version's set there cannot be.
+fn is_not_there(refused: &Refused) -> bool {
+    refused.error.is(ENOENT) || refused.error.is(EINVAL)
 }
 
 /// Somebody has removed the table, or so much of it that nobody knows any more who is in it.
@@ -174,7 +221,7 @@ fn leave_in_parts(netfilter: &mut Netfilter, share: &Share) -> Result<()> {
         let mut batch = Batch::new(TABLE, None);
         fill(&mut batch);
         match netfilter.change(batch.end()) {
-            Err(e) if !e.error.is(ENOENT) => {
+            Err(e) if !is_not_there(&e) => {
                 Err(Error::call("take the jail out of the host's firewall")(e.error))
             }
             _ => Ok(()),
@@ -244,7 +291,7 @@ fn share(run: &Path) -> Option<Share> {
 
 /// The network namespace that we are in, as namespaces(7) names it: `net:[4026531840]`.
 pub fn namespace() -> Result<String> {
-    let path = Path::new("/proc/self/ns/net");
+    let path = Path::new("/proc/thread-self/ns/net");
     let name = std::fs::read_link(path).map_err(Error::io("read", path))?;
     Ok(name.to_string_lossy().into_owned())
 }

@@ -5,6 +5,7 @@
 //! journal outlives processes, not the machine, and what it undoes does not either.
 
 use crate::error::{Error, Result};
+use crate::launch::home::Home;
 use model::firewall::Share;
 use model::name::Id;
 use std::net::IpAddr;
@@ -33,6 +34,9 @@ pub enum Entry {
         /// The jail's share.
         share: Box<Share>,
     },
+    /// `network NAMESPACE COOKIE`: the network namespace that all that follows of the network was done in
+    /// ([`crate::launch::home`]).
+    Network(Home),
     /// `keep`: what the jail keeps is being changed ([`crate::keeping::settle`]).
     Keep,
     /// `link NAME`: the host's end of the jail's link.
@@ -56,9 +60,15 @@ pub enum Entry {
 }
 
 impl Entry {
+    /// Was it done in a network namespace?
+    pub fn is_in_network(&self) -> bool {
+        matches!(self, Self::Firewall { .. } | Self::Link(_) | Self::Answer { .. } | Self::Shared(_))
+    }
+
     fn line(&self) -> String {
         match self {
             Self::Id(id) => format!("id {id}\n"),
+            Self::Network(Home { name, cookie }) => format!("network {name} {cookie}\n"),
             Self::Keep => "keep\n".to_owned(),
             Self::Firewall { namespace, share } => {
                 format!("firewall {namespace} {}\n", serde_json::to_string(share).unwrap_or_default())
@@ -88,6 +98,10 @@ impl Entry {
             "cgroup" => Some(Self::Cgroup(PathBuf::from(rest))),
             "names" => Some(Self::Names(PathBuf::from(rest))),
             "group" => Some(Self::Group(PathBuf::from(rest))),
+            "network" => {
+                let (name, cookie) = rest.split_once(' ')?;
+                Some(Self::Network(Home { name: name.to_owned(), cookie: cookie.parse().ok()? }))
+            }
             "link" => Some(Self::Link(rest.to_owned())),
             "answer" => {
                 let (device, ip) = rest.split_once(' ')?;
@@ -165,6 +179,7 @@ mod tests {
             Entry::Cgroup("/sys/fs/cgroup/jaula.a b".into()),
             Entry::Group("/sys/fs/cgroup/jaula.bind-1".into()),
             Entry::Names("/run/jaula/.hosts".into()),
+            Entry::Network(Home { name: "net:[4026531840]".to_owned(), cookie: 1 }),
             Entry::Link("jv101".to_owned()),
             Entry::Answer { device: "eth0".to_owned(), ip: "2001:db8::1".parse().unwrap() },
             Entry::Shared("address eth0 192.0.2.10 24".to_owned()),
@@ -172,7 +187,7 @@ mod tests {
         ];
         let text: String = all.iter().map(Entry::line).collect();
         assert_eq!(parse(&text), all);
-        assert_eq!(parse(&text[..text.len() - 1]), all[..8], "a line that was cut off was never begun");
+        assert_eq!(parse(&text[..text.len() - 1]), all[..9], "a line that was cut off was never begun");
         assert_eq!(parse("nonsense\n\nprocess x y\n"), []);
     }
 }

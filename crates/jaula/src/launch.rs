@@ -4,6 +4,7 @@
 //! plan (`model::plan`).
 
 pub(crate) mod bind;
+pub mod home;
 mod links;
 mod lower;
 mod neighbours;
@@ -14,6 +15,7 @@ pub(crate) mod shared;
 use crate::claim::Claim;
 use crate::error::Error;
 use crate::journal::{Entry, Journal};
+use home::{Home, Reach};
 use model::config::Rates;
 use model::firewall::Share;
 use model::name::Name;
@@ -100,9 +102,17 @@ pub fn start(plan: &Plan, journal: &mut Journal) -> Result<Launched, Error> {
 const NO_MOUNT_POINT: [i32; 4] =
     [sys::errno::EEXIST, sys::errno::EROFS, sys::errno::EACCES, sys::errno::EPERM];
 
+/// Does it change the network that we are in?
+fn is_in_network(step: &HostStep) -> bool {
+    matches!(step, HostStep::Shared(_) | HostStep::Link(_) | HostStep::Firewall(_) | HostStep::Answer { .. })
+}
+
 /// Does the host steps, each in the journal first. Returns the group that the child is born in.
 fn host_steps(plan: &Plan, journal: &mut Journal) -> Result<Option<OwnedFd>, Error> {
     let mut born = None;
+    if plan.host.iter().any(is_in_network) {
+        journal.write(&Entry::Network(Home::here()?))?;
+    }
     for step in &plan.host {
         match step {
             HostStep::Cgroup { path, join } => {
@@ -317,7 +327,7 @@ fn set_attributes(plan: &Plan, trees: &[OwnedFd], first: &Child) -> Result<(), E
         let bits = model::plan::call::bits(tree.attributes)
             | if tree.mapped { sys::mount::MOUNT_ATTR_IDMAP } else { 0 };
         sys::mount::set(clone, bits, users.filter(|_| tree.mapped), tree.recursive)
-            .map_err(|e| Error::tree(&tree.path, &tree.why, e))?;
+            .map_err(|e| crate::owners::refused(&tree.path, &tree.why, tree.mapped, e))?;
     }
     Ok(())
 }
@@ -362,24 +372,45 @@ fn said(steps: &[Step], ours: BorrowedFd<'_>) -> Result<Said, Error> {
     }
 }
 
-/// Undoes what the journal says, from its end; all of it, even if a part fails.
+/// Undoes what the journal says, from its end; all of it, even if a part fails. What was done to the network is undone
+/// where it was done; with a namespace that is gone it is gone as well.
 pub fn undo(entries: &[Entry], claim: &Claim, run: &Path) -> Vec<Error> {
     let mut failures = Vec::new();
+    let home =
+        entries.iter().find_map(|entry| if let Entry::Network(home) = entry { Some(home) } else { None });
+    let reach = match home.map_or(Ok(Reach::Here), Home::reach) {
+        Ok(reach) => reach,
+        Err(error) => return vec![error],
+    };
     for entry in entries.iter().rev() {
-        let done = match entry {
-            Entry::Process { pid, inode } => crate::process::kill(*pid, *inode),
-            Entry::Cgroup(path) => crate::cgroup::remove(path),
-            Entry::Names(path) => crate::names::leave(path, &claim.name),
-            Entry::Group(path) => crate::cgroup::remove_empty(path),
-            Entry::Firewall { share, .. } => crate::firewall::leave(share, || crate::firewall::shares(run)),
-            Entry::Link(name) => links::remove(name),
-            Entry::Answer { device, ip } => links::silence(device, *ip),
-            Entry::Shared(key) => shared::leave(run, &claim.name, key),
-            Entry::Id(id) => crate::claim::release_id(run, claim, *id),
-            // Whoever has the jail's claim sees to it.
-            Entry::Keep => Ok(()),
+        let done = match (&reach, entry) {
+            (Reach::There(namespace), entry) if entry.is_in_network() => {
+                let done = sys::process::in_network(namespace, || Ok(undo_one(entry, claim, run)));
+                done.map_err(Error::call("undo it in the network that it was done in")).and_then(|done| done)
+            }
+            (Reach::Gone, Entry::Shared(key)) => shared::forget(run, &claim.name, key),
+            (Reach::Gone, entry) if entry.is_in_network() => Ok(()),
+            (_, entry) => undo_one(entry, claim, run),
         };
         failures.extend(done.err());
     }
     failures
+}
+
+fn undo_one(entry: &Entry, claim: &Claim, run: &Path) -> Result<(), Error> {
+    match entry {
+        Entry::Process { pid, inode } => crate::process::kill(*pid, *inode),
+        Entry::Cgroup(path) => crate::cgroup::remove(path),
+        Entry::Names(path) => crate::names::leave(path, &claim.name),
+        Entry::Group(path) => crate::cgroup::remove_empty(path),
+        Entry::Firewall { share, .. } => crate::firewall::leave(share, || crate::firewall::shares(run)),
+        Entry::Link(name) => links::remove(name),
+        Entry::Answer { device, ip } => links::silence(device, *ip),
+        Entry::Shared(key) => shared::leave(run, &claim.name, key),
+        Entry::Id(id) => crate::claim::release_id(run, claim, *id),
+        // It is not the jail's.
+        Entry::Network(_) => Ok(()),
+        // Whoever has the jail's claim sees to it.
+        Entry::Keep => Ok(()),
+    }
 }

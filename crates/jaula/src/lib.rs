@@ -18,6 +18,7 @@ pub mod keeping;
 pub mod launch;
 mod names;
 pub mod ops;
+mod owners;
 mod process;
 mod recover;
 pub mod registry;

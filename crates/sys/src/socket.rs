@@ -118,6 +118,23 @@ pub enum Socket {
     Other,
 }
 
+/// What tells the network namespace that this thread is in from all others, also from those that there were
+/// (getsockopt(2), `SO_NETNS_COOKIE`, Linux 5.14).
+pub fn network_cookie() -> Result<u64> {
+    // asm-generic/socket.h; the C library of musl has no name for it.
+    const SO_NETNS_COOKIE: i32 = 71;
+    let socket = socket(libc::SOCK_DGRAM)?;
+    let fd = socket.as_raw_fd();
+    let mut cookie = 0_u64;
+    let mut size = libc::socklen_t::try_from(size_of_val(&cookie)).unwrap_or(0);
+    // SAFETY: `cookie` has room for `size` bytes, and both live here.
+    let done = unsafe {
+        libc::getsockopt(fd, libc::SOL_SOCKET, SO_NETNS_COOKIE, (&raw mut cookie).cast(), &raw mut size)
+    };
+    check(done.into(), || format!("getsockopt({fd}, SOL_SOCKET, SO_NETNS_COOKIE)"))?;
+    Ok(cookie)
+}
+
 /// What a socket carries (getsockopt(2), `SO_TYPE`).
 pub fn kind(fd: impl AsFd) -> Result<Socket> {
     let fd = fd.as_fd().as_raw_fd();

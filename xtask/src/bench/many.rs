@@ -1,9 +1,12 @@
-//! Many jails at once: how start, list and stop grow with their number, and what a keeper holds.
+//! Many jails at once: how start, list and stop grow with their number, what an address for each adds, and what a
+//! keeper holds.
 
 use super::contender::Contender;
+use super::network::scene::Scene;
 use super::plot::{self, Series};
+use super::timing::Times;
 use super::{Ground, report, timing};
-use crate::shell::{Result, command, output, top};
+use crate::shell::{Result, command, output, run, top};
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,6 +14,11 @@ use std::process::Command;
 use std::time::Instant;
 
 const COUNTS: [usize; 5] = [10, 30, 100, 300, 1000];
+
+/// How many have an address each, in which modes, and how often they are started and stopped.
+const WITH_ADDRESS: usize = 500;
+const MODES: [&str; 3] = ["none", "bind", "routed"];
+const ROUNDS: usize = 3;
 
 /// What one number of jails took; times in milliseconds.
 struct Row {
@@ -27,42 +35,43 @@ pub(super) fn many(ground: &Ground) -> Result {
     let jaula = ground.jaula.as_ref().ok_or("bench many needs a jaula that starts jails")?;
     let mut rows = Vec::new();
     for jails in COUNTS {
-        let host = Host { jaula: jaula.clone(), root: ground.jaula_root()? };
-        let row = host.measure(jails, ground);
-        if row.is_err() {
-            // Hundreds of running jails must not outlive a failed benchmark.
-            _ = host.jaula(&["stop", "--all"]);
-        }
-        let row = row?;
-        println!(
-            "bench: {jails} jails: start {:.0} ms, list {:.1} ms, stop {:.0} ms",
-            row.start, row.list, row.stop
-        );
-        rows.push(row);
+        let host = Host { jaula: jaula.clone(), root: ground.jaula_root()?, scene: None };
+        rows.push(host.row(jails, "none", 1, ground)?);
     }
-    write(&rows)
+    let mut with_address = Vec::new();
+    for mode in MODES {
+        let scene = Scene::make()?;
+        let host = Host { jaula: jaula.clone(), root: ground.jaula_root()?, scene: Some(&scene) };
+        if mode == "bind" {
+            host.has_addresses(WITH_ADDRESS)?;
+        }
+        with_address.push((mode, host.row(WITH_ADDRESS, mode, ROUNDS, ground)?));
+    }
+    write(&rows, &with_address)
 }
 
-fn write(rows: &[Row]) -> Result {
+/// The address of a jail.
+fn address(number: usize) -> String {
+    format!("10.91.{}.{}", number >> 8, number & 255)
+}
+
+fn write(rows: &[Row], with_address: &[(&str, Row)]) -> Result {
     let mut table = String::from(
         "| jails | create ms | start ms | per jail | list ms | stop ms | keeper KiB, median | greatest |\n\
          | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
     );
-    let mut figures = Vec::new();
     for row in rows {
-        let (median, greatest) = (row.keepers.get(row.keepers.len() / 2), row.keepers.last());
-        let (median, greatest) = (median.copied().unwrap_or(0), greatest.copied().unwrap_or(0));
-        let each = row.start / float(row.jails);
-        writeln!(
-            table,
-            "| {} | {:.0} | {:.0} | {each:.2} | {:.1} | {:.0} | {median} | {greatest} |",
-            row.jails, row.create, row.start, row.list, row.stop,
-        )?;
-        figures.push(serde_json::json!({
-            "jails": row.jails, "create_ms": row.create, "start_ms": row.start, "list_ms": row.list,
-            "stop_ms": row.stop, "keeper_median_kib": median, "keeper_greatest_kib": greatest,
-        }));
+        writeln!(table, "| {} | {:.0} | {} |", row.jails, row.create, row.figures())?;
     }
+    let mut modes = String::from(
+        "| `network.mode` | start ms | per jail | list ms | stop ms | keeper KiB, median | greatest |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+    );
+    for (mode, row) in with_address {
+        writeln!(modes, "| {mode} | {} |", row.figures())?;
+    }
+    let of_modes = with_address.iter().map(|(mode, row)| row.json(mode));
+    let figures: Vec<_> = rows.iter().map(|row| row.json("none")).chain(of_modes).collect();
     report::write_json("many", &figures.into())?;
     let series = |name: &str, of: fn(&Row) -> f64| Series {
         name: name.to_owned(),
@@ -81,26 +90,66 @@ fn write(rows: &[Row]) -> Result {
     let text = format!(
         "Jails that wait, from one read-only root: `start --all`, `list --json` (median of 30), `stop --all`;\n\
          nothing of them is left afterwards. A keeper's memory is what it shares with nobody.\n\n\
-         {table}\n![Time to start, stop and list over the number of jails](many.svg)"
+         {table}\n![Time to start, stop and list over the number of jails](many.svg)\n\n\
+         {WITH_ADDRESS} jails with an address each, in a network namespace that stands for a host: `bind` has that many \
+         addresses of the host, `routed` a link each. Medians of {ROUNDS} rounds; no link, rule or address of jaula's \
+         is left after any.\n\n{modes}"
     );
     report::write_section("many", "Many jails", &text)
+}
+
+impl Row {
+    /// As they stand in a table.
+    fn figures(&self) -> String {
+        let (median, greatest) = self.keeper();
+        let each = self.start / float(self.jails);
+        format!("{:.0} | {each:.2} | {:.1} | {:.0} | {median} | {greatest}", self.start, self.list, self.stop)
+    }
+
+    /// The median and the greatest.
+    fn keeper(&self) -> (u64, u64) {
+        let at = |n: usize| self.keepers.get(n).copied().unwrap_or(0);
+        (at(self.keepers.len() / 2), at(self.keepers.len().saturating_sub(1)))
+    }
+
+    fn json(&self, mode: &str) -> serde_json::Value {
+        let (median, greatest) = self.keeper();
+        serde_json::json!({
+            "jails": self.jails, "mode": mode, "create_ms": self.create, "start_ms": self.start,
+            "list_ms": self.list, "stop_ms": self.stop, "keeper_median_kib": median,
+            "keeper_greatest_kib": greatest,
+        })
+    }
 }
 
 fn float(count: usize) -> f64 {
     u32::try_from(count).map_or(f64::INFINITY, f64::from)
 }
 
-/// A `JAULA_ROOT` and the jaula that works on it.
-struct Host {
+/// A `JAULA_ROOT`, the jaula that works on it, and the network that it does so in.
+struct Host<'a> {
     jaula: PathBuf,
     root: PathBuf,
+    scene: Option<&'a Scene>,
 }
 
-impl Host {
+impl Host<'_> {
     fn command(&self) -> Command {
-        let mut command = command(&[&self.jaula]);
+        let mut command = match self.scene {
+            Some(scene) => scene.host(&[&*self.jaula.to_string_lossy()]),
+            None => command(&[&self.jaula]),
+        };
         command.env("JAULA_ROOT", &self.root);
         command
+    }
+
+    /// Gives the host the addresses of that many jails.
+    fn has_addresses(&self, jails: usize) -> Result {
+        let scene = self.scene.ok_or("no network of its own")?;
+        let lines: String = (0..jails).map(|n| format!("address add {}/32 dev lo\n", address(n))).collect();
+        let file = self.root.with_extension("addresses");
+        fs::write(&file, lines)?;
+        run(&mut scene.host(&["ip", "-batch", &file.to_string_lossy()]))
     }
 
     /// Runs jaula; gives the time in milliseconds.
@@ -110,33 +159,60 @@ impl Host {
         Ok(begun.elapsed().as_secs_f64() * 1000.0)
     }
 
-    fn measure(&self, jails: usize, ground: &Ground) -> Result<Row> {
+    fn row(&self, jails: usize, mode: &str, rounds: usize, ground: &Ground) -> Result<Row> {
+        let row = self.measure(jails, mode, rounds, ground);
+        if row.is_err() {
+            // Hundreds of running jails must not outlive a failed benchmark.
+            _ = self.jaula(&["stop", "--all"]);
+        }
+        let row = row?;
+        println!(
+            "bench: {jails} jails, {mode}: start {:.0} ms, list {:.1} ms, stop {:.0} ms",
+            row.start, row.list, row.stop
+        );
+        Ok(row)
+    }
+
+    fn measure(&self, jails: usize, mode: &str, rounds: usize, ground: &Ground) -> Result<Row> {
         let root = format!("dir:{}", ground.root());
         let mut create = 0.0;
         for number in 0..jails {
-            let name = format!("many{number:04}");
-            create += self.jaula(&[
-                "create",
-                &name,
-                "--root",
-                &root,
-                "--network",
-                "none",
-                "--",
-                "/bin/true",
-                "wait",
-            ])?;
+            let (name, ip) = (format!("many{number:04}"), address(number));
+            let network = if mode == "none" { vec![] } else { vec!["--ip", &ip] };
+            let before = ["create", &name, "--root", &root, "--network", mode];
+            create += self.jaula(&[&before[..], &network, &["--", "/bin/true", "wait"]].concat())?;
         }
-        let start = self.jaula(&["start", "--all"])?;
-        let list = self.list()?;
-        let keepers = self.keepers()?;
-        if keepers.len() != jails {
-            return Err(format!("{jails} jails, but {} keepers", keepers.len()).into());
+        let (mut start, mut stop) = (Vec::new(), Vec::new());
+        let (mut list, mut keepers) = (0.0, Vec::new());
+        let before = self.network()?;
+        for round in 1..=rounds {
+            start.push(self.jaula(&["start", "--all"])?);
+            if round == rounds {
+                list = self.list()?;
+                keepers = self.keepers()?;
+                if keepers.len() != jails {
+                    return Err(format!("{jails} jails, but {} keepers", keepers.len()).into());
+                }
+            }
+            stop.push(self.jaula(&["stop", "--all"])?);
+            self.must_be_gone()?;
+            if self.network()? != before {
+                return Err(format!("left in the network: {}, before: {before}", self.network()?).into());
+            }
         }
-        let stop = self.jaula(&["stop", "--all"])?;
-        self.must_be_gone()?;
         self.jaula(&["delete", "--all", "--yes"])?;
+        let (start, stop) = (Times::new(start).median(), Times::new(stop).median());
         Ok(Row { jails, create, start, list, stop, keepers })
+    }
+
+    /// What the host has of networks.
+    fn network(&self) -> Result<String> {
+        let look =
+            "ip -o link | wc -l; ip -o address | wc -l; ip route show table all | wc -l; nft list ruleset";
+        match self.scene {
+            Some(scene) => output(&mut scene.host(&["sh", "-c", look])),
+            None => Ok(String::new()),
+        }
     }
 
     /// The median time of `list --json`.

@@ -3,7 +3,7 @@
 //! Two network namespaces of the benchmark's own stand for a host and for another machine, joined by a veth. Each
 //! server has such a pair, so that it passes its own rules only; all stand at once and are asked in turn.
 
-mod scene;
+pub(super) mod scene;
 mod servers;
 mod start;
 

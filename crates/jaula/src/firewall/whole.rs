@@ -32,13 +32,12 @@ pub fn broken(house: &House) -> Result<(usize, Vec<Name>)> {
 
 /// Puts back what is gone, of the table and of what these jails have in it.
 pub fn mend(house: &House, names: &[Name]) -> Result<()> {
-    let mut running = running(house);
-    running.retain(|(name, _)| names.contains(name));
-    if running.is_empty() {
+    let running = running(house);
+    if !running.iter().any(|(name, _)| names.contains(name)) {
         return Ok(());
     }
-    let shares: Vec<Share> = running.iter().map(|(_, share)| share.clone()).collect();
-    put_back(&mut open()?, &shares)?;
+    // With those that are starting, or that nobody has cleared away.
+    put_back(&mut open()?, &all(&house.run))?;
     for (_, share) in running.iter().filter(|(name, _)| !runs(house, name)) {
         // It ended meanwhile, and has left already.
         leave(share, || all(&house.run))?;

@@ -49,6 +49,15 @@ pub(super) fn take(run: &Path, name: &Name, shared: &Shared) -> Result<()> {
 
 /// Needs it no more.
 pub(crate) fn leave(run: &Path, name: &Name, key: &str) -> Result<()> {
+    leave_and(run, name, key, take_away)
+}
+
+/// The same where it went with the network namespace that it was in.
+pub(super) fn forget(run: &Path, name: &Name, key: &str) -> Result<()> {
+    leave_and(run, name, key, |_, _| Ok(()))
+}
+
+fn leave_and(run: &Path, name: &Name, key: &str, last: impl FnOnce(&str, &Path) -> Result<()>) -> Result<()> {
     let place = run.join(SHARED).join(key);
     if !place.exists() {
         return Ok(());
@@ -61,7 +70,7 @@ pub(crate) fn leave(run: &Path, name: &Name, key: &str) -> Result<()> {
     }
     if place.join(MADE).exists() {
         let made = place.join(MADE);
-        take_away(key, &made)?;
+        last(key, &made)?;
         remove(&made)?;
     }
     match std::fs::remove_dir(&place) {

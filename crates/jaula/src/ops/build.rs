@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::house::House;
 use crate::keeping::birth::{self, Unwritten};
 use crate::ops::create::{Created, free};
+use crate::owners;
 use crate::registry::{self, Ids};
 use crate::rootfs::beneath::Beneath;
 use crate::rootfs::build::{Origin, Work};
@@ -76,7 +77,7 @@ pub struct Built {
 /// What would be done; everything that can be known to be wrong is said here.
 pub fn outline(house: &House, build: &Build) -> Result<Outline> {
     free(house, &build.name)?;
-    let store = store(&build.settings)?;
+    let store = store(house, &build.settings)?;
     let (from, template, there) = match (&build.source, store) {
         (Source::Template(name), _) => {
             let known = template::read(house, name)?;
@@ -115,6 +116,7 @@ pub fn outline(house: &House, build: &Build) -> Result<Outline> {
     let base = text::new(&build.name, &build.source);
     let text = edit::apply(&base, &settings).map_err(|p| Error::problems(&p, None))?;
     let config = Config::parse(&text).map_err(|p| Error::problems(&p, None))?;
+    owners::check_store(house, &config.root)?;
     Ok(Outline { store, template, there, text, config })
 }
 
@@ -297,15 +299,19 @@ fn of_image(template: &Template) -> Vec<Setting> {
     settings
 }
 
-/// How the files are to be kept; `overlay` if nothing is said.
-fn store(settings: &[Setting]) -> Result<Store> {
+/// How the files are to be kept. If nothing is said: as an overlay, or where none can be, in an image.
+fn store(house: &House, settings: &[Setting]) -> Result<Store> {
     let said = settings.iter().rfind(|s| s.key == "root.store" && s.operation == Operation::Set);
-    said.map_or(Ok(Store::Overlay), |setting| {
-        setting.value.trim_matches('"').parse().map_err(|bad: model::config::BadValue| Error::Refused {
-            message: format!("root.store: {}", bad.message),
-            help: bad.help,
-        })
-    })
+    let default = || if owners::is_on_overlay(&house.lib) { Store::Image } else { Store::Overlay };
+    said.map_or_else(
+        || Ok(default()),
+        |setting| {
+            setting.value.trim_matches('"').parse().map_err(|bad: model::config::BadValue| Error::Refused {
+                message: format!("root.store: {}", bad.message),
+                help: bad.help,
+            })
+        },
+    )
 }
 
 /// The name of the template that is made of an origin: what it is of is shared, what is copied is not.

@@ -62,7 +62,8 @@ fn tree(mount: &Mount, first: i32, id: Id) -> Result<(OwnedFd, bool)> {
             let users = format!("/proc/{first}/ns/user");
             let users = sys::fs::open(sys::fs::CWD, &users, sys::fs::O_RDONLY, 0).map_err(failed)?;
             let bits = if *mapped { bits | sys::mount::MOUNT_ATTR_IDMAP } else { bits };
-            sys::mount::set(&tree, bits, mapped.then_some(users.as_fd()), false).map_err(failed)?;
+            sys::mount::set(&tree, bits, mapped.then_some(users.as_fd()), false)
+                .map_err(|e| crate::owners::refused(path, "mounts", *mapped, e))?;
             Ok((tree, file))
         }
         MountSource::Tmpfs { size, mode } => {

@@ -320,7 +320,7 @@ fn like(here: &OwnedFd, new: &str, about: &Metadata) -> Result<()> {
 }
 
 /// Where a path's file system is mounted, its kind, and what it is on (proc_pid_mountinfo(5)).
-fn mounted(path: &Path) -> (String, String, String) {
+pub(crate) fn mounted(path: &Path) -> (String, String, String) {
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let line = |line: &str| {

@@ -9,7 +9,7 @@ pub(super) const HOST: &str = "10.90.0.1";
 pub(super) const BIND: &str = "10.90.0.2";
 
 /// Removed when it is dropped, with all that runs in it and holds it.
-pub(super) struct Scene {
+pub(in crate::bench) struct Scene {
     host: String,
     beyond: String,
     /// A container's network, made by hand.
@@ -17,7 +17,7 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    pub(super) fn make() -> Result<Self> {
+    pub(in crate::bench) fn make() -> Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = |what: &str| format!("jb{}{what}{number}", std::process::id());
@@ -44,7 +44,7 @@ impl Scene {
     }
 
     /// A command on the host: in its network, with all else of this machine.
-    pub(super) fn host(&self, words: &[&str]) -> Command {
+    pub(in crate::bench) fn host(&self, words: &[&str]) -> Command {
         within(&self.host, words)
     }
 

@@ -4,6 +4,7 @@
 use super::Finding;
 use crate::cgroup;
 use crate::house::House;
+use crate::rootfs::quota::mounted;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use sys::CallError;
@@ -123,8 +124,15 @@ impl Trial {
             Ok(()) => Finding::ok(what, "files keep the ids 0 to 65535 on disk"),
             Err(error) if error.is(EINVAL) => Finding::missing(
                 what,
-                "this file system does not support them; root.owners = \"mapped\" and what jails write need them",
-                format!("put {} on ext4, xfs, btrfs or tmpfs", house.lib.display()),
+                format!(
+                    "{} has none; root.owners = \"mapped\" and what jails write need them",
+                    mounted(lib).1
+                ),
+                format!(
+                    "put {} on ext4, xfs, btrfs or tmpfs, or all that is jaula's: JAULA_ROOT; jaula build --store \
+                     image works here",
+                    house.lib.display()
+                ),
             ),
             Err(error) => {
                 Finding::missing(what, error.to_string(), "see what confines jaula: cat /proc/self/status")

@@ -36,6 +36,7 @@ pub fn make(
             "jaula template list shows those that are there",
         ));
     }
+    crate::owners::check_store(house, &config.root)?;
     let mut put = |to: &Path| match &template {
         Some(template) => duplicate::tree(&real(template)?, to, progress).map(drop),
         None => fill(to),

@@ -31,7 +31,7 @@ pub(super) const ROOT: Section = Section {
             choices: Store::CHOICES,
             default: "none: the files of `root.from` are used where they are",
             doc: "How the files are kept that are the jail's own. `jaula build` makes them, and takes `overlay` unless \
-                  told otherwise; the key is not changed afterwards.",
+                  told otherwise (`image` where /var/lib/jaula is itself on an overlay); the key is not changed afterwards.",
             example: r#""btrfs""#,
             read: |c, v| v.text(&mut c.root.store, Store::from_str),
             write: |c| c.root.store.map(text),
