@@ -279,19 +279,31 @@ fn a_run_that_is_killed_leaves_nothing_after_gc(t: &Test) -> Outcome {
 
 fn an_interface_that_disappears(t: &Test) -> Outcome {
     let cable = lay(t)?;
-    let (one, two) = (t.name("one"), t.name("two"));
+    cable.server(&["sh", "-c", "ip link add br0 type bridge; ip link set br0 up"])?.ok()?;
+    let (one, two, three, four) = (t.name("one"), t.name("two"), t.name("three"), t.name("four"));
     start(&cable, &one, &["--network", "routed", "--ip", "192.0.2.10", "--ip", "2001:db8::10"])?;
     let dev = ["--ip", "192.0.2.30/24 dev cable", "--", "sleep", "1000"];
     cable.jaula().ok(&[&["create", &two, "--root", "host"], &dev[..]].concat())?;
     cable.jaula().ok(&["start", &two])?;
-    cable.server(&["ip", "link", "delete", "cable"])?.ok()?;
+    let bridge = ["--network", "bridge", "--set", "network.parent=br0"];
+    start(&cable, &three, &[&bridge[..], &["--ip", "198.51.100.10/24"]].concat())?;
+    let macvlan = ["--network", "macvlan", "--set", "network.parent=cable"];
+    start(&cable, &four, &[&macvlan[..], &["--ip", "192.0.2.20/24", "--ip", "2001:db8::20/64"]].concat())?;
+    cable.server(&["sh", "-c", "ip link delete br0; ip link delete cable"])?.ok()?;
     // Its own link is still there, and nothing is in the way of its end.
     pings(&cable, &one, &["169.254.1.1", "127.0.0.1"])?;
-    stopped(&cable, &[&one, &two])?;
+    pings(&cable, &three, &["198.51.100.10", "127.0.0.1"])?;
+    // That of a macvlan went with it.
+    pings(&cable, &four, &["127.0.0.1"])?;
+    let left = cable.jaula().ok(&["exec", &four, "--", "ip", "-br", "link"])?;
+    assert_eq!(left.lines().count(), 1, "{left}");
+    stopped(&cable, &[&one, &two, &three, &four])?;
     let left = cable.server(&["ip", "-br", "link"])?.ok()?;
     assert_eq!(left.lines().count(), 1, "{left}");
-    let why = cable.jaula().fails(&["start", &two])?;
-    assert!(why.contains("no interface cable"), "{why}");
+    for (name, device) in [(&two, "cable"), (&three, "br0"), (&four, "cable")] {
+        let why = cable.jaula().fails(&["start", name])?;
+        assert!(why.contains(&format!("no interface {device}")), "{why}");
+    }
     Ok(())
 }
 

@@ -13,6 +13,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_router_that_answers_for_all_is_no_owner,
         an_address_that_is_free_is_taken,
         who_knew_another_machine_learns_anew,
+        a_machine_that_takes_an_address_later,
     ])
 }
 
@@ -215,3 +216,44 @@ fn who_knew_another_machine_learns_anew(t: &Test) -> Outcome {
     assert_eq!(look(&cable)?, before);
     Ok(())
 }
+
+/// It is in nobody's power to keep another machine from taking an address. The jail goes on, and what it has of the host
+/// goes with it; the next start sees the machine.
+fn a_machine_that_takes_an_address_later(t: &Test) -> Outcome {
+    let cable = lay(t)?;
+    let owner = cable.client(&["sh", "-c", MAC])?.ok()?;
+    let owner = owner.trim();
+    let on_bridge = "ip link add br0 type bridge; ip link set cable master br0; ip link set br0 up";
+    for (mode, device, options, ips) in [
+        ("bind", "cable", vec![], ["192.0.2.30/24 dev cable", "2001:db8::30/64 dev cable"]),
+        ("routed", "cable", vec!["--network", "routed"], ["192.0.2.30", "2001:db8::30"]),
+        ("macvlan", "cable", vec!["--network", "macvlan", "--set", "network.parent=cable"], NETS),
+        ("bridge", "br0", vec!["--network", "bridge", "--set", "network.parent=br0"], NETS),
+    ] {
+        if mode == "bridge" {
+            cable.server(&["sh", "-c", on_bridge])?.ok()?;
+        }
+        let before = look(&cable)?;
+        let name = t.name(mode);
+        let create = [&["create", &name, "--root", "host"], &options[..], &["--ip", ips[0], "--ip", ips[1]]];
+        cable.jaula().ok(&[&create.concat()[..], &["--", "sleep", "1000"]].concat())?;
+        cable.jaula().ok(&["start", &name])?;
+        give(&cable, &NETS)?;
+        cable.jaula().ok(&["exec", &name, "--", "true"])?;
+        stopped(&cable, &[&name])?;
+        assert_eq!(look(&cable)?, before, "{mode}");
+        let said = cable.jaula().fails(&["start", &name])?;
+        let line = format!("the machine with the hardware address {owner} has it, on the net of {device}");
+        assert!(said.contains(&line), "{mode}: {said}");
+        for ip in NETS {
+            cable.client(&["ip", "address", "delete", ip, "dev", "cable"])?.ok()?;
+        }
+        cable.jaula().ok(&["start", &name])?;
+        stopped(&cable, &[&name])?;
+        assert_eq!(look(&cable)?, before, "{mode}");
+    }
+    Ok(())
+}
+
+/// What both want.
+const NETS: [&str; 2] = ["192.0.2.30/24", "2001:db8::30/64"];

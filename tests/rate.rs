@@ -1,7 +1,7 @@
 //! `network.rate`: what comes through of more than is allowed, measured with real flows.
 
 use crate::bind::{GoingOn, Net};
-use jaula_tests::harness::{Outcome, Test};
+use jaula_tests::harness::{Jaula, Outcome, Test};
 use jaula_tests::trials;
 use libtest_mimic::Trial;
 
@@ -9,6 +9,9 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials!("rate": privileged [
         streams_and_datagrams_keep_to_it,
         a_network_of_its_own_keeps_to_it,
+        with_ipv6_it_does_so_too,
+        a_macvlan_keeps_to_it,
+        a_kernel_without_programs_at_links_keeps_to_it,
         it_changes_while_the_jail_runs,
         it_changes_on_the_jails_link,
         the_plan_says_it,
@@ -66,9 +69,122 @@ fn streams_and_datagrams_keep_to_it(t: &Test) -> Outcome {
             }
         }
     }
+    all_keep_to_it(flows)
+}
+
+/// A flow: what it is, who receives, who sends.
+type Flow = (String, GoingOn, GoingOn);
+
+/// What comes through of each is what is allowed.
+fn all_keep_to_it(flows: Vec<Flow>) -> Outcome {
     for (what, receiver, _sender) in flows {
         let measured = rate(receiver)?;
         assert!((measured / RATE - 1.0).abs() < 0.1, "{what}: {measured:.0} bits a second of {RATE:.0}");
+    }
+    Ok(())
+}
+
+/// A flow between the host's address `beyond` and a jail with this network and this address, limited in that way.
+fn flow(net: &Net<'_>, network: &[&str], own: &str, beyond: &str, what: [&str; 3]) -> Outcome<Flow> {
+    let [protocol, way, port] = what;
+    let limit = format!("network.rate.{way}=20mbit");
+    let jail = [network, &["--set", &limit]].concat();
+    let (to, receives, sends) =
+        if way == "in" { (own, &jail[..], &[][..]) } else { (beyond, &[][..], &jail[..]) };
+    let rate = format!("{RATE}");
+    let flow = [protocol, to, port, TIME, &rate];
+    let receiver = end(net, receives, &[&["receive"], &flow[..]].concat(), "ready")?;
+    let sender = end(net, sends, &[&["send"], &flow[..]].concat(), "begins")?;
+    Ok((format!("{network:?} {protocol} {way}"), receiver, sender))
+}
+
+/// Both directions of streams and of datagrams.
+const KINDS: [(&str, &str); 4] = [("tcp", "in"), ("tcp", "out"), ("udp", "in"), ("udp", "out")];
+
+fn with_ipv6_it_does_so_too(t: &Test) -> Outcome {
+    let net = routing(t)?;
+    let mut flows = Vec::new();
+    for (mode, net_of, length, beyond) in
+        [("routed", "fd00:90::", "", "2001:db8::99"), ("bridge", "fd00:91::", "/64", "fd00:91::1")]
+    {
+        for (n, (protocol, way)) in KINDS.into_iter().enumerate() {
+            let own = format!("{net_of}{}", n + 10);
+            let ip = format!("{own}{length}");
+            let port = (7001 + flows.len()).to_string();
+            let network = ["--network", mode, "--ip", &ip];
+            flows.push(flow(&net, &network, &own, beyond, [protocol, way, &port])?);
+        }
+    }
+    all_keep_to_it(flows)
+}
+
+fn a_macvlan_keeps_to_it(t: &Test) -> Outcome {
+    let net = Net::new(t)?;
+    // The host itself is on the other end of the cable that the jails' interfaces are over.
+    let cable = "ip link add near type veth peer name far; ip link set near up; ip link set far up; \
+                 ip address add 10.92.0.1/24 dev far; ip address add fd00:92::1/64 dev far nodad";
+    assert!(net.command(&["sh", "-c", cable])?.status()?.success());
+    let mut flows = Vec::new();
+    let six = [("tcp", "in"), ("udp", "out")];
+    for (net_of, length, beyond, kinds) in
+        [("10.92.0.", "/24", "10.92.0.1", &KINDS[..]), ("fd00:92::", "/64", "fd00:92::1", &six)]
+    {
+        for (protocol, way) in kinds {
+            let own = format!("{net_of}{}", flows.len() + 10);
+            let ip = format!("{own}{length}");
+            let port = (7001 + flows.len()).to_string();
+            let over = ["--network", "macvlan", "--set", "network.parent=near"];
+            let network = [&over[..], &["--set", "network.probe=false", "--ip", &ip]].concat();
+            flows.push(flow(&net, &network, &own, beyond, [protocol, way, &port])?);
+        }
+    }
+    all_keep_to_it(flows)
+}
+
+/// Before Linux 6.6 the first question after programs at a link is answered with EINVAL.
+fn a_kernel_without_programs_at_links_keeps_to_it(t: &Test) -> Outcome {
+    let net = routing(t)?;
+    let jaula = Jaula::binary()?.canonicalize()?;
+    let jaula = jaula.to_str().ok_or("a path of bytes")?;
+    let log = t.root().join("bpf").display().to_string();
+    let rate = format!("{RATE}");
+    let mut flows = Vec::new();
+    for (n, (protocol, way)) in KINDS.into_iter().enumerate() {
+        let (name, own, port) =
+            (t.name(&format!("{protocol}{way}")), format!("10.90.0.{}", n + 10), (7001 + n).to_string());
+        let limit = format!("network.rate.{way}=20mbit");
+        let create =
+            ["create", &name, "--root", "host", "--network", "routed", "--ip", &own, "--set", &limit];
+        let made = net.jaula(&[&create[..], &["--", "sleep", "1000"]].concat())?;
+        assert!(made.status.success(), "{made:?}");
+        let under = ["strace", "-D", "-f", "-qq", "-o", &log, "-e", "trace=bpf"];
+        let fault = ["-e", "inject=bpf:error=EINVAL:when=1"];
+        let start = net.command(&[&under[..], &fault, &[jaula, "start", &name]].concat())?.status()?;
+        assert!(start.success());
+        let said = std::fs::read_to_string(&log)?;
+        assert!(
+            said.lines().any(|line| line.contains("BPF_PROG_QUERY") && line.contains("INJECTED")),
+            "{said}"
+        );
+        let inside = |words: &[&str], says: &str| {
+            net.going_on(&[&[jaula, "exec", &name, "--", "python3", "-c", FLOW], words].concat(), says)
+        };
+        let to = if way == "in" { own.as_str() } else { "192.0.2.11" };
+        let flow = [protocol, to, &port, TIME, &rate];
+        let (receive, send) = ([&["receive"], &flow[..]].concat(), [&["send"], &flow[..]].concat());
+        let (receiver, sender) = if way == "in" {
+            let receiver = inside(&receive, "ready")?;
+            (receiver, end(&net, &[], &send, "begins")?)
+        } else {
+            let receiver = end(&net, &[], &receive, "ready")?;
+            (receiver, inside(&send, "begins")?)
+        };
+        flows.push((format!("{protocol} {way}"), receiver, sender));
+    }
+    all_keep_to_it(flows)?;
+    for (protocol, way) in KINDS {
+        let stopped = net.jaula(&["stop", &t.name(&format!("{protocol}{way}"))])?;
+        assert!(stopped.status.success(), "{stopped:?}");
     }
     Ok(())
 }
@@ -112,11 +228,7 @@ fn a_network_of_its_own_keeps_to_it(t: &Test) -> Outcome {
             flows.push((what, receiver()?, sender()?));
         }
     }
-    for (what, receiver, _sender) in flows {
-        let measured = rate(receiver)?;
-        assert!((measured / RATE - 1.0).abs() < 0.1, "{what}: {measured:.0} bits a second of {RATE:.0}");
-    }
-    Ok(())
+    all_keep_to_it(flows)
 }
 
 fn it_changes_on_the_jails_link(t: &Test) -> Outcome {

@@ -17,6 +17,8 @@ if role == "receive":
     print("ready", flush=True)
     if protocol == "tcp":
         s = s.accept()[0]
+        # At its end the other one hears so, even if nothing is here that could answer any more.
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     s.settimeout(20)
     # What goes at once at the beginning is not counted.
     s.recv(1 << 16)
