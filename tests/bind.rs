@@ -225,7 +225,7 @@ fn bound(net: &Net<'_>, options: &[&str], expected: &[(&str, &str)]) -> Outcome 
 
 const BOTH: [&str; 4] = ["--ip", "192.0.2.10", "--ip", "2001:db8::10"];
 
-fn every_other_address_is_refused(t: &Test) -> Outcome {
+pub(crate) fn every_other_address_is_refused(t: &Test) -> Outcome {
     on_both(t, |net| {
         let tries = [
             ("0.0.0.0", "192.0.2.10"),

@@ -28,7 +28,8 @@ pub(crate) struct Server<'t> {
 }
 
 impl<'t> Server<'t> {
-    /// Over a template's tree, which stays as it is.
+    /// Over a template's tree, which stays as it is: nobody makes ssh host keys, and systemd gives its ssh up after
+    /// some tries. Where nothing may fail, it is `built`.
     pub(crate) fn of(t: &'t Test, template: Template, options: &[&str]) -> Outcome<Self> {
         let tree = template.kept(t)?.join("tree");
         Self::over(t, &tree.to_string_lossy(), options)

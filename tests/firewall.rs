@@ -3,7 +3,7 @@
 
 mod elsewhere;
 mod foreign;
-mod guard;
+pub(crate) mod guard;
 mod killed;
 mod layout;
 mod own;
@@ -72,7 +72,7 @@ const HEAR: &str = "import socket, sys\n\
     try: print(socket.create_connection((sys.argv[1], int(sys.argv[2])), 5).recv(99).decode()); break\n \
     except ConnectionRefusedError: __import__('time').sleep(.05)";
 
-fn a_forward_reaches_the_jail_from_outside_and_from_the_host(t: &Test) -> Outcome {
+pub(crate) fn a_forward_reaches_the_jail_from_outside_and_from_the_host(t: &Test) -> Outcome {
     let cable = lay(t)?;
     let jaula = cable.jaula();
     let addresses = format!("network.addresses=[\"{JAIL}\"]");

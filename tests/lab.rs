@@ -3,6 +3,7 @@
 
 mod debian;
 mod kept;
+mod network;
 mod quota;
 mod reboot;
 
@@ -13,7 +14,7 @@ use std::fs;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let here = trials!("lab": lab [a_host_with_systemd]);
-    [here, debian::trials(), kept::trials(), quota::trials(), reboot::trials()]
+    [here, debian::trials(), kept::trials(), network::trials(), quota::trials(), reboot::trials()]
         .into_iter()
         .flatten()
         .collect()

@@ -1,6 +1,7 @@
 //! Jails with a network of their own, and addresses that come and go with them: real traffic between hosts that are
 //! network namespaces, on a cable.
 
+use crate::declared::until;
 use jaula_tests::harness::{CLIENT, Cable, Outcome, Test, Victim, command, fault_at_every_call};
 use jaula_tests::trials;
 use libtest_mimic::Trial;
@@ -63,7 +64,7 @@ pub(crate) fn lay(t: &Test) -> Outcome<Cable<'_>> {
 pub(crate) fn look(cable: &Cable<'_>) -> Outcome<String> {
     let script = "ip -br link | awk '{print $1}'; ip -4 -o addr; ip -6 -o addr show scope global; ip route | sed 's/ linkdown//'; \
                   ip -6 route show proto 106; ip neigh show proxy; \
-                  cd /proc/sys/net; cat ipv6/conf/cable/proxy_ndp ipv[46]/neigh/cable/proxy_delay";
+                  cd /proc/sys/net; cat ipv6/conf/all/proxy_ndp ipv[46]/neigh/cable/proxy_delay";
     cable.server(&["sh", "-c", script])?.ok()
 }
 
@@ -99,7 +100,7 @@ pub(crate) fn stopped(cable: &Cable<'_>, names: &[&str]) -> Outcome {
     cable.jaula().ok(&[&["stop"], names].concat()).map(drop)
 }
 
-fn routed_jails_are_reached_from_everywhere(t: &Test) -> Outcome {
+pub(crate) fn routed_jails_are_reached_from_everywhere(t: &Test) -> Outcome {
     let cable = lay(t)?;
     let before = look(&cable)?;
     let (one, two) = (t.name("one"), t.name("two"));
@@ -112,6 +113,14 @@ fn routed_jails_are_reached_from_everywhere(t: &Test) -> Outcome {
         &one,
         &["192.0.2.11", "2001:db8::11", HOST, "2001:db8::2", CLIENT, "2001:db8::1", "127.0.0.1"],
     )?;
+    // A neighbour that asks whether he still has it, the way he knows, hears so.
+    for ip in ["192.0.2.10", "2001:db8::10"] {
+        cable.client(&["ip", "neigh", "change", ip, "dev", "cable", "nud", "probe"])?.ok()?;
+        until("the answer to a neighbour", || {
+            let known = cable.client(&["ip", "neigh", "show", ip]).ok()?.stdout;
+            known.contains("REACHABLE").then_some(())
+        })?;
+    }
     let said = cable.server(&["python3", "-c", PING, "192.0.2.10", "2001:db8::10"])?.ok()?;
     answered(&said, &["192.0.2.10", "2001:db8::10"]);
     // It has the address alone, and no other of the net's is answered for.

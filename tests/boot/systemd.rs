@@ -77,7 +77,7 @@ fn a_start_waits_for_the_default_target(t: &Test) -> Outcome {
 }
 
 fn its_groups_are_its_own_and_no_others(t: &Test) -> Outcome {
-    let server = Server::of(t, Template::Debian13, &[])?;
+    let server = Server::built(t, t.jaula(), Template::Debian13, "web", &[])?;
     server.start()?;
     // Its root may make groups and move its processes among them, and cannot change what the host has set.
     server.shell("mkdir /sys/fs/cgroup/mine; sleep 100 & echo $! >/sys/fs/cgroup/mine/cgroup.procs && kill $!; wait; rmdir /sys/fs/cgroup/mine")?;
@@ -96,6 +96,7 @@ fn its_groups_are_its_own_and_no_others(t: &Test) -> Outcome {
     }
     assert_eq!(server.shell("cat /sys/fs/cgroup/cgroup.max.descendants")?, "4096\n");
     // What comes in by exec is no member of a group that has groups below it, and is still the jail's.
+    assert_eq!(server.shell("tail -n 1 /proc/self/cgroup")?, "0::/init.scope\n");
     server.nothing_failed()?;
     server.end()
 }

@@ -61,7 +61,7 @@ fn send(jaula: &Jaula, name: &str, to: &str) -> Outcome {
     jaula.run(&words)?.ok().map(drop)
 }
 
-fn a_bridged_jail_sends_in_its_own_name_only(t: &Test) -> Outcome {
+pub(crate) fn a_bridged_jail_sends_in_its_own_name_only(t: &Test) -> Outcome {
     let cable = Cable::lay(t, &[])?;
     let jaula = cable.jaula();
     let bridge = "ip link add br0 type bridge && ip link set cable master br0 && ip link set br0 up";

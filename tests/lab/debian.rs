@@ -14,7 +14,7 @@ pub(super) fn trials() -> Vec<Trial> {
 /// It is running without a failed unit, limits its services, and cannot loosen what the host has set. It comes again
 /// after a reboot, and stops in an orderly way.
 fn a_debian_has_controllers(t: &Test) -> Outcome {
-    let server = Server::of(t, Template::Debian13, &[])?;
+    let server = Server::built(t, t.jaula(), Template::Debian13, "web", &[])?;
     server.start()?;
     server.nothing_failed()?;
     let has = server.shell("cat /sys/fs/cgroup/cgroup.controllers")?;

@@ -83,15 +83,11 @@ pub(crate) fn open(groups: &[&Path], first: impl AsFd) -> Result<Groups> {
     Ok(open)
 }
 
-/// A group whose own members have been given controllers holds no processes itself
-/// (cgroups(7), "no internal processes"): then a process is born beside the first one, wherever
-/// the jail's init has moved that.
+/// Beside the first one, wherever the jail's init has moved that: a group whose own members have been given
+/// controllers holds no processes itself (cgroups(7), "no internal processes"), and an init that is about to give them
+/// is not to find one there.
 fn where_processes_live(group: OwnedFd, path: &Path, first: impl AsFd) -> Result<OwnedFd> {
     let failed = || Error::call("open the jail's control group");
-    let given = sys::fs::open(&group, "cgroup.subtree_control", sys::fs::O_RDONLY, 0);
-    if given.and_then(|f| sys::fs::read(&f, &mut [0; 8])).map_err(failed())? == 0 {
-        return Ok(group);
-    }
     let list = sys::fs::open(first, "cgroup", sys::fs::O_RDONLY, 0);
     let list = list.and_then(|f| sys::fs::read_all(&f, 1 << 16)).map_err(failed())?;
     let list = String::from_utf8_lossy(&list);

@@ -40,6 +40,7 @@ const PACKAGES: &[&str] = &[
     "bubblewrap",
     "busybox-static",
     "crun",
+    "iptables",
     "netcat-openbsd",
     "nginx-light",
     "openssh-client",

@@ -73,17 +73,22 @@ pub enum Shared {
     },
     /// A setting of an interface.
     Setting {
-        /// The interface.
+        /// The interface, or [`EVERY`].
         device: String,
         /// Which one.
         setting: Setting,
     },
 }
 
+/// The directory of `net/ipv6/conf` that is for every interface.
+const EVERY: &str = "all";
+
 /// What the kernel is told of an interface on which the host answers for jails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setting {
-    /// It answers neighbour solicitations for the addresses that are listed.
+    /// It answers neighbour solicitations for the addresses that are listed, each with its interface. It is set for
+    /// every interface: the one of an interface is put back by systemd-networkd, and where a neighbour asks again
+    /// whether the address is still there the kernel looks at no other (net/ipv6/ip6_output.c, `ip6_forward`).
     Ndp,
     /// It answers at once who asks for such an address of IPv4. By itself the kernel waits for up to 0.8 s, so that not
     /// all who answer for one address do so in the same moment; here nobody else does.
@@ -190,11 +195,14 @@ pub(super) fn before(jail: &Jail<'_>) -> Vec<HostStep> {
         }
         (NetworkMode::Routed, _) => {
             for (ip, device) in &jail.facts.answers {
-                let settings: &[Setting] =
-                    if ip.is_ipv6() { &[Setting::Ndp, Setting::AtOnce6] } else { &[Setting::AtOnce4] };
-                for setting in settings {
+                let settings: &[(&str, Setting)] = if ip.is_ipv6() {
+                    &[(EVERY, Setting::Ndp), (device, Setting::AtOnce6)]
+                } else {
+                    &[(device, Setting::AtOnce4)]
+                };
+                for (device, setting) in settings {
                     let step =
-                        HostStep::Shared(Shared::Setting { device: device.clone(), setting: *setting });
+                        HostStep::Shared(Shared::Setting { device: (*device).to_owned(), setting: *setting });
                     if !steps.contains(&step) {
                         steps.push(step);
                     }
