@@ -22,13 +22,14 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// `bench start|exec|many|trace|app|store|unpack|boot|network|all`
+/// `bench start|exec|many|addresses|trace|app|store|unpack|boot|network|all`
 pub(crate) fn bench(which: &str) -> Result {
     let ground = Ground::prepare()?;
     match which {
         "start" => start::start(&ground),
         "exec" => exec::exec(&ground),
         "many" => many::many(&ground),
+        "addresses" => many::addresses(&ground),
         "trace" => trace::trace(&ground),
         "app" => app::app(&ground),
         "store" => store::store(&ground),
@@ -39,6 +40,7 @@ pub(crate) fn bench(which: &str) -> Result {
             start::start(&ground)?;
             exec::exec(&ground)?;
             many::many(&ground)?;
+            many::addresses(&ground)?;
             trace::trace(&ground)?;
             app::app(&ground)?;
             store::store(&ground)?;
@@ -46,7 +48,10 @@ pub(crate) fn bench(which: &str) -> Result {
             unpack::unpack(&ground)?;
             boot::boot(&ground)
         }
-        _ => Err("usage: cargo xtask bench start|exec|many|trace|app|store|unpack|boot|network|all".into()),
+        _ => {
+            Err("usage: cargo xtask bench start|exec|many|addresses|trace|app|store|unpack|boot|network|all"
+                .into())
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask setup                         install what tests and benchmarks need
 cargo xtask test [FILTER]                 check, build, test; with FILTER only the tests so named
-cargo xtask bench WHAT                    measure start, exec, many, trace, app, store, unpack, boot, network or all, for docs/benchmarks.md
+cargo xtask bench WHAT                    measure start, exec, many, addresses, trace, app, store, unpack, boot, network or all, for docs/benchmarks.md
 cargo xtask lab make|run CMD…|test [FILTER]|shell   a virtual machine with systemd, cgroup v2, AppArmor, quota
 cargo xtask build                         the program for installing: static, for musl; says where it is
 cargo xtask fuzz [TARGET] [--seconds N]   feed the parsers with mutated input (60 s each)

@@ -8,7 +8,7 @@ pub mod whole;
 
 use crate::error::{Error, Result};
 use crate::journal::{self, Entry};
-use model::firewall::message::{Kind, attributes, names, question};
+use model::firewall::message::{Kind, ask_chain, ask_element, attributes, names, question};
 use model::firewall::{Batch, Element, Family, JAILS, Share, TABLE, table};
 use std::path::Path;
 use sys::errno::{EBUSY, EEXIST, EINTR, EINVAL, ENOENT, EOPNOTSUPP, ERESTART};
@@ -170,25 +170,38 @@ pub fn leave(share: &Share, others: impl Fn() -> Vec<Share>) -> Result<()> {
         let Some((generation, jails)) = jails(&mut netfilter)? else {
             return leave_remains(&mut netfilter, share, &others());
         };
-        let mut batch = Batch::new(TABLE, Some(generation));
-        if jails.iter().all(|jail| *jail == share.jail) {
-            batch.remove_table(Family::Inet);
-            batch.remove_table(Family::Netdev);
-        } else {
-            batch.remove(&share.elements());
-            if let Some(guard) = &share.guard {
-                batch.remove_chain(Family::Netdev, &guard.link);
-            }
+        if !jails.iter().all(|jail| *jail == share.jail) {
+            // The generation is nothing to it: with many that leave at once it would always be an older one.
+            return leave_others(&mut netfilter, share);
         }
+        let mut batch = Batch::new(TABLE, Some(generation));
+        batch.remove_table(Family::Inet);
+        batch.remove_table(Family::Netdev);
         match netfilter.change(batch.end()) {
             Ok(()) => return Ok(()),
             Err(e) if e.error.is(ERESTART) || e.error.is(EINTR) => {}
-            // A part has gone already: newer kernels remove the chain of a link with the link.
             Err(e) if is_not_there(&e) => return leave_in_parts(&mut netfilter, share),
             Err(e) => return Err(Error::call("take the jail out of the host's firewall")(e.error)),
         }
     }
     Err(Error::Inside("the host's nf_tables change faster than a jail can leave them".to_owned()))
+}
+
+/// Takes a jail's share out of a table that others need, and the table if they have left meanwhile.
+fn leave_others(netfilter: &mut Netfilter, share: &Share) -> Result<()> {
+    let mut batch = Batch::new(TABLE, None);
+    batch.remove(&share.elements());
+    if let Some(guard) = &share.guard {
+        // The kernel removes the chain of a link with the link.
+        batch.remove_chain_if_there(Family::Netdev, &guard.link);
+    }
+    match netfilter.change(batch.end()) {
+        Ok(()) => last_removes(netfilter),
+        Err(e) if is_not_there(&e) || e.error.is(ERESTART) || e.error.is(EINTR) => {
+            leave_in_parts(netfilter, share)
+        }
+        Err(e) => Err(Error::call("take the jail out of the host's firewall")(e.error)),
+    }
 }
 
 /// There is no such thing to remove, or in another version's set there cannot be.
@@ -216,7 +229,32 @@ fn leave_remains(netfilter: &mut Netfilter, share: &Share, others: &[Share]) -> 
     Ok(())
 }
 
+/// Takes out what is there of a jail's share. Questions wait for nobody, as changes do for all others: with many jails
+/// that leave at once, those that are in vain would take the most time.
 fn leave_in_parts(netfilter: &mut Netfilter, share: &Share) -> Result<()> {
+    let mut there = share.elements();
+    there.retain(|element| is_there(netfilter.ask(ask_element(TABLE, element))));
+    let guard = share.guard.as_ref();
+    let guard = guard.filter(|guard| is_there(netfilter.ask(ask_chain(TABLE, Family::Netdev, &guard.link))));
+    if !there.is_empty() || guard.is_some() {
+        let mut batch = Batch::new(TABLE, None);
+        batch.remove(&there);
+        if let Some(guard) = guard {
+            batch.remove_chain_if_there(Family::Netdev, &guard.link);
+        }
+        if netfilter.change(batch.end()).is_err() {
+            leave_one_by_one(netfilter, share)?;
+        }
+    }
+    last_removes(netfilter)
+}
+
+/// Is it there? If others change tables meanwhile, it may be.
+fn is_there(answer: sys::Result<Vec<Vec<u8>>>) -> bool {
+    answer.map_or_else(|e| e.is(EINTR) || e.is(ERESTART), |_| true)
+}
+
+fn leave_one_by_one(netfilter: &mut Netfilter, share: &Share) -> Result<()> {
     let mut one = |fill: &dyn Fn(&mut Batch)| {
         let mut batch = Batch::new(TABLE, None);
         fill(&mut batch);
@@ -234,42 +272,56 @@ fn leave_in_parts(netfilter: &mut Netfilter, share: &Share) -> Result<()> {
     if let Some(guard) = &share.guard {
         one(&|batch| batch.remove_chain(Family::Netdev, &guard.link))?;
     }
-    // The last one, if it was the last one.
-    match jails(netfilter)? {
-        Some((generation, jails)) if jails.is_empty() => {
-            for family in [Family::Inet, Family::Netdev] {
-                let mut batch = Batch::new(TABLE, (family == Family::Inet).then_some(generation));
-                batch.remove_table(family);
-                match netfilter.change(batch.end()) {
-                    Ok(()) => {}
-                    // Somebody came in.
-                    Err(e) if e.error.is(ERESTART) => return Ok(()),
-                    Err(e) if e.error.is(ENOENT) => {}
-                    Err(e) => return Err(Error::call("remove the host's table jaula")(e.error)),
-                }
-            }
-            Ok(())
+    Ok(())
+}
+
+/// Removes the table if nobody is in it.
+fn last_removes(netfilter: &mut Netfilter) -> Result<()> {
+    for _ in 0..TRIES {
+        let Some((generation, jails)) = jails(netfilter)? else { return Ok(()) };
+        if !jails.is_empty() {
+            return Ok(());
         }
-        _ => Ok(()),
+        // With a half that somebody has removed, the other half alone.
+        for families in [&[Family::Inet, Family::Netdev][..], &[Family::Inet]] {
+            let mut batch = Batch::new(TABLE, Some(generation));
+            families.iter().for_each(|family| batch.remove_table(*family));
+            match netfilter.change(batch.end()) {
+                Ok(()) => return Ok(()),
+                // Somebody came in, or changed other tables.
+                Err(e) if e.error.is(ERESTART) || e.error.is(EINTR) => break,
+                Err(e) if e.error.is(ENOENT) => {}
+                Err(e) => return Err(Error::call("remove the host's table jaula")(e.error)),
+            }
+        }
     }
+    Ok(())
 }
 
 /// Who is in the table, and of which generation of all tables that is true; `None` without a table.
 fn jails(netfilter: &mut Netfilter) -> Result<Option<(u32, Vec<String>)>> {
     let what = || Error::call("read the host's firewall");
-    let generation = netfilter.ask(question(Kind::GetGen, None, None, None)).map_err(what())?;
-    // NFTA_GEN_ID
-    let generation = generation.iter().flat_map(|body| attributes(body.get(4..).unwrap_or_default()));
-    let generation = generation.filter(|(kind, _)| *kind == 1).find_map(|(_, id)| id.try_into().ok());
-    let elements = question(Kind::GetSetElem, Some(Family::Inet), Some(TABLE), Some(JAILS));
-    let answers = match netfilter.ask(elements) {
-        Err(e) if e.is(ENOENT) => return Ok(None),
-        // Somebody changed tables meanwhile: what was read is not whole, and the kernel refuses what follows.
-        Err(e) if e.is(EINTR) => Vec::new(),
-        answers => answers.map_err(what())?,
-    };
-    let names = answers.iter().flat_map(|body| names(body)).collect();
-    Ok(Some((generation.map_or(0, u32::from_be_bytes), names)))
+    let mut interrupted = 0;
+    loop {
+        let generation = netfilter.ask(question(Kind::GetGen, None, None, None)).map_err(what())?;
+        // NFTA_GEN_ID
+        let generation = generation.iter().flat_map(|body| attributes(body.get(4..).unwrap_or_default()));
+        let generation = generation.filter(|(kind, _)| *kind == 1).find_map(|(_, id)| id.try_into().ok());
+        let elements = question(Kind::GetSetElem, Some(Family::Inet), Some(TABLE), Some(JAILS));
+        let answers = match netfilter.ask(elements) {
+            Err(e) if e.is(ENOENT) => return Ok(None),
+            // Somebody changed tables meanwhile: what was read is not whole.
+            Err(e) if e.is(EINTR) && interrupted < TRIES => {
+                interrupted += 1;
+                continue;
+            }
+            // The kernel refuses what follows.
+            Err(e) if e.is(EINTR) => Vec::new(),
+            answers => answers.map_err(what())?,
+        };
+        let names = answers.iter().flat_map(|body| names(body)).collect();
+        return Ok(Some((generation.map_or(0, u32::from_be_bytes), names)));
+    }
 }
 
 /// What the running jails of a house have in the table, by their journals. `run`: where those are.

@@ -32,22 +32,44 @@ struct Row {
 }
 
 pub(super) fn many(ground: &Ground) -> Result {
-    let jaula = ground.jaula.as_ref().ok_or("bench many needs a jaula that starts jails")?;
     let mut rows = Vec::new();
     for jails in COUNTS {
-        let host = Host { jaula: jaula.clone(), root: ground.jaula_root()?, scene: None };
+        let host = Host { jaula: jaula(ground)?, root: ground.jaula_root()?, scene: None };
         rows.push(host.row(jails, "none", 1, ground)?);
     }
-    let mut with_address = Vec::new();
+    write(&rows)
+}
+
+/// The same with an address for each.
+pub(super) fn addresses(ground: &Ground) -> Result {
+    let mut rows = Vec::new();
     for mode in MODES {
         let scene = Scene::make()?;
-        let host = Host { jaula: jaula.clone(), root: ground.jaula_root()?, scene: Some(&scene) };
+        let host = Host { jaula: jaula(ground)?, root: ground.jaula_root()?, scene: Some(&scene) };
         if mode == "bind" {
             host.has_addresses(WITH_ADDRESS)?;
         }
-        with_address.push((mode, host.row(WITH_ADDRESS, mode, ROUNDS, ground)?));
+        rows.push((mode, host.row(WITH_ADDRESS, mode, ROUNDS, ground)?));
     }
-    write(&rows, &with_address)
+    let mut table = String::from(
+        "| `network.mode` | start ms | per jail | list ms | stop ms | keeper KiB, median | greatest |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+    );
+    for (mode, row) in &rows {
+        writeln!(table, "| {mode} | {} |", row.figures())?;
+    }
+    let figures: Vec<_> = rows.iter().map(|(mode, row)| row.json(mode)).collect();
+    report::write_json("addresses", &figures.into())?;
+    let text = format!(
+        "{WITH_ADDRESS} jails as above, in a network namespace that stands for a host: with `bind` it has an address \
+         for each, with `routed` each has a link. Medians of {ROUNDS} rounds of `start --all` and `stop --all`; no \
+         link, rule or route is left after any. `none` is for comparison.\n\n{table}"
+    );
+    report::write_section("addresses", "Many jails with an address each", &text)
+}
+
+fn jaula(ground: &Ground) -> Result<PathBuf> {
+    Ok(ground.jaula.clone().ok_or("there is no jaula that starts jails")?)
 }
 
 /// The address of a jail.
@@ -55,7 +77,7 @@ fn address(number: usize) -> String {
     format!("10.91.{}.{}", number >> 8, number & 255)
 }
 
-fn write(rows: &[Row], with_address: &[(&str, Row)]) -> Result {
+fn write(rows: &[Row]) -> Result {
     let mut table = String::from(
         "| jails | create ms | start ms | per jail | list ms | stop ms | keeper KiB, median | greatest |\n\
          | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
@@ -63,15 +85,7 @@ fn write(rows: &[Row], with_address: &[(&str, Row)]) -> Result {
     for row in rows {
         writeln!(table, "| {} | {:.0} | {} |", row.jails, row.create, row.figures())?;
     }
-    let mut modes = String::from(
-        "| `network.mode` | start ms | per jail | list ms | stop ms | keeper KiB, median | greatest |\n\
-         | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n",
-    );
-    for (mode, row) in with_address {
-        writeln!(modes, "| {mode} | {} |", row.figures())?;
-    }
-    let of_modes = with_address.iter().map(|(mode, row)| row.json(mode));
-    let figures: Vec<_> = rows.iter().map(|row| row.json("none")).chain(of_modes).collect();
+    let figures: Vec<_> = rows.iter().map(|row| row.json("none")).collect();
     report::write_json("many", &figures.into())?;
     let series = |name: &str, of: fn(&Row) -> f64| Series {
         name: name.to_owned(),
@@ -90,10 +104,7 @@ fn write(rows: &[Row], with_address: &[(&str, Row)]) -> Result {
     let text = format!(
         "Jails that wait, from one read-only root: `start --all`, `list --json` (median of 30), `stop --all`;\n\
          nothing of them is left afterwards. A keeper's memory is what it shares with nobody.\n\n\
-         {table}\n![Time to start, stop and list over the number of jails](many.svg)\n\n\
-         {WITH_ADDRESS} jails with an address each, in a network namespace that stands for a host: `bind` has that many \
-         addresses of the host, `routed` a link each. Medians of {ROUNDS} rounds; no link, rule or address of jaula's \
-         is left after any.\n\n{modes}"
+         {table}\n![Time to start, stop and list over the number of jails](many.svg)"
     );
     report::write_section("many", "Many jails", &text)
 }

@@ -34,6 +34,8 @@ pub enum Kind {
     DelSetElem = 14,
     NewGen = 15,
     GetGen = 16,
+    /// As `DelChain`, and no error if it is not there (Linux 6.3).
+    DestroyChain = 27,
 }
 
 impl Kind {
@@ -244,6 +246,13 @@ impl Batch {
         let mut a = Attributes::default();
         a.text(1, self.table).text(3, name);
         self.push(Kind::DelChain, 0, family, &a);
+    }
+
+    /// The same if it is there.
+    pub fn remove_chain_if_there(&mut self, family: Family, name: &str) {
+        let mut a = Attributes::default();
+        a.text(1, self.table).text(3, name);
+        self.push(Kind::DestroyChain, 0, family, &a);
     }
 
     /// Adds a rule at the end of a chain.
