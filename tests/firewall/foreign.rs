@@ -58,11 +58,11 @@ fn a_chain_that_ends_by_rejecting_is_named(t: &Test) -> Outcome {
 
 fn rules_of_iptables_legacy_are_seen(t: &Test) -> Outcome {
     let what = "chain FORWARD of table ip filter of iptables-legacy";
-    is_named_and_mended(t, "iptables-legacy -P FORWARD DROP", what)
+    is_named_and_mended(t, "iptables-legacy -w -P FORWARD DROP", what)
 }
 
 fn a_last_rule_of_iptables_legacy_is_seen(t: &Test) -> Outcome {
-    let rules = "iptables-legacy -N MINE; iptables-legacy -A FORWARD -i lo -j ACCEPT; iptables-legacy -A FORWARD -j REJECT";
+    let rules = "iptables-legacy -w -N MINE; iptables-legacy -w -A FORWARD -i lo -j ACCEPT; iptables-legacy -w -A FORWARD -j REJECT";
     is_named_and_mended(t, rules, "chain FORWARD of table ip filter of iptables-legacy")
 }
 
