@@ -88,6 +88,7 @@ pub(super) fn begin(jaula: &Path, ground: &Ground, directory: &Path) -> Result<(
     let mut absent = Vec::new();
     for (name, plan) in [
         ("bare host", ways.bare()),
+        ("bare host, another", ways.bare()),
         ("jaula, host", ways.jail("host", "addresses=[]")),
         ("jaula, bind", ways.jail("bind", &format!("addresses=[\"{BIND}\"]"))),
         ("jaula, routed", ways.jail("routed", "addresses=[\"10.91.0.2\"]")),
@@ -130,7 +131,11 @@ impl Ways<'_> {
         }
         begin.arg("--").args(&self.serve);
         begin.env("JAULA_ROOT", self.ground.directory.join(format!("network-{mode}")));
-        let address = if mode == "bind" { BIND } else { "10.91.0.2" };
+        let address = match mode {
+            "bind" => BIND,
+            "host" => HOST,
+            _ => "10.91.0.2",
+        };
         Ok(Plan { scene, address: address.to_owned(), begin, end: None })
     }
 
