@@ -89,6 +89,7 @@ pub(super) fn begin(jaula: &Path, ground: &Ground, directory: &Path) -> Result<(
     for (name, plan) in [
         ("bare host", ways.bare()),
         ("bare host, another", ways.bare()),
+        ("jaula bind, without a jail", ways.bound()),
         ("jaula, host", ways.jail("host", "addresses=[]")),
         ("jaula, bind", ways.jail("bind", &format!("addresses=[\"{BIND}\"]"))),
         ("jaula, routed", ways.jail("routed", "addresses=[\"10.91.0.2\"]")),
@@ -113,6 +114,14 @@ impl Ways<'_> {
         let scene = Scene::make()?;
         let begin = scene.host(&self.words());
         Ok(Plan { scene, address: HOST.to_owned(), begin, end: None })
+    }
+
+    fn bound(&self) -> Result<Plan> {
+        let scene = Scene::make()?;
+        let jaula = self.jaula.display().to_string();
+        let mut begin = scene.host(&[&[jaula.as_str(), "bind", "--ip", BIND][..], &self.words()].concat());
+        begin.env("JAULA_ROOT", self.ground.directory.join("network-bound"));
+        Ok(Plan { scene, address: BIND.to_owned(), begin, end: None })
     }
 
     fn words(&self) -> Vec<&str> {
